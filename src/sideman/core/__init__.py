@@ -1,0 +1,1 @@
+"""Floor 1: music and sound. Arrays in, values out; knows no database, web, cloud or settings."""

@@ -1,0 +1,233 @@
+"""Windows, choice of the level, stitching: from a mono reader to one beat grid with alternatives and a confidence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sideman.core.analysis.beats import bars
+from sideman.core.analysis.beats.description import at_phases, describe, pooled, triple_share
+from sideman.core.analysis.beats.onsets import FRAME_RATE_HZ, SAMPLE_RATE_HZ, OnsetWindow, hear
+from sideman.core.analysis.beats.pulses import agreement, candidates
+from sideman.core.audio import AudioReader
+from sideman.core.music.timeline import BeatGrid, Meter, TempoAlternative
+
+WINDOW_S, STEP_S = 120.0, 95.0
+BAR_CANDIDATES = 4
+SEAM_COST = 12.0
+LEAST_CONTRAST = 1.8
+"""Activation on the beats against its mean. White noise, pink noise and steady tones reach 1.0 to 1.5; music 2.0 and more."""
+COMPOUND_LIMIT_BPM = 100.0
+"""Faster beats that divide in three are swing, not compound time."""
+TIMING_BIAS_S = 0.005
+"""The 46 ms window reports hits 3 to 11 ms late."""
+RATIOS = ((0.5, "half"), (2, "double"), (1 / 3, "third"), (3, "triple"), (1.5, "3/2"), (2 / 3, "2/3"))
+
+
+class Scorer:
+    """The trained numbers: level choice (linear + tanh layer), downbeat logistic, joint choice. Recipe: training/beats."""
+
+    def __init__(self, weights: dict[str, NDArray[np.float64]]) -> None:
+        self._w = weights
+        self.downbeat = weights["downbeat"]
+
+    @classmethod
+    @cache
+    def default(cls) -> Scorer:
+        with np.load(Path(__file__).parent / "weights.npz") as stored:
+            return cls({k: stored[k].astype(np.float64) for k in stored.files})
+
+    def level(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        w = self._w
+        z = np.clip((x - w["level_mean"]) / w["level_scale"], -4, 4)
+        return np.tanh(z @ w["level_hidden"] + w["level_bias"]) @ w["level_out"] + z @ w["level_linear"]
+
+    def joint(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        w = self._w
+        return np.clip((x - w["joint_mean"]) / w["joint_scale"], -4, 4) @ w["joint_linear"]
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """A pulse of one window with its bars; score in nats, probability among the window's candidates."""
+
+    beats: NDArray[np.float64]
+    tempo_bpm: float
+    beats_per_bar: int
+    compound_share: float
+    found: bars.BarEvidence
+    contrast: float
+    score: float = 0.0
+    probability: float = 0.0
+
+
+@dataclass(frozen=True)
+class BeatTracking:
+    """grid is None where no pulse was found."""
+
+    grid: BeatGrid | None
+    confidence: float
+    alternatives: tuple[TempoAlternative, ...]
+
+
+def window_candidates(window: OnsetWindow, scorer: Scorer) -> list[Candidate]:
+    pool, found = pooled(window), candidates(window)
+    if not found:
+        return []
+    level = scorer.level(np.array([describe(window, pool, p.beats) for p in found]))
+    order = np.argsort(-level)[:BAR_CANDIDATES]
+    rows, out = [], []
+    for k in order:
+        pulse = found[k]
+        compound = triple_share(at_phases(pool, pulse.beats)[:, :, 4].mean(0))
+        seen = bars.evidence(window, pool, pulse.beats, scorer.downbeat)
+        decoding = bars.decode(seen.log_downbeat, seen.log_other, seen.repetition, bars.meter_prior(compound))
+        rows.append(np.concatenate([[level[k] - level[order[0]]], bars.summary(decoding, seen, pulse.tempo_bpm, compound)]))
+        out.append(Candidate(pulse.beats, pulse.tempo_bpm, decoding.beats_per_bar, compound, seen, _contrast(window, pulse.beats)))
+    z = scorer.joint(np.array(rows))
+    p = np.exp(z - z.max())
+    p /= p.sum()
+    return [replace(c, score=float(a), probability=float(b)) for c, a, b in zip(out, z, p, strict=True)]
+
+
+def _contrast(window: OnsetWindow, beats: NDArray[np.float64]) -> float:
+    on = window.activation[np.clip(np.round(beats).astype(int), 0, len(window) - 1)]
+    return float(on.mean() / (window.activation.mean() + 1e-9))
+
+
+@dataclass(frozen=True)
+class _Window:
+    start_s: float
+    candidates: list[Candidate]
+
+
+def _windows(reader: AudioReader, scorer: Scorer) -> Iterable[_Window]:
+    duration = reader.frames / reader.sample_rate_hz
+    start = 0.0
+    while True:
+        block = reader.read(int(start * SAMPLE_RATE_HZ), int(WINDOW_S * SAMPLE_RATE_HZ)).samples[0]
+        heard = hear(block)
+        yield _Window(start, window_candidates(heard, scorer) if heard else [])
+        if start + WINDOW_S >= duration:
+            return
+        start += STEP_S
+
+
+def _seam(left: _Window, right: _Window) -> NDArray[np.float64]:
+    """Cost of every pair of candidates: disagreement of their beats in the overlap."""
+    shape = (max(1, len(left.candidates)), max(1, len(right.candidates)))
+    cost = np.zeros(shape)
+    if not left.candidates or not right.candidates:
+        return cost
+    low, high = (right.start_s - left.start_s) * FRAME_RATE_HZ, WINDOW_S * FRAME_RATE_HZ
+    for i, a in enumerate(left.candidates):
+        x = a.beats[(a.beats > low + 100) & (a.beats < high - 100)] - low
+        for j, b in enumerate(right.candidates):
+            y = b.beats[(b.beats > 100) & (b.beats < high - low - 100)]
+            both = min(agreement(x, y, 7), agreement(y, x, 7)) if len(x) > 2 and len(y) > 2 else 0.0
+            cost[i, j] = -SEAM_COST * (1 - both)
+    return cost
+
+
+def _stitch(windows: Sequence[_Window]) -> list[int]:
+    """Viterbi over windows: which candidate of each."""
+    value: NDArray[np.float64] | None = None
+    back: list[NDArray[np.int64]] = []
+    for n, w in enumerate(windows):
+        score = np.array([c.score for c in w.candidates]) if w.candidates else np.zeros(1)
+        if value is None:
+            value = score - score.max()
+            continue
+        joined = value[:, None] + _seam(windows[n - 1], w)
+        back.append(joined.argmax(0))
+        value = joined.max(0) + score
+        value -= value.max()
+    assert value is not None
+    path = [int(value.argmax())]
+    for pointers in back[::-1]:
+        path.append(int(pointers[path[-1]]))
+    return path[::-1]
+
+
+def _join(windows: Sequence[_Window], path: Sequence[int], duration_s: float) -> tuple[NDArray[np.float64], bars.BarEvidence]:
+    """One beat list; each seam is cut in the middle of the overlap."""
+    times, down, other, repetition = [], [], [], []
+    cut = last = -9.0
+    for n, (w, k) in enumerate(zip(windows, path, strict=True)):
+        if not w.candidates:
+            continue
+        c = w.candidates[k]
+        t = c.beats / FRAME_RATE_HZ + w.start_s
+        end = windows[n + 1].start_s + (WINDOW_S - STEP_S) / 2 if n + 1 < len(windows) else duration_s + 1
+        keep = (t > max(cut, last + 30 / c.tempo_bpm)) & (t <= end)
+        times.append(t[keep])
+        down.append(c.found.log_downbeat[keep])
+        other.append(c.found.log_other[keep])
+        repetition.append(np.repeat(c.found.repetition[None], int(keep.sum()), 0))
+        cut, last = end, float(t[keep][-1]) if keep.any() else last
+    return np.concatenate(times), bars.BarEvidence(np.concatenate(down), np.concatenate(other), np.concatenate(repetition))
+
+
+def _relation(a: Candidate, chosen: Candidate) -> str:
+    ratio = a.tempo_bpm / chosen.tempo_bpm
+    for value, name in RATIOS:
+        if abs(np.log(ratio / value)) < 0.04:
+            return name
+    if abs(np.log(ratio)) >= 0.04:
+        return "other"
+    return "shifted" if agreement(a.beats, chosen.beats) < 0.5 else "same"
+
+
+def _alternatives(used: Sequence[tuple[_Window, Candidate]]) -> tuple[TempoAlternative, ...]:
+    merged: dict[tuple[str, int, int], TempoAlternative] = {}
+    for w, chosen in used:
+        for c in w.candidates:
+            relation = _relation(c, chosen)
+            if relation == "same":
+                continue
+            key = (relation, round(c.tempo_bpm) if relation == "other" else 0, c.beats_per_bar)
+            before = merged[key].probability if key in merged else 0.0
+            meter = Meter(c.beats_per_bar, c.compound_share > 0.5)
+            merged[key] = TempoAlternative(relation, c.tempo_bpm, meter, before + c.probability / len(used))
+    return tuple(sorted(merged.values(), key=lambda a: -a.probability)[:6])
+
+
+def _positions(decoding: bars.BarDecoding, count: int) -> NDArray[np.int64]:
+    """Place in the bar of every beat; beats before the first bar count up to it."""
+    position = np.zeros(count, int)
+    for bar in decoding.bars:
+        for i in range(max(bar.first_beat, 0), min(bar.first_beat + bar.beats, count)):
+            position[i] = i - bar.first_beat + 1
+    first = decoding.bars[0].first_beat if decoding.bars else 0
+    size = decoding.beats_per_bar
+    for i in range(max(0, min(first, count))):
+        position[i] = (i - first) % size + 1
+    return position
+
+
+def track(reader: AudioReader, scorer: Scorer | None = None) -> BeatTracking:
+    """Beats of a mono reader at 44.1 kHz. Memory does not grow with its length."""
+    scorer = scorer or Scorer.default()
+    duration = reader.frames / reader.sample_rate_hz
+    windows = list(_windows(reader, scorer))
+    if not any(w.candidates for w in windows):
+        return BeatTracking(None, 0.0, ())
+    path = _stitch(windows)
+    used = [(w, w.candidates[k]) for w, k in zip(windows, path, strict=True) if w.candidates]
+    confidence = float(np.mean([c.probability for _, c in used]))
+    times, found = _join(windows, path, duration)
+    times = np.maximum(0.0, times - TIMING_BIAS_S)
+    times = times[np.concatenate([[True], np.diff(times) > 0])]
+    if np.median([c.contrast for _, c in used]) < LEAST_CONTRAST or len(times) < 4:
+        return BeatTracking(None, confidence, _alternatives(used))
+    compound = float(np.mean([c.compound_share for _, c in used]))
+    decoding = bars.decode(found.log_downbeat[: len(times)], found.log_other[: len(times)], found.repetition[: len(times)], bars.meter_prior(compound))
+    slow = 60 / float(np.median(np.diff(times))) < COMPOUND_LIMIT_BPM
+    meter = Meter(decoding.beats_per_bar, compound > 0.5 and slow and decoding.beats_per_bar in (2, 3, 4))
+    grid = BeatGrid.from_times(times, _positions(decoding, len(times)), meter)
+    return BeatTracking(grid, confidence, _alternatives(used))

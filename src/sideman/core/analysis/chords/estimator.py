@@ -1,0 +1,137 @@
+"""From pitch activations and beats to chord spans, key and key segments with confidences."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sideman.core.analysis.chords.decoding import BEAT, BETWEEN, DOWNBEAT, UNKNOWN, DecoderOptions, HarmonyDecoder, HarmonyPath
+from sideman.core.analysis.chords.emission import (
+    CLASSES, INTERVALS, NONE, PER_ROOT, Emissions, EmissionNetwork, Segments, segment_grid, segments,
+)  # fmt: skip
+from sideman.core.analysis.chords.pitch import PitchActivations
+from sideman.core.music.harmony import Chord, ChordSpan, Key, KeySpan
+from sideman.core.music.timeline import BeatGrid
+
+LOCAL_KEY_S, WHOLE_SONG_S = 8.0, 1e5
+LEAST_KEY_PROBABILITY = 0.2
+INVERSION_MARGIN = 1.8
+CALIBRATION = (-0.264, 0.506)
+"""Logistic of the mean posterior, fitted on rendered songs that were not trained on (docs/decisions/0005)."""
+MINOR_CLASSES = (1, 4, 7, 9)
+SOUNDING_SHARE = 0.12
+SHORTEST_KEY_SPAN_S = 12.0
+
+
+@dataclass(frozen=True)
+class HarmonyEstimate:
+    """key is None where no key stands out (noise, silence, unpitched music)."""
+
+    key: Key | None
+    key_confidence: float
+    second_key: Key | None
+    key_spans: tuple[KeySpan, ...]
+    chords: tuple[ChordSpan, ...]
+
+
+def _key(index: int) -> Key:
+    return Key(index % 12, "minor" if index >= 12 else "major")
+
+
+def _places(limits_s: NDArray[np.float64], grid: BeatGrid | None) -> NDArray[np.int64]:
+    starts = limits_s[:-1]
+    if grid is None or len(grid.downbeats_s) < 2:
+        return np.full(len(starts), UNKNOWN)
+
+    def near(times: NDArray[np.float64]) -> NDArray[np.bool_]:
+        return np.abs(starts[:, None] - times[None]).min(1) < 0.06
+
+    return np.where(near(grid.downbeats_s), DOWNBEAT, np.where(near(grid.times), BEAT, BETWEEN))
+
+
+def _too_few_notes(seen: Segments) -> NDArray[np.bool_]:
+    """Segments in which fewer than three pitch classes sound in their neighbourhood: a lone tone is no chord."""
+    share = seen.chroma[:, :4].sum(1)
+    wide = share + np.roll(share, 1, 0) + np.roll(share, -1, 0)
+    return (wide > SOUNDING_SHARE * wide.max(1, keepdims=True)).sum(1) < 3
+
+
+def _runs(x: NDArray[np.int64]) -> list[tuple[int, int]]:
+    cut = np.flatnonzero(np.concatenate([[True], x[1:] != x[:-1], [True]]))
+    return [(int(a), int(b)) for a, b in zip(cut[:-1], cut[1:], strict=True)]
+
+
+def _calibrated(p: float) -> float:
+    logit = np.log((p + 1e-4) / (1 - p + 1e-4))
+    return float(1 / (1 + np.exp(-(CALIBRATION[0] + CALIBRATION[1] * logit))))
+
+
+def _bass(root: int, quality: int, log_bass: NDArray[np.floating], weight: NDArray[np.float64]) -> int:
+    """Bass of a run, its first segment counting twice: an inversion needs a chord tone that clearly beats the root."""
+    w = weight.copy()
+    w[0] *= 2
+    score = (log_bass * w[:, None]).sum(0) / w.sum() * min(3.0, len(w)) ** 0.5
+    tones = [(root + i) % 12 for i in INTERVALS[quality]]
+    best = max(tones, key=lambda pc: float(score[pc]))
+    return best if score[best] - score[root] > INVERSION_MARGIN else root
+
+
+def _spans(path: HarmonyPath, seen: Segments, heard: Emissions, posterior: NDArray[np.float64]) -> tuple[ChordSpan, ...]:
+    out, lengths = [], seen.lengths_s
+    for a, b in _runs(path.chords):
+        c, key = int(path.chords[a]), _key(int(path.keys[a]))
+        chord = Chord(None)
+        if c != NONE:
+            root, quality = divmod(c, PER_ROOT)
+            chord = Chord(root, CLASSES[quality], _bass(root, quality, heard.bass[a:b], lengths[a:b]), key.flat)
+        p = float((posterior[a:b, c] * lengths[a:b]).sum() / lengths[a:b].sum())
+        out.append(ChordSpan(float(seen.limits_s[a]), float(seen.limits_s[b]), chord, _calibrated(p)))
+    return tuple(out)
+
+
+def _global_key(decoder: HarmonyDecoder, head: NDArray[np.floating], chords: NDArray[np.int64]) -> NDArray[np.float64]:
+    """p(key) [24]: mean likelihood of the chord chain, key head on the whole song, first and last chord as tonic."""
+    score = 30 * decoder.key_likelihood() / len(chords) + 0.3 * head
+    sounding = chords[chords != NONE]
+    for chord, weight in ((sounding[:1], 0.3), (sounding[-1:], 0.6)):
+        if len(chord):
+            root, quality = divmod(int(chord[0]), PER_ROOT)
+            score[root + 12 * (quality in MINOR_CLASSES)] += weight
+    p = np.exp(score - score.max())
+    return p / p.sum()
+
+
+def _key_spans(path: HarmonyPath, limits_s: NDArray[np.float64], confidence: float) -> tuple[KeySpan, ...]:
+    """Runs of one key; a run too short to be a modulation joins the one before it."""
+    spans: list[KeySpan] = []
+    for a, b in _runs(path.keys):
+        start, end, key = float(limits_s[a]), float(limits_s[b]), _key(int(path.keys[a]))
+        if spans and (spans[-1].key == key or end - start < SHORTEST_KEY_SPAN_S):
+            last = spans.pop()
+            spans.append(KeySpan(last.start_s, end, last.key, confidence))
+        else:
+            spans.append(KeySpan(start, end, key, confidence))
+    return tuple(spans)
+
+
+def estimate(
+    heard: PitchActivations, grid: BeatGrid | None, network: EmissionNetwork | None = None, options: DecoderOptions | None = None
+) -> HarmonyEstimate:
+    """Chords and keys of a recording; segments follow the beats of `grid` where there is one."""
+    network, options = network or EmissionNetwork.default(), options or DecoderOptions()
+    limits = segment_grid(grid.times if grid else (), heard.duration_s)
+    seen = segments(heard, limits)
+    emissions = network(seen)
+    lone = _too_few_notes(seen)
+    emissions.chords[lone, :NONE] -= 8
+    decoder = HarmonyDecoder(emissions.chords, _places(limits, grid), options)
+    local = network.key_scores(seen, LOCAL_KEY_S) * (seen.lengths_s[:, None] / 0.5)
+    path = decoder.path(local.astype(np.float32))
+    p = _global_key(decoder, network.key_scores(seen, WHOLE_SONG_S)[0], path.chords)
+    first, second = (int(i) for i in np.argsort(-p)[:2])
+    spans = _spans(path, seen, emissions, decoder.posterior(path.keys))
+    if p[first] < LEAST_KEY_PROBABILITY or lone.mean() > 0.8 or all(s.chord.root is None for s in spans):
+        return HarmonyEstimate(None, float(p[first]), None, (), spans)
+    return HarmonyEstimate(_key(first), float(p[first]), _key(second), _key_spans(path, limits, float(p[first])), spans)

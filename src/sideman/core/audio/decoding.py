@@ -1,0 +1,196 @@
+"""Decode anything that FFmpeg reads (through PyAV, FFmpeg inside the wheel) into a scratch file; tags and artwork with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import av
+import numpy as np
+
+from sideman.core.audio.clip import Samples
+from sideman.core.audio.scratch import ScratchAudio, ScratchWriter
+from sideman.errors import NoAudio, UnreadableAudio
+
+MAX_CHANNELS = 16
+MAX_RATE_HZ = 384_000
+
+
+@dataclass(frozen=True, slots=True)
+class SourceInfo:
+    """What the file says about itself. `damaged_packets` were skipped while decoding."""
+
+    name: str
+    container: str
+    codec: str
+    sample_rate_hz: int
+    channels: int
+    bit_rate_bps: int | None
+    tags: tuple[tuple[str, str], ...] = ()
+    artwork: bytes | None = field(default=None, repr=False)
+    damaged_packets: int = 0
+
+    def tag(self, name: str) -> str | None:
+        """A tag by its lower-case name: title, artist, album, genre, date, track, comment."""
+        return dict(self.tags).get(name)
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    audio: ScratchAudio
+    info: SourceInfo
+    replaced_samples: int
+    """NaN and infinite samples, replaced by zero."""
+
+
+def _tags(container: av.container.InputContainer, stream: av.AudioStream) -> tuple[tuple[str, str], ...]:
+    merged = {k.lower(): v for source in (container.metadata, stream.metadata) for k, v in source.items() if v}
+    return tuple(sorted(merged.items()))
+
+
+def _artwork(path: Path) -> bytes | None:
+    try:
+        with av.open(str(path)) as container:
+            for stream in container.streams.video:
+                if stream.disposition & av.stream.Disposition.attached_pic:
+                    for packet in container.demux(stream):
+                        if packet.size:
+                            return bytes(packet)
+    except (av.error.FFmpegError, ValueError, OSError):
+        return None  # a broken picture is no reason to refuse the music
+    return None
+
+
+def probe(path: Path) -> SourceInfo:
+    """Read the header only.
+
+    Raises UnreadableAudio when it is not audio, NoAudio when it holds no audio stream.
+    """
+    with _open(path) as container:
+        stream = _audio_stream(container, path)
+        return _info(container, stream, path, 0)
+
+
+def _open(path: Path) -> av.container.InputContainer:
+    if not path.is_file():
+        raise UnreadableAudio(f"{path.name} is not a file: check the path")
+    if path.stat().st_size == 0:
+        raise NoAudio(f"{path.name} is empty, it holds no audio: choose another file")
+    try:
+        return av.open(str(path), metadata_errors="replace")
+    except (av.error.FFmpegError, ValueError, OSError) as error:
+        raise UnreadableAudio(f"{path.name} cannot be read as audio ({_reason(error)}): choose another file") from error
+
+
+def _reason(error: Exception) -> str:
+    text = (getattr(error, "strerror", None) or str(error) or type(error).__name__).strip()
+    return text[:1].lower() + text[1:]
+
+
+def _audio_stream(container: av.container.InputContainer, path: Path) -> av.AudioStream:
+    if container.format.name.endswith("_pipe") or container.format.name == "image2":
+        raise UnreadableAudio(f"{path.name} is a picture, whatever its name says: choose a file with sound")
+    if not container.streams.audio:
+        raise NoAudio(f"{path.name} holds no audio stream: choose a file with sound")
+    return container.streams.audio[0]
+
+
+def _info(container: av.container.InputContainer, stream: av.AudioStream, path: Path, damaged: int) -> SourceInfo:
+    return SourceInfo(
+        name=path.name,
+        container=container.format.name.split(",")[0],
+        codec=stream.codec_context.name,
+        sample_rate_hz=int(stream.codec_context.sample_rate or 0),
+        channels=int(stream.codec_context.channels or 0),
+        bit_rate_bps=int(stream.bit_rate or container.bit_rate or 0) or None,
+        tags=_tags(container, stream),
+        artwork=None,
+        damaged_packets=damaged,
+    )
+
+
+class _Frames:
+    """Decoded frames of one stream as float32 [channels, frames]; damaged packets are skipped and counted."""
+
+    def __init__(self, container: av.container.InputContainer, stream: av.AudioStream) -> None:
+        self._container, self._stream = container, stream
+        self.damaged = 0
+        self.sample_rate_hz = self.channels = 0
+
+    def __iter__(self) -> Iterator[Samples]:
+        resampler: av.AudioResampler | None = None
+        for frame in self._decoded():
+            if resampler is None:  # the first frame decides: headers lie, and streams may change inside
+                self.sample_rate_hz, self.channels = frame.sample_rate, len(frame.layout.channels)
+                resampler = av.AudioResampler(format="fltp", layout=frame.layout, rate=frame.sample_rate)
+            frame.pts = None  # damaged time stamps would make the resampler fill or drop samples
+            yield from (f.to_ndarray() for f in resampler.resample(frame))
+        if resampler is not None:
+            yield from (f.to_ndarray() for f in resampler.resample(None))
+
+    def _decoded(self) -> Iterator[av.AudioFrame]:
+        packets = self._container.demux(self._stream)
+        while True:
+            try:
+                packet = next(packets)
+            except StopIteration:
+                return
+            except av.error.FFmpegError:
+                self.damaged += 1  # the container is cut off: what was read before stands
+                return
+            try:
+                yield from packet.decode()
+            except av.error.FFmpegError:
+                self.damaged += 1
+
+
+def decode(path: Path, scratch: Path, max_duration_s: float | None = None) -> Decoded:
+    """Decode the first audio stream of `path` into the scratch file, at its own rate and channels.
+
+    Raises UnreadableAudio or NoAudio in one sentence.
+    """
+    with _open(path) as container:
+        stream = _audio_stream(container, path)
+        frames = _Frames(container, stream)
+        writer: ScratchWriter | None = None
+        replaced = written = 0
+        try:
+            for block in frames:
+                if writer is None:
+                    _refuse_odd_format(path, frames.channels, frames.sample_rate_hz)
+                    writer = ScratchWriter(scratch, frames.sample_rate_hz, frames.channels)
+                bad = ~np.isfinite(block)
+                if bad.any():
+                    replaced += int(bad.sum())
+                    block = np.where(bad, np.float32(0), block)
+                writer.write(block)
+                written += block.shape[1]
+                if max_duration_s is not None and written >= max_duration_s * frames.sample_rate_hz:
+                    break
+        except (av.error.FFmpegError, ValueError) as error:
+            raise UnreadableAudio(f"{path.name} cannot be decoded ({_reason(error)}): choose another file") from error
+        if writer is None or not written:
+            _refuse_nothing(path, frames.damaged)
+        assert writer is not None
+        info = _info(container, stream, path, frames.damaged)
+    audio = writer.finish()
+    info = SourceInfo(
+        info.name, info.container, info.codec, audio.sample_rate_hz, audio.channels, info.bit_rate_bps, info.tags,
+        _artwork(path), frames.damaged,
+    )  # fmt: skip
+    return Decoded(audio, info, replaced)
+
+
+def _refuse_odd_format(path: Path, channels: int, rate: int) -> None:
+    if not 1 <= channels <= MAX_CHANNELS or not 1000 <= rate <= MAX_RATE_HZ:
+        raise UnreadableAudio(
+            f"{path.name} claims {channels} channels at {rate} Hz: Sideman takes 1 to {MAX_CHANNELS} channels at 1 to "
+            f"{MAX_RATE_HZ // 1000} kHz, so convert it first"
+        )
+
+
+def _refuse_nothing(path: Path, damaged: int) -> None:
+    if damaged:
+        raise UnreadableAudio(f"{path.name} is damaged, not one of its audio packets can be decoded: choose another file")
+    raise NoAudio(f"{path.name} holds no audio: its audio stream is empty")

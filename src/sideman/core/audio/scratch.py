@@ -1,0 +1,61 @@
+"""Decoded audio in a scratch file: written once in order, read in blocks by every engine.
+
+The file holds interleaved float32. It is read with plain positioned reads, not through a memory map: mapped pages count as the
+process's own memory until the kernel takes them back, and the promise is that memory stays flat as recordings get longer.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+
+from sideman.core.audio.clip import AudioClip, Samples
+
+
+class ScratchAudio:
+    """AudioReader over a finished scratch file. Close it (or its folder) when done."""
+
+    def __init__(self, path: Path, sample_rate_hz: int, channels: int) -> None:
+        self.path, self.sample_rate_hz, self.channels = path, sample_rate_hz, channels
+        self._file = open(path, "rb", buffering=0)  # noqa: SIM115 - lives as long as the reader
+        self.frames = os.fstat(self._file.fileno()).st_size // (4 * channels)
+
+    @property
+    def duration_s(self) -> float:
+        return self.frames / self.sample_rate_hz
+
+    def read(self, start: int, frames: int) -> AudioClip:
+        wanted = max(0, min(frames, self.frames - start))
+        self._file.seek(start * self.channels * 4)
+        data = np.fromfile(self._file, np.float32, wanted * self.channels)
+        return AudioClip(np.ascontiguousarray(data.reshape(-1, self.channels).T), self.sample_rate_hz)
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class ScratchWriter:
+    """Writes [channels, frames] blocks in order; `finish` closes the file and opens it as a reader."""
+
+    def __init__(self, path: Path, sample_rate_hz: int, channels: int) -> None:
+        self.path, self.sample_rate_hz, self.channels = path, sample_rate_hz, channels
+        self.peak = 0.0
+        self._file = open(path, "wb")  # noqa: SIM115 - closed by finish or __exit__
+
+    def write(self, samples: Samples) -> None:
+        if samples.size:
+            self.peak = max(self.peak, float(np.abs(samples).max()))
+            self._file.write(np.ascontiguousarray(samples.T, np.float32).data)
+
+    def finish(self) -> ScratchAudio:
+        self._file.close()
+        return ScratchAudio(self.path, self.sample_rate_hz, self.channels)
+
+    def __enter__(self) -> ScratchWriter:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._file.close()

@@ -1,0 +1,161 @@
+"""Keys and chords. Labels are Harte syntax (Harte et al., ISMIR 2005): `C:maj7/3`, `A:min`, `N`. Pitch class 0 is C."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+NATURAL = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+SHARPS = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
+FLATS = ("C", "Db", "D", "Eb", "E", "F", "Gb", "G", "Ab", "A", "Bb", "B")
+FLAT_MAJOR_TONICS = frozenset({5, 10, 3, 8, 1})
+QUALITIES: dict[str, tuple[int, ...]] = {
+    "maj": (0, 4, 7), "min": (0, 3, 7), "7": (0, 4, 7, 10), "maj7": (0, 4, 7, 11), "min7": (0, 3, 7, 10),
+    "sus4": (0, 5, 7), "sus2": (0, 2, 7), "dim": (0, 3, 6), "aug": (0, 4, 8), "hdim7": (0, 3, 6, 10),
+    "dim7": (0, 3, 6, 9), "minmaj7": (0, 3, 7, 11), "maj6": (0, 4, 7, 9), "min6": (0, 3, 7, 9),
+    "9": (0, 4, 7, 10, 14), "maj9": (0, 4, 7, 11, 14), "min9": (0, 3, 7, 10, 14), "11": (0, 4, 7, 10, 14, 17),
+    "13": (0, 4, 7, 10, 14, 21), "5": (0, 7), "1": (0,),
+}  # fmt: skip
+SYMBOLS = {
+    "maj": "", "min": "m", "7": "7", "maj7": "maj7", "min7": "m7", "sus4": "sus4", "sus2": "sus2", "dim": "dim",
+    "aug": "aug", "hdim7": "m7b5", "dim7": "dim7", "minmaj7": "mMaj7", "maj6": "6", "min6": "m6",
+}  # fmt: skip
+DEGREES = {"1": 0, "b2": 1, "2": 2, "b3": 3, "3": 4, "4": 5, "b5": 6, "#4": 6, "5": 7, "#5": 8, "b6": 8, "6": 9, "bb7": 9, "b7": 10, "7": 11, "9": 2, "11": 5, "13": 9}
+DEGREE_NAMES = {0: "1", 1: "b2", 2: "2", 3: "b3", 4: "3", 5: "4", 6: "b5", 7: "5", 8: "#5", 9: "6", 10: "b7", 11: "7"}
+MAJOR_SCALE = (0, 2, 4, 5, 7, 9, 11)
+MINOR_SCALE = (0, 2, 3, 5, 7, 8, 10)
+_NOTE = re.compile(r"([A-G])([#b]*)")
+
+
+def pitch_class(name: str) -> int:
+    """`Bb` -> 10. Raises ValueError for what is no note name."""
+    match = _NOTE.fullmatch(name)
+    if not match:
+        raise ValueError(f"{name!r} is not a note name")
+    return (NATURAL[match[1]] + match[2].count("#") - match[2].count("b")) % 12
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """tonic 0..11, mode `major` or `minor`."""
+
+    tonic: int
+    mode: str
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.tonic < 12 or self.mode not in ("major", "minor"):
+            raise ValueError(f"no key with tonic {self.tonic} and mode {self.mode}")
+
+    @classmethod
+    def parse(cls, text: str) -> Key:
+        """`A minor`, `Bb major`, JAMS's `A:minor`, and a bare `G` for major."""
+        name, _, mode = text.replace(":", " ").strip().partition(" ")
+        mode = mode.strip().lower() or "major"
+        return cls(pitch_class(name), "minor" if mode.startswith("min") else "major")
+
+    @property
+    def minor(self) -> bool:
+        return self.mode == "minor"
+
+    @property
+    def relative_major(self) -> int:
+        return (self.tonic + 3) % 12 if self.minor else self.tonic
+
+    @property
+    def flat(self) -> bool:
+        """True when this key is written with flats."""
+        return self.relative_major in FLAT_MAJOR_TONICS
+
+    @property
+    def scale(self) -> tuple[int, ...]:
+        """Pitch classes of the major or natural minor scale, from the tonic."""
+        return tuple((self.tonic + s) % 12 for s in (MINOR_SCALE if self.minor else MAJOR_SCALE))
+
+    def spell(self, pc: int) -> str:
+        return (FLATS if self.flat else SHARPS)[pc % 12]
+
+    def __str__(self) -> str:
+        return f"{self.spell(self.tonic)} {self.mode}"
+
+
+@dataclass(frozen=True, slots=True)
+class Chord:
+    """root None is `N`, no chord. bass is a pitch class, equal to the root in root position. `flat` only decides the spelling."""
+
+    root: int | None
+    quality: str = "maj"
+    bass: int | None = None
+    flat: bool = False
+
+    @classmethod
+    def parse(cls, label: str) -> Chord:
+        """Harte syntax. Raises ValueError for a label it cannot read."""
+        if label in ("N", "X"):
+            return NO_CHORD
+        head, _, bass_degree = label.partition("/")
+        root_name, _, quality = head.partition(":")
+        quality = quality.split("(")[0] or "maj"
+        if quality not in QUALITIES:
+            raise ValueError(f"{label!r}: no chord quality named {quality!r}")
+        root = pitch_class(root_name)
+        if bass_degree and bass_degree not in DEGREES:
+            raise ValueError(f"{label!r}: no bass degree named {bass_degree!r}")
+        bass = (root + DEGREES[bass_degree]) % 12 if bass_degree else root
+        return cls(root, quality, bass, "b" in root_name)
+
+    @property
+    def intervals(self) -> tuple[int, ...]:
+        """Semitones above the root; empty for N."""
+        return QUALITIES[self.quality] if self.root is not None else ()
+
+    @property
+    def pitch_classes(self) -> tuple[int, ...]:
+        return tuple((self.root + i) % 12 for i in self.intervals) if self.root is not None else ()
+
+    @property
+    def bass_pitch_class(self) -> int | None:
+        return self.root if self.bass is None else self.bass
+
+    def _names(self) -> tuple[str, ...]:
+        return FLATS if self.flat else SHARPS
+
+    def __str__(self) -> str:
+        if self.root is None:
+            return "N"
+        text = f"{self._names()[self.root]}:{self.quality}"
+        if self.bass is None or self.bass == self.root:
+            return text
+        return f"{text}/{DEGREE_NAMES[(self.bass - self.root) % 12]}"
+
+    @property
+    def symbol(self) -> str:
+        """As on a lead sheet: `Bbmaj7/D`, `Am7`."""
+        if self.root is None:
+            return "N.C."
+        text = self._names()[self.root] + SYMBOLS.get(self.quality, self.quality)
+        return text if self.bass in (None, self.root) else f"{text}/{self._names()[self.bass or 0]}"
+
+    def transposed(self, semitones: int) -> Chord:
+        if self.root is None:
+            return self
+        bass = None if self.bass is None else (self.bass + semitones) % 12
+        return Chord((self.root + semitones) % 12, self.quality, bass, self.flat)
+
+
+NO_CHORD = Chord(None)
+
+
+@dataclass(frozen=True, slots=True)
+class ChordSpan:
+    start_s: float
+    end_s: float
+    chord: Chord
+    confidence: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class KeySpan:
+    start_s: float
+    end_s: float
+    key: Key
+    confidence: float = 1.0

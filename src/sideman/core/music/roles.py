@@ -1,0 +1,48 @@
+"""StemRole: the only list of stems. A new stem is one line here."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from sideman.errors import UsageError
+
+
+class StemRole(Enum):
+    DRUMS = "drums"
+    BASS = "bass"
+    VOCALS = "vocals"
+    OTHER = "other"
+    PIANO = "piano"
+    GUITAR = "guitar"
+    PAD = "pad"
+    STRINGS = "strings"
+    LEAD = "lead"
+    RESIDUAL = "residual"
+
+    @property
+    def pitched(self) -> bool:
+        return self is not StemRole.DRUMS
+
+    def __str__(self) -> str:
+        return self.value
+
+    @classmethod
+    def parse(cls, text: str) -> StemRole:
+        """A role by name or alias, any case. Raises UsageError that lists the names."""
+        name = text.strip().lower()
+        name = ALIASES.get(name, name)
+        for role in cls:
+            if role.value == name:
+                return role
+        raise UsageError(f"no stem named {text!r}: there are {', '.join(r.value for r in cls)}")
+
+
+ALIASES = {
+    "drum": "drums", "percussion": "drums", "beat": "drums", "bassline": "bass", "vocal": "vocals", "voice": "vocals",
+    "keys": "piano", "keyboard": "piano", "synth": "pad", "rest": "other", "accompaniment": "other", "melody": "lead",
+}  # fmt: skip
+
+
+def parse_roles(text: str) -> tuple[StemRole, ...]:
+    """`drums,bass` -> roles in that order, without repeats."""
+    return tuple(dict.fromkeys(StemRole.parse(part) for part in text.split(",") if part.strip()))
