@@ -21,10 +21,11 @@ from sideman.core.analysis.beats import bars
 from sideman.core.analysis.beats.description import at_phases, describe, pooled, triple_share
 from sideman.core.analysis.beats.onsets import FRAME_RATE_HZ, OnsetWindow, hear
 from sideman.core.analysis.beats.pulses import Pulse, candidates
+from sideman.core.analysis.beats.tracker import BAR_CANDIDATES
 from training.beats.grooves import STYLES, Groove, render
 
 GOOD_F = 85.0
-TOP = 4
+TOP = BAR_CANDIDATES
 
 
 @dataclass(frozen=True, eq=False)

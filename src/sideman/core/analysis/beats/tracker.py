@@ -18,7 +18,7 @@ from sideman.core.audio import AudioReader
 from sideman.core.music.timeline import BeatGrid, Meter, TempoAlternative
 
 WINDOW_S, STEP_S = 120.0, 95.0
-BAR_CANDIDATES = 4
+BAR_CANDIDATES = 7
 SEAM_COST = 12.0
 LEAST_CONTRAST = 1.8
 """Activation on the beats against its mean. White noise, pink noise and steady tones reach 1.0 to 1.5; music 2.0 and more."""
@@ -134,12 +134,22 @@ def _seam(left: _Window, right: _Window) -> NDArray[np.float64]:
     return cost
 
 
+def _pooled_by_tempo(found: Sequence[Candidate]) -> NDArray[np.float64]:
+    """Log probability of each candidate's tempo, shared by all phases of it, plus half of that of its phase within the tempo.
+
+    Two phases of the right tempo must not lose to one phase of half the tempo because they split its probability.
+    """
+    tempo, p = np.log([c.tempo_bpm for c in found]), np.array([c.probability for c in found])
+    same = (np.abs(tempo[:, None] - tempo[None]) < 0.04) @ p
+    return np.asarray(np.log(same + 1e-9) + 0.5 * np.log((p + 1e-9) / (same + 1e-9)))
+
+
 def _stitch(windows: Sequence[_Window]) -> list[int]:
     """Viterbi over windows: which candidate of each."""
     value: NDArray[np.float64] | None = None
     back: list[NDArray[np.int64]] = []
     for n, w in enumerate(windows):
-        score = np.array([c.score for c in w.candidates]) if w.candidates else np.zeros(1)
+        score = _pooled_by_tempo(w.candidates) if w.candidates else np.zeros(1)
         if value is None:
             value = score - score.max()
             continue

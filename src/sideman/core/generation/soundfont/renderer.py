@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from sideman.core.music.notes import NoteEvent
 DRUM_BANK = 128
 LFO_BASE_HZ = 8.176
 ENVELOPE_DB = 96.0
+BLOCK_S = 10
 MAX_RELEASE_S = 8.0
 ONE_SHOT_S = 6.0
 VARIANT_CENTS = (0, -9, 6, -4, 11, -14, 3, 15)
@@ -181,15 +182,27 @@ class Renderer:
         return out
 
     def render(self, notes: Sequence[NoteEvent], preset: Preset, frames: int, human: Humanise = PLAIN) -> Samples:
-        """Stereo [2, frames] of one part."""
-        return _Part(self, preset, human, notes).render(frames)
+        """Stereo [2, frames] of one part, in memory: for short sounds."""
+        parts = list(self.render_blocks(notes, preset, frames, human))
+        return np.concatenate(parts, axis=1) if parts else np.zeros((2, 0), np.float32)
+
+    def render_blocks(
+        self, notes: Sequence[NoteEvent], preset: Preset, frames: int, human: Humanise = PLAIN, tuning_cents: float = 0.0
+    ) -> Iterator[Samples]:
+        """Stereo blocks in order, together exactly `frames` long; sounding tails are carried from block to block."""
+        part = _Part(self, preset, human, notes, tuning_cents)
+        block = self.rate * BLOCK_S
+        for first in range(0, frames, block):
+            yield part.block(first, min(block, frames - first), frames)
 
 
 class _Part:
     """One render call: which variant each note takes, and when an exclusive class cuts it off."""
 
-    def __init__(self, renderer: Renderer, preset: Preset, human: Humanise, notes: Sequence[NoteEvent]) -> None:
-        self.r, self.preset, self.human = renderer, preset, human
+    def __init__(self, renderer: Renderer, preset: Preset, human: Humanise, notes: Sequence[NoteEvent], tuning_cents: float) -> None:
+        self.r, self.preset, self.human, self.tuning_cents = renderer, preset, human, round(tuning_cents)
+        self._next = 0
+        self._carried = np.zeros((2, 0), np.float32)
         self.notes = sorted(notes, key=lambda n: (n.start_s, n.pitch))
         self.rng = np.random.default_rng([human.seed, preset.bank, preset.program])
         self._zones = renderer.font.zones(preset.bank, preset.program)
@@ -206,17 +219,30 @@ class _Part:
             self._matching[name] = [z for z in self._zones if z.covers(*name)]
         return self._matching[name]
 
-    def render(self, frames: int) -> Samples:
-        out = np.zeros((2, frames), np.float32)
-        for n in self.notes:
-            zones = self._match(n)
-            if not zones:
-                continue
-            variant = self._variant(n)
-            extra_db = self.human.amount * float(self.rng.normal(0, 0.5 if self.preset.drums else 0.35))
-            extra_db += self.human.kit_gains_db.get(n.pitch, 0.0) if self.preset.drums else 0.0
-            for zone in zones:
-                self._add(out, n, self.r._voice(zone, n.pitch, n.velocity), variant, extra_db)
+    def block(self, first: int, frames: int, total: int) -> Samples:
+        """Frames first .. first + frames; must be called in order. `total` is the length of the whole part."""
+        out = np.zeros((2, max(frames, self._carried.shape[1])), np.float32)
+        out[:, : self._carried.shape[1]] = self._carried
+        while self._next < len(self.notes) and int(max(0.0, self.notes[self._next].start_s) * self.r.rate) < first + frames:
+            out = self._note(out, self.notes[self._next], first, total)
+            self._next += 1
+        self._carried = out[:, frames:]
+        return out[:, :frames]
+
+    def _note(self, out: Samples, n: NoteEvent, first: int, total: int) -> Samples:
+        zones = self._match(n)
+        if not zones:
+            return out
+        variant = self._variant(n)
+        extra_db = self.human.amount * float(self.rng.normal(0, 0.5 if self.preset.drums else 0.35))
+        extra_db += self.human.kit_gains_db.get(n.pitch, 0.0) if self.preset.drums else 0.0
+        at = int(max(0.0, n.start_s) * self.r.rate)
+        for zone in zones:
+            y = self._sound(n, self.r._voice(zone, n.pitch, n.velocity), variant, extra_db, total - at)
+            end = at - first + y.shape[1]
+            if end > out.shape[1]:
+                out = np.pad(out, ((0, 0), (0, end - out.shape[1])))
+            out[:, at - first : end] += y
         return out
 
     def _variant(self, n: NoteEvent) -> int:
@@ -241,9 +267,11 @@ class _Part:
             cutoff = min(cutoff, 13500) - h * bright * (1 - n.velocity / 127) - h * spread
         return round(cutoff / 150) * 150
 
-    def _add(self, out: Samples, n: NoteEvent, v: _Voice, variant: int, extra_db: float) -> None:
-        rate, frames, first = self.r.rate, out.shape[1], int(max(0.0, n.start_s) * self.r.rate)
+    def _sound(self, n: NoteEvent, v: _Voice, variant: int, extra_db: float, room: int) -> Samples:
+        """One zone of one note, stereo, at most `room` frames."""
+        rate = self.r.rate
         cents = self.human.amount * VARIANT_CENTS[variant] * (1.3 if self.preset.drums else 0.35)
+        cents += 0 if self.preset.drums else self.tuning_cents
         release = min(max(seconds(v[Gen.RELEASE]), 0.01), MAX_RELEASE_S)
         length = n.end_s - n.start_s
         if self.preset.drums and not self.r._looped(v):
@@ -253,12 +281,10 @@ class _Part:
         if following < len(onsets) and onsets[following] - n.start_s < length:
             length, release = onsets[following] - n.start_s, min(release, 0.3)
         tail = release * 0.75 if release > 0.05 else release  # at three quarters the release has fallen by 72 dB
-        wanted = min(int((length + tail) * rate), frames - first)
+        wanted = min(int((length + tail) * rate), room)
         if wanted <= 16:
-            return
+            return np.zeros((2, 0), np.float32)
         y = self.r._body(v, n.pitch, self._cutoff(v, n, variant), cents, wanted)[:wanted]
-        if len(y) < 16:
-            return
         y = self._vibrato(y, length)
         y = y * self._envelope(v, n.pitch, len(y), length, release)
         if v[Gen.TREMOLO]:
@@ -267,8 +293,7 @@ class _Part:
         gain = 10 ** (-(v[Gen.ATTENUATION] * 0.4 + v.attenuation_cb) / 200 + extra_db / 20) * self.r._gain
         pan = v[Gen.PAN] / 1000 + 0.5 * n.pan
         angle = np.clip(pan + 0.5, 0, 1) * np.pi / 2
-        out[0, first : first + len(y)] += (y * (gain * np.cos(angle))).astype(np.float32)
-        out[1, first : first + len(y)] += (y * (gain * np.sin(angle))).astype(np.float32)
+        return np.stack([y * (gain * np.cos(angle)), y * (gain * np.sin(angle))]).astype(np.float32)
 
     def _vibrato(self, y: Mono, length: float) -> Mono:
         v = self.preset.vibrato

@@ -1,0 +1,9 @@
+"""The session band: writes parts on a song's own grid and chords, plays them with human timing, and records them in one room.
+
+No weights. Same seed, same bytes. Rules and measurements: docs/explanation/session-band.md.
+"""
+
+from sideman.core.generation.band.session import BAND_ROLES, SessionBand
+from sideman.core.generation.band.styles import STYLES, Style
+
+__all__ = ["BAND_ROLES", "STYLES", "SessionBand", "Style"]

@@ -1,0 +1,206 @@
+"""Channel strips: equaliser, transient shaper, compressor, saturation, parallel bus, width, shared room, level against the song.
+
+Streaming: control curves are kept for the whole stem at one value per 64 samples, audio only in blocks. No gain depends on an
+absolute level: thresholds lie under the 95th percentile of the stem's own block level.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from scipy.ndimage import uniform_filter1d
+
+from sideman.core.audio import AudioReader, Samples, ScratchAudio, ScratchWriter, blocks, measure
+from sideman.core.generation.band.filters import (
+    BLOCK, Band, Convolver, Curve, Equaliser, apply_gain, ballistics, block_levels, decibels,
+)  # fmt: skip
+from sideman.core.generation.band.room import impulse_response, velvet
+from sideman.core.music import StemRole
+
+CHUNK = BLOCK * 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Compressor:
+    """threshold = over_db under the loud passages; parallel use adds the compressed copy instead of replacing the sound."""
+
+    over_db: float
+    ratio: float
+    attack_s: float
+    release_s: float
+    knee_db: float = 6.0
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    send_db: float
+    pan: float
+    depth_m: float
+    early_db: float
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """level_lu: loudness of the stem relative to the song."""
+
+    bands: tuple[Band, ...]
+    room: Room
+    level_lu: float
+    punch_db: float = 0.0
+    sustain_db: float = 0.0
+    compressor: Compressor | None = None
+    drive_db: float | None = None
+    parallel: Compressor | None = None
+    parallel_db: float = 0.0
+    width: float = 0.0
+
+
+STRIPS: dict[StemRole, Strip] = {
+    StemRole.DRUMS: Strip(
+        (Band("high_pass", 30), Band("peak", 62, 2.0, 1.1), Band("peak", 400, -3.0, 1.0), Band("peak", 3800, 1.5, 0.9)),
+        Room(-15, 0.0, 3.0, 2), -5.5, punch_db=3, sustain_db=-2, compressor=Compressor(6, 2.5, 0.02, 0.1), drive_db=5,
+        parallel=Compressor(24, 8.0, 0.002, 0.09), parallel_db=-10,
+    ),
+    StemRole.BASS: Strip(
+        (Band("high_pass", 32), Band("low_shelf", 90, 1.5), Band("peak", 250, -2.5, 1.0), Band("peak", 800, 2.0, 0.9), Band("low_pass", 6500)),
+        Room(-30, 0.0, 2.5, 3), -8.5, compressor=Compressor(9, 4.0, 0.025, 0.16), drive_db=4,
+    ),
+    StemRole.PIANO: Strip(
+        (Band("high_pass", 90), Band("peak", 320, -2.0, 1.0), Band("peak", 2600, 1.0, 0.8), Band("high_shelf", 8000, 3.0)),
+        Room(-17, 0.25, 3.0, 0), -11.0, compressor=Compressor(6, 2.0, 0.02, 0.18), drive_db=-5, width=0.3,
+    ),
+    StemRole.GUITAR: Strip(
+        (Band("high_pass", 95), Band("peak", 300, -2.0, 1.0), Band("peak", 2800, 2.0, 0.9), Band("low_pass", 9500)),
+        Room(-18, -0.3, 2.5, 2), -10.5, compressor=Compressor(5, 2.2, 0.012, 0.12), drive_db=0, width=0.2,
+    ),
+    StemRole.PAD: Strip(
+        (Band("high_pass", 160), Band("peak", 450, -2.0, 0.8), Band("high_shelf", 7000, 2.0)), Room(-13, 0.0, 4.5, -3), -15.0, width=0.7,
+    ),
+}  # fmt: skip
+
+
+def strip_for(role: StemRole, style: str) -> Strip:
+    strip = STRIPS[role]
+    if style == "jazz" and role is StemRole.DRUMS:
+        return replace(strip, punch_db=1, sustain_db=0, compressor=Compressor(4, 1.6, 0.03, 0.2), drive_db=-9, parallel=None, room=Room(-12, 0.0, 3.2, 2))
+    if style == "jazz" and role is StemRole.BASS:
+        return replace(strip, compressor=Compressor(6, 2.0, 0.03, 0.2), drive_db=-4, room=Room(-24, 0.0, 2.5, 3))
+    if style == "electronic" and role is StemRole.DRUMS:
+        return replace(strip, drive_db=1, room=Room(-22, 0.0, 3.0, 0))
+    return strip
+
+
+def _percentile_level(rms: Curve) -> float:
+    loud = rms[rms > 1e-6]
+    return float(np.percentile(decibels(loud), 95)) if len(loud) else -90.0
+
+
+def _compression(rms: Curve, c: Compressor, rate: int) -> Curve:
+    smooth = decibels(np.sqrt(uniform_filter1d(rms * rms, 5)))
+    over = smooth - (_percentile_level(rms) - c.over_db)
+    knee = c.knee_db
+    soft = np.where(over > knee / 2, over, np.where(over > -knee / 2, (over + knee / 2) ** 2 / (2 * knee), 0))
+    return ballistics(soft * (1 / c.ratio - 1), c.attack_s, c.release_s, rate)
+
+
+def _transients(rms: Curve, punch_db: float, sustain_db: float, rate: int) -> Curve:
+    """The difference of a fast and a slow follower drives the gain, so the level itself does not matter."""
+    falling = -np.maximum(decibels(rms), -70)
+    fast, slow = -ballistics(falling, 0.002, 0.06, rate), -ballistics(falling, 0.03, 0.06, rate)
+    long = -ballistics(falling, 0.002, 0.25, rate)
+    return punch_db * np.clip((fast - slow) / 12, 0, 1) + sustain_db * np.clip((long - fast) / 12, 0, 1)
+
+
+def _saturated(x: Samples, gain: float, asymmetry: float = 0.12) -> Samples:
+    """Rational tanh with slight even harmonics; unity gain for small signals."""
+    u = np.clip(x * np.float32(gain) + np.float32(asymmetry), -3, 3)
+    u2 = u * u
+    y = u * (27 + u2) / (27 + 9 * u2) - np.float32(np.tanh(asymmetry))
+    return (y / np.float32(gain)).astype(np.float32)
+
+
+def _padded(reader: AudioReader) -> Iterator[Samples]:
+    """Chunks of whole control blocks; the last one is filled with zeros."""
+    for block in blocks(reader, CHUNK):
+        short = -block.shape[1] % BLOCK
+        yield np.pad(block, ((0, 0), (0, short))) if short else block
+
+
+class _Output:
+    """The strip after its control curves are known; called with equalised chunks in order."""
+
+    def __init__(self, strip: Strip, gain_db: Curve, parallel_db: Curve | None, drive_gain: float, rate: int) -> None:
+        self.strip, self._gain, self._parallel, self._drive, self._at = strip, gain_db, parallel_db, drive_gain, 0
+        self._bus = Equaliser((Band("high_pass", 60), Band("low_pass", 5000)), 2, rate)
+        self._velvet = Convolver(velvet(rate))
+        self._side = Equaliser((Band("high_pass", 250),), 1, rate)
+        self._send = Equaliser((Band("high_pass", 180),), 1, rate)
+        r = strip.room
+        self._room = Convolver(impulse_response(rate, r.pan, r.depth_m, r.early_db))
+
+    def _curve(self, curve: Curve, count: int) -> tuple[Curve, float]:
+        part = curve[self._at : self._at + count]
+        return part, float(curve[min(self._at + count, len(curve) - 1)])
+
+    def __call__(self, x: Samples) -> Samples:
+        count = x.shape[1] // BLOCK
+        y = apply_gain(x, *self._curve(self._gain, count))
+        if self.strip.drive_db is not None:
+            y = _saturated(y, self._drive)
+        if self._parallel is not None:
+            copy = apply_gain(x, *self._curve(self._parallel, count))
+            y = y + self._bus(copy) * np.float32(10 ** (self.strip.parallel_db / 20))
+        self._at += count
+        mid, side = y.mean(0, keepdims=True), (y[:1] - y[1:]) / 2
+        if self.strip.width:  # to the side only: the mono sum stays as it is, and bass stays in the middle
+            side = side + np.float32(self.strip.width) * self._side(self._velvet(mid))
+        wet = self._room(self._send(mid)) * np.float32(10 ** (self.strip.room.send_db / 20))
+        return np.concatenate([mid + side, mid - side]) + wet
+
+
+def process(dry: ScratchAudio, strip: Strip, folder: Path, name: str) -> ScratchAudio:
+    """Dry stereo stem -> through the strip, same length. Level is left to `level_gain`."""
+    rate = dry.sample_rate_hz
+    equaliser, side_filter = Equaliser(strip.bands, 2, rate), Equaliser((Band("high_pass", 150),), 1, rate)
+    rms_parts, peak_parts = [], []
+    with ScratchWriter(folder / f"{name}-eq.f32", rate, 2) as writer:
+        for x in _padded(dry):
+            mid, side = x.mean(0, keepdims=True), side_filter((x[:1] - x[1:]) / 2)
+            y = equaliser(np.concatenate([mid + side, mid - side]))
+            rms, peak = block_levels(y)
+            rms_parts.append(rms)
+            peak_parts.append(peak)
+            writer.write(y)
+        equalised = writer.finish()
+    rms, peak = np.concatenate(rms_parts), np.concatenate(peak_parts)
+    gain = _transients(rms, strip.punch_db, strip.sustain_db, rate) if strip.punch_db else np.zeros(len(rms))
+    if strip.compressor:
+        gain = gain + _compression(rms * 10 ** (gain / 20), strip.compressor, rate)
+    parallel = _compression(rms, strip.parallel, rate) if strip.parallel else None
+    if parallel is not None:  # the squeezed copy comes back at the level of the sound it is added to
+        both = np.sqrt((rms**2).mean() / max(((rms * 10 ** (parallel / 20)) ** 2).mean(), 1e-18))
+        parallel = parallel + 20 * np.log10(max(both, 1e-9))
+    ceiling = float(np.percentile(peak * 10 ** (gain / 20), 99.5)) + 1e-9
+    drive = 10 ** ((strip.drive_db or 0.0) / 20) / ceiling
+    output, left = _Output(strip, gain, parallel, drive, rate), dry.frames
+    with ScratchWriter(folder / f"{name}-strip.f32", rate, 2) as writer:
+        for x in blocks(equalised, CHUNK):
+            y = output(x)[:, :left]
+            left -= y.shape[1]
+            writer.write(y)
+        result = writer.finish()
+    equalised.close()
+    equalised.path.unlink()
+    return result
+
+
+def level_gain(stem: AudioReader, song_lufs: float, level_lu: float) -> float:
+    """Factor that brings the stem to its place against the song; 0 for a silent stem."""
+    own = measure(stem).integrated_lufs
+    if not np.isfinite(own):
+        return 0.0
+    song = song_lufs if np.isfinite(song_lufs) else -20.0
+    return float(10 ** ((song + level_lu - own) / 20))

@@ -1,0 +1,129 @@
+"""SessionBand: the weight-free engine. Writes, performs, renders and mixes one stem at a time, in blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+
+from sideman.core.audio import ScratchAudio, ScratchWriter, blocks, resampled_blocks
+from sideman.core.generation.band import bass, chordal, drums
+from sideman.core.generation.band.channel import level_gain, process, strip_for
+from sideman.core.generation.band.player import Player
+from sideman.core.generation.band.styles import STYLES, Sound, style_named
+from sideman.core.generation.context import SongContext, stream
+from sideman.core.generation.generator import GeneratedStem, GenerationRequest, Progress, no_progress
+from sideman.core.generation.soundfont import Humanise, Preset, Renderer
+from sideman.core.music import NoteEvent, Provenance, ScoreNote, StemRole
+from sideman.errors import UsageError
+
+RENDER_RATE_HZ = 44100
+WRITERS: dict[StemRole, Callable[[Player], list[ScoreNote]]] = {
+    StemRole.DRUMS: drums.write,
+    StemRole.BASS: bass.write,
+    StemRole.PIANO: chordal.write_piano,
+    StemRole.GUITAR: chordal.write_guitar,
+    StemRole.PAD: chordal.write_pad,
+}
+BAND_ROLES = tuple(WRITERS)
+KIT_GAINS_DB = {42: -5.0, 44: -5.0, 46: -5.0, 51: -3.0, 53: -4.0, 49: -2.0, 57: -2.0, 36: 1.0}
+"""The font's kit against a record's balance: its hats are too loud."""
+TAKE_GAIN = 0.75
+
+
+class SessionBand:
+    """Generator with a SoundFont. One per process: the renderer keeps its decoded samples."""
+
+    roles = BAND_ROLES
+    styles = tuple(STYLES)
+
+    def __init__(self, renderer: Renderer) -> None:
+        self._renderer = renderer
+
+    @classmethod
+    def open(cls, soundfont: Path) -> SessionBand:
+        return cls(Renderer.open(soundfont))
+
+    def write(self, context: SongContext, role: StemRole, style: str, seed: int) -> tuple[NoteEvent, ...]:
+        """The notes of one part, in seconds on the song's grid. Raises UsageError."""
+        player = self._player(context, role, style, seed)
+        return player.perform(role, WRITERS[role](player))
+
+    def _player(self, context: SongContext, role: StemRole, style: str, seed: int) -> Player:
+        if role not in WRITERS:
+            raise UsageError(f"the session band plays no {role}: it plays {', '.join(r.value for r in BAND_ROLES)}")
+        return Player(context, style_named(style), seed)
+
+    def generate(self, context: SongContext, request: GenerationRequest, folder: Path, progress: Progress = no_progress) -> GeneratedStem:
+        role, style = request.role, request.style
+        player = self._player(context, role, style, request.seed)
+        sound, score = player.style.sounds[role], WRITERS[role](player)
+        notes = player.perform(role, score)
+        name, frames = f"{role}-{style}-{request.seed}", round(context.duration_s * RENDER_RATE_HZ)
+        dry = self._dry(player, role, sound, score, notes, frames, folder / f"{name}-dry.f32", progress)
+        strip = strip_for(role, style)
+        wet = process(dry, strip, folder, name)
+        dry.close()
+        dry.path.unlink()
+        progress(0.9)
+        gain = np.float32(level_gain(wet, context.loudness_lufs, strip.level_lu))
+        audio = _at_rate(wet, gain, request, folder / f"{name}.f32")
+        wet.close()
+        wet.path.unlink()
+        progress(1.0)
+        return GeneratedStem(role, style, request.seed, audio, notes, sound.preset.program, self._provenance(request))
+
+    def _provenance(self, request: GenerationRequest) -> Provenance:
+        asked = (("style", request.style), ("seed", str(request.seed)), ("soundfont", self._renderer.font.path.name))
+        return Provenance("session band", metadata.version("sideman"), asked, "mixture")
+
+    def _dry(
+        self, player: Player, role: StemRole, sound: Sound, score: list[ScoreNote], notes: tuple[NoteEvent, ...], frames: int,
+        path: Path, progress: Progress,
+    ) -> ScratchAudio:  # fmt: skip
+        """All takes and layers of a part, summed block by block."""
+        cents = 1200 * float(np.log2(player.context.tuning_hz / 440)) if role.pitched else 0.0
+        gains = KIT_GAINS_DB if role is StemRole.DRUMS else {}
+        takes: list[tuple[tuple[NoteEvent, ...], Preset, float, int]] = []
+        if sound.double:
+            for take, side in enumerate((-sound.double, sound.double)):
+                played = notes if take == 0 else player.perform(role, score, take)
+                panned = tuple(NoteEvent(n.start_s, n.end_s, n.pitch, n.velocity, side) for n in played)
+                takes.append((panned, sound.preset, TAKE_GAIN, 1000 * take))
+        else:
+            takes.append((notes, sound.preset, 1.0, 0))
+        if sound.layer:
+            rng = stream(player.seed, "layer", role)
+            velocities = [int(np.clip(n.velocity + rng.normal(0, 12), 20, 127)) for n in notes]
+            layered = tuple(NoteEvent(n.start_s, n.end_s, n.pitch, v, n.pan) for n, v in zip(notes, velocities, strict=True))
+            takes.append((layered, sound.layer, 10 ** (sound.layer_db / 20), 1))
+        streams = [
+            self._renderer.render_blocks(played, preset, frames, Humanise(1.0, player.seed + offset, gains), cents)
+            for played, preset, _, offset in takes
+        ]
+        with ScratchWriter(path, RENDER_RATE_HZ, 2) as writer:
+            done = 0
+            for parts in zip(*streams, strict=True):
+                block = sum((p * np.float32(t[2]) for p, t in zip(parts, takes, strict=True)), np.zeros_like(parts[0]))
+                writer.write(block)
+                done += block.shape[1]
+                progress(0.7 * done / frames)
+            return writer.finish()
+
+
+def _at_rate(wet: ScratchAudio, gain: np.float32, request: GenerationRequest, path: Path) -> ScratchAudio:
+    """At the song's rate and exactly as long as asked for."""
+    left = request.frames
+    source = blocks(wet, RENDER_RATE_HZ * 10)
+    if request.sample_rate_hz != RENDER_RATE_HZ:
+        source = resampled_blocks(wet, request.sample_rate_hz)
+    with ScratchWriter(path, request.sample_rate_hz, 2) as writer:
+        for block in source:
+            part = block[:, :left] * gain
+            left -= part.shape[1]
+            writer.write(part)
+        if left > 0:
+            writer.write(np.zeros((2, left), np.float32))
+        return writer.finish()

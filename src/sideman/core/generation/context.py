@@ -1,0 +1,161 @@
+"""What a part is written on: the song's own grid, chords, sections and energy, counted in pulses.
+
+A pulse is a beat; in compound time (6/8, 9/8, 12/8) it is a third of the beat, so that every part counts eighths there.
+"""
+
+from __future__ import annotations
+
+import zlib
+from bisect import bisect_right
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from sideman.core.music import NO_CHORD, BeatGrid, Chord, Key, MusicAnalysis
+
+ENERGY_LIMITS = (0.15, 0.4, 0.7)
+SHORT_CHORD_PULSES = 0.75
+
+
+@dataclass(frozen=True, slots=True)
+class ContextBar:
+    """start and pulses in pulses; energy 0 (hardly there) .. 3 (full); place in its section."""
+
+    number: int
+    start: float
+    pulses: int
+    energy: int
+    section: int
+    index_in_section: int
+    last_in_section: bool
+
+    @property
+    def first_in_section(self) -> bool:
+        return self.index_in_section == 0
+
+    @property
+    def end(self) -> float:
+        return self.start + self.pulses
+
+
+@dataclass(frozen=True, slots=True)
+class ChordEvent:
+    start: float
+    pulses: float
+    chord: Chord
+
+    @property
+    def end(self) -> float:
+        return self.start + self.pulses
+
+
+@dataclass(frozen=True, eq=False)
+class SongContext:
+    """Everything a player needs; positions in pulses, seconds only through `seconds_at`."""
+
+    grid: BeatGrid
+    bars: tuple[ContextBar, ...]
+    chords: tuple[ChordEvent, ...]
+    key: Key
+    duration_s: float
+    tuning_hz: float = 440.0
+    loudness_lufs: float = -14.0
+
+    @property
+    def pulses_per_beat(self) -> int:
+        return 3 if self.grid.meter.compound else 1
+
+    @property
+    def compound(self) -> bool:
+        return self.grid.meter.compound
+
+    @cached_property
+    def tempo(self) -> float:
+        """Pulses per minute."""
+        return self.grid.tempo_bpm * self.pulses_per_beat
+
+    def seconds_at(self, pulse: ArrayLike) -> NDArray[np.float64]:
+        return self.grid.seconds_at(np.asarray(pulse, float) / self.pulses_per_beat)
+
+    @cached_property
+    def _bar_starts(self) -> list[float]:
+        return [b.start for b in self.bars]
+
+    def bar_at(self, pulse: float) -> ContextBar:
+        return self.bars[max(0, bisect_right(self._bar_starts, pulse + 1e-6) - 1)]
+
+    @cached_property
+    def _chord_starts(self) -> list[float]:
+        return [c.start for c in self.chords]
+
+    def chord_at(self, pulse: float) -> Chord:
+        i = bisect_right(self._chord_starts, pulse + 1e-6) - 1
+        return self.chords[i].chord if i >= 0 and pulse < self.chords[i].end + 1e-6 else NO_CHORD
+
+    def sounding_chords(self) -> tuple[ChordEvent, ...]:
+        return tuple(c for c in self.chords if c.chord.root is not None)
+
+    def groups(self, bar: ContextBar) -> tuple[int, ...]:
+        """Accent groups of a bar: 4 = 2 + 2, 5 = 3 + 2, 7 = 2 + 2 + 3, compound time in threes."""
+        m = bar.pulses
+        if self.compound and m % 3 == 0:
+            return (3,) * (m // 3)
+        fixed = {1: (1,), 2: (2,), 3: (3,), 4: (2, 2), 5: (3, 2), 7: (2, 2, 3)}
+        return fixed.get(m) or ((2,) * (m // 2) if m % 2 == 0 else (2,) * ((m - 3) // 2) + (3,))
+
+    @classmethod
+    def from_analysis(cls, analysis: MusicAnalysis) -> SongContext:
+        """Raises AnalysisError where the recording has no beats."""
+        grid = analysis.require_grid()
+        per_beat = 3 if grid.meter.compound else 1
+        return cls(
+            grid=grid,
+            bars=_bars(analysis, grid, per_beat),
+            chords=_chords(analysis, grid, per_beat),
+            key=analysis.key.value if analysis.key else Key(0, "major"),
+            duration_s=analysis.duration_s,
+            tuning_hz=analysis.tuning_hz.value if analysis.tuning_hz else 440.0,
+            loudness_lufs=analysis.loudness.value.integrated_lufs if analysis.loudness else -14.0,
+        )
+
+
+def _energy_level(energy: float) -> int:
+    return sum(energy >= limit for limit in ENERGY_LIMITS)
+
+
+def _bars(analysis: MusicAnalysis, grid: BeatGrid, per_beat: int) -> tuple[ContextBar, ...]:
+    rows = []
+    for bar in grid.bars:
+        middle = float(grid.seconds_at(bar.first_beat + bar.beats / 2))
+        section = analysis.section_at(middle)
+        number = analysis.sections.value.index(section) if analysis.sections and section else -1
+        rows.append((bar, number, _energy_level(section.energy) if section else 2))
+    out: list[ContextBar] = []
+    for i, (bar, section_number, energy) in enumerate(rows):
+        index = out[-1].index_in_section + 1 if out and out[-1].section == section_number else 0
+        last = i + 1 == len(rows) or rows[i + 1][1] != section_number
+        out.append(ContextBar(i, bar.first_beat * per_beat, bar.beats * per_beat, energy, section_number, index, last))
+    return tuple(out)
+
+
+def _chords(analysis: MusicAnalysis, grid: BeatGrid, per_beat: int) -> tuple[ChordEvent, ...]:
+    """Chord limits on the nearest beat, or half beat where they clearly lie between; slivers join the chord before."""
+    marks: list[tuple[float, Chord]] = []
+    for span in analysis.chords.value if analysis.chords else ():
+        position = float(grid.beat_at(span.start_s))
+        on_beat = round(position)
+        snapped = on_beat if abs(position - on_beat) <= 0.3 or per_beat == 3 else round(position * 2) / 2
+        if marks and snapped * per_beat - marks[-1][0] < SHORT_CHORD_PULSES:
+            marks.pop()
+        if not marks or marks[-1][1] != span.chord:
+            marks.append((snapped * per_beat, span.chord))
+    end = float(np.ceil(grid.beat_at(analysis.duration_s))) * per_beat
+    ends = [m[0] for m in marks[1:]] + [max(end, marks[-1][0] if marks else 0)]
+    return tuple(ChordEvent(a, b - a, c) for (a, c), b in zip(marks, ends, strict=True) if b > a)
+
+
+def stream(seed: int, *names: object) -> np.random.Generator:
+    """A random stream of its own for every name, stable across processes and independent of call order."""
+    return np.random.default_rng([seed] + [zlib.crc32(str(n).encode()) for n in names])

@@ -1,0 +1,52 @@
+"""What every generation engine takes and gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from sideman.core.audio import ScratchAudio
+from sideman.core.generation.context import SongContext
+from sideman.core.music import NoteEvent, Provenance, StemRole
+
+Progress = Callable[[float], None]
+
+
+def no_progress(share: float) -> None:
+    """The default: nobody watches."""
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationRequest:
+    """One stem. frames: its exact length at sample_rate_hz."""
+
+    role: StemRole
+    style: str
+    seed: int
+    frames: int
+    sample_rate_hz: int
+
+
+@dataclass(frozen=True, eq=False)
+class GeneratedStem:
+    """audio: stereo, exactly as long as asked for. notes are empty for engines that make sound directly."""
+
+    role: StemRole
+    style: str
+    seed: int
+    audio: ScratchAudio
+    notes: tuple[NoteEvent, ...]
+    program: int
+    provenance: Provenance
+
+
+class Generator(Protocol):
+    @property
+    def roles(self) -> tuple[StemRole, ...]: ...
+    @property
+    def styles(self) -> tuple[str, ...]: ...
+    def generate(self, context: SongContext, request: GenerationRequest, folder: Path, progress: Progress = no_progress) -> GeneratedStem:
+        """Write the stem into scratch files in `folder`. Raises UsageError for an unknown role or style."""
+        ...
