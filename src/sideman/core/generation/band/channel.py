@@ -99,7 +99,7 @@ def _percentile_level(rms: Curve) -> float:
 
 
 def _compression(rms: Curve, c: Compressor, rate: int) -> Curve:
-    smooth = decibels(np.sqrt(uniform_filter1d(rms * rms, 5)))
+    smooth = decibels(np.sqrt(np.maximum(uniform_filter1d(rms * rms, 5), 0)))
     over = smooth - (_percentile_level(rms) - c.over_db)
     knee = c.knee_db
     soft = np.where(over > knee / 2, over, np.where(over > -knee / 2, (over + knee / 2) ** 2 / (2 * knee), 0))

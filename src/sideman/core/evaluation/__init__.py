@@ -1,0 +1,1 @@
+"""Scores against annotations: beats, key, chords, tempo, separation, timing of generated stems."""

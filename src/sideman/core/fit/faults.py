@@ -1,0 +1,91 @@
+"""Deliberate faults injected into what was heard of a stem: a fault that the judge would still accept cannot be decided on this song."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from enum import Enum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sideman.core.fit.listening import ACCENT_RATE_HZ, CHROMA_RATE_HZ, Heard
+from sideman.core.fit.rhythm import autocorrelation
+from sideman.core.music import StemRole
+
+
+class Fault(Enum):
+    """What a stem may get wrong, in a musician's words."""
+
+    QUARTER = "a quarter of a beat off"
+    HALF_BEAT = "half a beat off"
+    BEAT = "one beat off"
+    BAR = "four beats off"
+    DRIFT = "1 % too fast"
+    STRETCHED = "at half or double speed"
+    TRANSPOSED = "in the wrong key"
+    ORDER = "chords in the wrong order"
+    HALF_TIME = "written in half or double time"
+
+
+NEVER_DECIDED = Fault.HALF_TIME
+"""A part of half or double density with the chords in the right places is a legal part: measured near chance, so never claimed."""
+
+
+def song_period_s(song: Heard) -> float:
+    """A period between .42 and .84 s at which the song's accents repeat; it only sets the size of the injected shifts."""
+    e = song.accents / (song.accents.std(1, keepdims=True) + 1e-6)
+    a = autocorrelation(e, int(3.4 * ACCENT_RATE_HZ)).sum(0)
+    i = np.arange(int(0.42 * ACCENT_RATE_HZ), int(0.84 * ACCENT_RATE_HZ))
+    return float(i[int(np.argmax(a[i] + a[2 * i] + a[4 * i]))] / ACCENT_RATE_HZ)
+
+
+def moved(stem: Heard, source_s: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> Heard:
+    """Every moment t takes what the stem had at source_s(t); silence from outside."""
+
+    def at(x: NDArray[np.float32], rate: float) -> NDArray[np.float32]:
+        n = x.shape[-1]
+        position = source_s(np.arange(n) / rate) * rate
+        rows = [np.interp(position, np.arange(n), row, left=0, right=0) for row in np.atleast_2d(x)]
+        return np.array(rows, np.float32)
+
+    return replace(
+        stem, accents=at(stem.accents, ACCENT_RATE_HZ), chroma=at(stem.chroma, CHROMA_RATE_HZ),
+        bass_chroma=at(stem.bass_chroma, CHROMA_RATE_HZ), rms=at(stem.rms, CHROMA_RATE_HZ)[0],
+    )  # fmt: skip
+
+
+def late(stem: Heard, seconds: float) -> Heard:
+    return moved(stem, lambda t: t - seconds)
+
+
+def transposed(stem: Heard, semitones: int) -> Heard:
+    return replace(stem, chroma=np.roll(stem.chroma, semitones, 0), bass_chroma=np.roll(stem.bass_chroma, semitones, 0))
+
+
+def reordered(stem: Heard, block_s: float, seed: int = 0) -> Heard:
+    """Blocks of harmony in random order, rhythm as it was."""
+    n, width = stem.chroma.shape[1], max(1, round(block_s * CHROMA_RATE_HZ))
+    order = np.random.default_rng(seed).permutation(n // width)
+    index = np.concatenate([np.arange(width) + width * i for i in order] + [np.arange(n // width * width, n)]).astype(int)
+    return replace(stem, chroma=stem.chroma[:, index], bass_chroma=stem.bass_chroma[:, index])
+
+
+def injections(stem: Heard, role: StemRole, period_s: float) -> dict[Fault, tuple[Callable[[], Heard], ...]]:
+    """Each fault in both directions, made when asked for."""
+
+    def both(share: float) -> tuple[Callable[[], Heard], ...]:
+        return (lambda: late(stem, share * period_s), lambda: late(stem, -share * period_s))
+
+    out: dict[Fault, tuple[Callable[[], Heard], ...]] = {
+        Fault.QUARTER: both(0.25),
+        Fault.HALF_BEAT: both(0.5),
+        Fault.BEAT: both(1),
+        Fault.BAR: both(4),
+        Fault.DRIFT: (lambda: moved(stem, lambda t: t * 1.01),),
+        Fault.STRETCHED: (lambda: moved(stem, lambda t: t * 2), lambda: moved(stem, lambda t: t / 2)),
+    }
+    if role.pitched:
+        out[Fault.TRANSPOSED] = tuple((lambda k=k: transposed(stem, k)) for k in (1, 6, 7))
+        out[Fault.ORDER] = (lambda: reordered(stem, 4 * period_s),)
+    return out

@@ -1,0 +1,130 @@
+"""The judge: does this stem fit this recording? It hears two sounds and knows the role, nothing else.
+
+See docs/decisions/0006-the-judge-listens-to-the-song.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import Enum
+
+import numpy as np
+
+from sideman.core.fit.faults import NEVER_DECIDED, Fault, injections, song_period_s
+from sideman.core.fit.listening import CHROMA_RATE_HZ, Heard
+from sideman.core.fit.scoring import AxisScore, Calibration, hear_contrasts, score
+from sideman.core.music import StemRole
+
+ACCEPT, WARN = 0.75, 0.5
+LEAST_SOUND_S, LEAST_ACCENTS = 5.0, 8
+PROVISIONAL_SOUND_S = 20.0
+PROBE_S = 90.0
+AXIS_WORDS = {
+    "time": "its hits do not meet the song's",
+    "place": "it sits on the wrong beat or bar",
+    "harmony": "its notes clash with the song's chords",
+}
+
+
+class Verdict(Enum):
+    ACCEPTED = "accepted"
+    WARNED = "warned"
+    REJECTED = "rejected"
+    UNDECIDABLE = "undecidable"
+    SILENT = "silent"
+
+
+@dataclass(frozen=True)
+class FitReport:
+    """score 0..1 from the two sounds alone. undecidable: faults that this stem could have on this song without being noticed."""
+
+    role: StemRole
+    score: float
+    verdict: Verdict
+    reason: str
+    axes: tuple[AxisScore, ...]
+    undecidable: tuple[Fault, ...]
+    sounding_s: float
+    figures: FitFigures | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FitFigures:
+    """What the analysis says, beside the score and not in it: it can only be as right as the analysis is."""
+
+    onset_to_grid_ms: float | None
+    chance_to_grid_ms: float | None
+    chord_tone_share: float | None
+
+
+def _sound(stem: Heard) -> tuple[float, int]:
+    """Sounding seconds and number of accents."""
+    if stem.silent:
+        return 0.0, 0
+    e = np.maximum(stem.accents, 0).sum(0)
+    peak = (e[1:-1] > e[:-2]) & (e[1:-1] >= e[2:]) & (e[1:-1] > 0.35 * np.percentile(e, 99.8))
+    return float((stem.rms > 0.1 * stem.rms.max()).sum() / CHROMA_RATE_HZ), int(peak.sum())
+
+
+def _too_little(role: StemRole, seconds: float, accents: int) -> bool:
+    return (seconds < LEAST_SOUND_S and role.pitched) or (accents < LEAST_ACCENTS and role is not StemRole.PAD)
+
+
+def undecidable_faults(song: Heard, stem: Heard, role: StemRole, calibration: Calibration) -> tuple[Fault, ...]:
+    """Inject each fault and ask again, on the busiest 90 s: what still passes cannot be told here."""
+    width = int(PROBE_S * CHROMA_RATE_HZ)
+    if stem.chroma.shape[1] > width:
+        total = np.concatenate([[0], np.cumsum(stem.rms)])
+        first = int(np.argmax(total[width:] - total[:-width]))
+        song, stem = song.cut(first, first + width), stem.cut(first, first + width)
+    found = []
+    for fault, makers in injections(stem, role, song_period_s(song)).items():
+        if any(score(hear_contrasts(song, make(), role), role, calibration).value >= WARN for make in makers):
+            found.append(fault)
+    return tuple(found)
+
+
+def judge(song: Heard, stem: Heard, role: StemRole, calibration: Calibration | None = None, probe: bool = True) -> FitReport:
+    """Score and verdict of one stem. `probe=False` leaves out the question what this song cannot decide."""
+    calibration = calibration or Calibration.default()
+    seconds, accents = _sound(stem)
+    if not seconds:
+        return FitReport(role, 0.0, Verdict.SILENT, "The stem is silent.", (), (), 0.0)
+    result = score(hear_contrasts(song, stem, role), role, calibration)
+    never = (NEVER_DECIDED,)
+    if _too_little(role, seconds, accents):
+        why = f"It sounds for only {seconds:.0f} s: too little to judge."
+        return FitReport(role, 0.5, Verdict.UNDECIDABLE, why, result.axes, never, seconds)
+    blind = undecidable_faults(song, stem, role, calibration) if probe and result.value >= WARN else ()
+    asked = len(injections(stem, role, 0.5))
+    if blind and len(blind) == asked:
+        why = "Every deliberate fault would pass as well: this song cannot decide about this stem."
+        return FitReport(role, 0.5, Verdict.UNDECIDABLE, why, result.axes, blind + never, seconds)
+    verdict = Verdict.ACCEPTED if result.value >= ACCEPT else Verdict.WARNED if result.value >= WARN else Verdict.REJECTED
+    return FitReport(role, result.value, verdict, _reason(verdict, result.weakest, seconds), result.axes, blind + never, seconds)
+
+
+def _reason(verdict: Verdict, weakest: str, seconds: float) -> str:
+    provisional = " It sounds for less than 20 s, so this is provisional." if seconds < PROVISIONAL_SOUND_S else ""
+    if verdict is Verdict.ACCEPTED:
+        return "It meets the song's accents, bars and harmony." + provisional
+    weak = AXIS_WORDS[weakest]
+    if verdict is Verdict.WARNED:
+        return f"It fits, but not clearly: if something is wrong, {weak}." + provisional
+    return f"It does not fit: {weak}." + provisional
+
+
+def with_figures(report: FitReport, figures: FitFigures) -> FitReport:
+    return replace(report, figures=figures)
+
+
+def suspect_analysis(reports: tuple[FitReport, ...]) -> str | None:
+    """Stems of several roles that all fail on one axis speak against the analysis they were written on, not against the stems."""
+    failed = [r for r in reports if r.verdict is Verdict.REJECTED]
+    if len(failed) < 2 or len(failed) < len(reports):
+        return None
+    axes = {min(r.axes, key=lambda a: a.logit).name for r in failed if r.axes}
+    if len(axes) != 1:
+        return None
+    what = {"time": "beats", "place": "bar lines", "harmony": "chords or tuning"}[axes.pop()]
+    return f"All stems fail in the same way: suspect the analysed {what}, not the stems."

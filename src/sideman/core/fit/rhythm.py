@@ -1,0 +1,155 @@
+"""Contrasts of accents: evidence as placed minus evidence for other places, tempi and drifts. Units: cosine, unless said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.fft import irfft, rfft
+
+from sideman.core.fit.listening import ACCENT_RATE_HZ
+
+MAX_LAG_S, WINDOW_S, STEP_S = 4.2, 6.0, 3.0
+LAGS = int(MAX_LAG_S * ACCENT_RATE_HZ)
+LAG_S = np.arange(-LAGS, LAGS + 1) / ACCENT_RATE_HZ
+NEAR_S = 0.035
+RANGES_S = (("fine", 0.05, 0.24), ("half", 0.24, 0.48), ("beat", 0.48, 1.3), ("bar", 1.3, 4.2))
+EDGE_ENERGY = 0.8
+FFT_SIZE = 2048
+KICK, SNARE_BODY, SNARE_NOISE = 0, 1, 3
+
+Array = NDArray[np.floating]
+
+
+def lag_range(low_s: float, high_s: float) -> NDArray[np.bool_]:
+    return (np.abs(LAG_S) >= low_s) & (np.abs(LAG_S) < high_s)
+
+
+@dataclass(frozen=True, eq=False)
+class LagCurves:
+    """value [windows, lags]: windowed cosine; weight [windows]: how much the stem plays; at_s: centres of the windows."""
+
+    value: Array
+    weight: Array
+    at_s: Array
+
+    def mean(self) -> Array:
+        return np.asarray((self.value * (self.weight / (self.weight.sum() + 1e-9))[:, None]).sum(0))
+
+
+def lagged(stem: Array, song: Array) -> LagCurves:
+    """All lags of +-4.2 s in windows of 6 s; a positive lag: the song's match lies later.
+
+    The denominator is floored at 0.8 of the mean window energy, or half-empty windows at the edges of the song would win.
+    """
+    n = min(stem.shape[1], song.shape[1])
+    stem, song = stem[:, :n], song[:, :n]
+    w, hop = int(WINDOW_S * ACCENT_RATE_HZ), int(STEP_S * ACCENT_RATE_HZ)
+    padded = np.pad(song, ((0, 0), (LAGS, LAGS + w)))
+    floor = EDGE_ENERGY * float((song**2).sum()) * min(1.0, w / n)
+    rows, weights, at = [], [], []
+    for a in range(0, max(1, n - w // 2), hop):
+        x = stem[:, a : a + w]
+        x = np.pad(x, ((0, 0), (0, w - x.shape[1])))
+        part = padded[:, a : a + w + 2 * LAGS]
+        cross = irfft(rfft(part, FFT_SIZE, axis=1) * np.conj(rfft(x, FFT_SIZE, axis=1)), FFT_SIZE, axis=1)
+        energy = np.concatenate([[0], np.cumsum((part**2).sum(0))])
+        energy = energy[w : w + 2 * LAGS + 1] - energy[: 2 * LAGS + 1]
+        own = float((x**2).sum())
+        rows.append(cross[:, : 2 * LAGS + 1].sum(0) / (np.sqrt(own * np.maximum(energy, floor)) + 1e-6))
+        weights.append(own)
+        at.append((a + w / 2) / ACCENT_RATE_HZ)
+    return LagCurves(np.array(rows), np.sqrt(np.array(weights)), np.array(at))
+
+
+def weighted_t(d: Array, weight: Array) -> float:
+    """t value of a weighted mean over windows."""
+    w = weight / weight.sum()
+    mean = float((d * w).sum())
+    return mean / (float(np.sqrt((w * (d - mean) ** 2).sum() * (w**2).sum())) + 0.02)
+
+
+def saturated(e: Array) -> Array:
+    """Each onset counts once, whatever its level."""
+    return np.clip(e / (np.percentile(e, 97, axis=1, keepdims=True) + 1e-6), 0, 1)
+
+
+def autocorrelation(e: Array, lags: int) -> Array:
+    w = int(8 * ACCENT_RATE_HZ)
+    power: Array = np.zeros((e.shape[0], FFT_SIZE // 2 + 1))
+    for a in range(0, max(1, e.shape[1] - w // 2), w // 2):
+        x = e[:, a : a + w]
+        power = power + np.abs(rfft(np.pad(x, ((0, 0), (0, w - x.shape[1]))), FFT_SIZE, axis=1)) ** 2
+    return np.asarray(irfft(power, FFT_SIZE, axis=1)[:, :lags])
+
+
+def _periodicity(stem: Array, song: Array) -> dict[str, float]:
+    """Does the song's own pattern match the stem's as it is, or better after squeezing or stretching it by two?"""
+    span = int(3.4 * ACCENT_RATE_HZ)
+    a, b = autocorrelation(stem, 2 * span), autocorrelation(song, 2 * span)
+    strength = np.sqrt(np.maximum(a[:, :1], 0) + 1e-9)
+    a, b, weight = a / strength**2, b / (b[:, :1] + 1e-9), strength / strength.sum()
+    x = np.arange(int(0.12 * ACCENT_RATE_HZ), span // 2)
+
+    def similarity(ratio: float) -> float:
+        p = np.array([np.interp(x * ratio, np.arange(2 * span), row) for row in a])
+        q = b[:, x]
+        p, q = p - p.mean(1, keepdims=True), q - q.mean(1, keepdims=True)
+        return float((weight * p * q).sum() / np.sqrt((weight * p * p).sum() * (weight * q * q).sum() + 1e-12))
+
+    same = similarity(1.0)
+    return {"period": same, "period_octave": same - max(similarity(0.5), similarity(2.0))}
+
+
+def _place(curve: Array, prefix: str, at_zero: float, ranges: tuple[tuple[str, float, float], ...] = RANGES_S) -> dict[str, float]:
+    return {f"{prefix}_{name}": at_zero - float(curve[lag_range(low, high)].max()) for name, low, high in ranges}
+
+
+def _drift(curves: LagCurves, at_zero: float) -> dict[str, float]:
+    """Straight lag paths over the windows (0.25 to 3 % tempo error) against no lag; best lags of both halves."""
+    p = curves.weight / curves.weight.sum()
+    slopes = [s * k for k in (0.0025, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03) for s in (-1, 1)]
+    slope, start = (g.ravel() for g in np.meshgrid(slopes, np.arange(-0.6, 0.61, 0.0233)))
+    path = start[:, None] + slope[:, None] * (curves.at_s - curves.at_s.mean())
+    inside = np.abs(path).max(1) <= MAX_LAG_S
+    index = np.round((path + MAX_LAG_S) * ACCENT_RATE_HZ).astype(int).clip(0, 2 * LAGS)
+    value = np.where(inside, (curves.value[np.arange(len(p))[None], index] * p).sum(1), -9)
+    half = len(p) // 2
+    best = [0.0, 0.0]
+    if half:
+        near = np.abs(LAG_S) < 0.3
+        for k, part in enumerate((slice(0, half), slice(half, None))):
+            mean = (curves.value[part] * p[part, None]).sum(0)
+            best[k] = float(LAG_S[np.argmax(np.where(near, mean, -9))])
+    return {"drift": at_zero - float(value.max()), "lag_spread": -abs(best[1] - best[0])}
+
+
+def contrasts(stem: Array, song: Array) -> tuple[dict[str, float], Array]:
+    """Named contrasts of the accents, and the mean lag curve; {} when the stem has no accents."""
+    song = song / (song.std(1, keepdims=True) + 1e-6)
+    curves = lagged(stem, song)
+    if curves.weight.sum() == 0:
+        return {}, np.zeros(len(LAG_S))
+    near, mean = np.abs(LAG_S) <= NEAR_S, curves.mean()
+    zero = float(mean[near].max())
+    out = {"accent": zero, "accent_z": (zero - float(mean.mean())) / (float(mean.std()) + 0.01)}
+    out |= _place(mean, "accent", zero)
+    out |= _drift(curves, zero)
+    hits, song_hits = saturated(stem.sum(0, keepdims=True)), saturated(song).max(0, keepdims=True)
+    met = lagged(hits, song_hits - song_hits.mean()).mean()
+    met_zero = float(met[near].max())
+    out |= {"met": met_zero, "met_z": (met_zero - float(met.mean())) / (float(met.std()) + 0.01)}
+    out |= _place(met, "met", met_zero, RANGES_S[:3])
+    balance = lagged(_kick_minus_snare(stem), _kick_minus_snare(song)).mean()
+    balance_zero = float(balance[near].max())
+    out |= {"kit": balance_zero, "kit_z": (balance_zero - float(balance.mean())) / (float(balance.std()) + 0.01)}
+    out |= _place(balance, "kit", balance_zero)
+    n = min(stem.shape[1], song.shape[1])
+    out |= _periodicity(stem[:, :n], song[:, :n])
+    return out, mean
+
+
+def _kick_minus_snare(e: Array) -> Array:
+    """Hats cancel; the curve turns its sign when the bar is displaced by a beat."""
+    return saturated(e[KICK : KICK + 1]) - saturated(e[[SNARE_BODY, SNARE_NOISE]]).mean(0, keepdims=True)
