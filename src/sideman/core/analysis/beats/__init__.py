@@ -5,6 +5,7 @@ small scorer chooses the metrical level; layer two is a semi-Markov bar model ov
 docs/decisions/0004-own-beat-decoder.md.
 """
 
+from sideman.core.analysis.beats import onsets
 from sideman.core.analysis.beats.tracker import BeatTracking, Scorer, track
 
-__all__ = ["BeatTracking", "Scorer", "track"]
+__all__ = ["BeatTracking", "Scorer", "onsets", "track"]

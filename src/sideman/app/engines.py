@@ -1,0 +1,30 @@
+"""The engines that a use case may run; bootstrap fills it, nothing here knows a concrete class."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from sideman.core.audio import AudioClip, Recording
+from sideman.core.generation import Generator
+from sideman.core.separation import Separator
+
+StepProgress = Callable[[str, float], None]
+Source = str | Path | AudioClip
+
+
+def no_progress(step: str, share: float) -> None:
+    """The default: nobody watches."""
+
+
+@dataclass(frozen=True)
+class Engines:
+    separator: Separator
+    generators: Callable[[], Generator]
+    threads: int
+
+
+def opened(source: Source) -> Recording:
+    """A recording from a path or from samples in memory; use it as a context manager."""
+    return Recording.from_clip(source) if isinstance(source, AudioClip) else Recording.open(source)

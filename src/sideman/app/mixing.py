@@ -1,0 +1,56 @@
+"""Mix audio files: sum, loudness, true peak."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from sideman.core.audio import Loudness, Mp3Writer, Recording, resampled_blocks, write_audio
+from sideman.core.audio.encoding import MP3_RATES_HZ
+from sideman.core.audio.scratch import ScratchWriter
+from sideman.core.mixing import TARGET_LUFS, Lane, master, sum_lanes
+from sideman.errors import UsageError
+
+SUFFIXES = (".flac", ".wav", ".mp3")
+
+
+@dataclass(frozen=True, slots=True)
+class MixInput:
+    """A file, its level in dB, and its pan -1..1."""
+
+    path: Path
+    gain_db: float = 0.0
+    pan: float = 0.0
+
+
+def mix(inputs: Sequence[MixInput], out: Path, target_lufs: float = TARGET_LUFS) -> Loudness:
+    """Files of any format and rate into one stereo file at the first one's rate, as long as the longest. Returns its loudness."""
+    if out.suffix not in SUFFIXES:
+        raise UsageError(f"a mix is written as {', '.join(SUFFIXES)}, not {out.suffix or 'a file without suffix'}")
+    if not inputs:
+        raise UsageError("there is nothing to mix: name one audio file or more")
+    with ExitStack() as stack:
+        recordings = [stack.enter_context(Recording.open(i.path)) for i in inputs]
+        rate = recordings[0].sample_rate_hz
+        folder = recordings[0].scratch_folder
+        lanes = []
+        for k, (recording, i) in enumerate(zip(recordings, inputs, strict=True)):
+            audio = recording.audio
+            if recording.sample_rate_hz != rate:
+                with ScratchWriter(folder / f"lane{k}.f32", rate, recording.channels) as writer:
+                    for block in resampled_blocks(recording.audio, rate):
+                        writer.write(block)
+                    audio = writer.finish()
+            lanes.append(Lane(audio, i.gain_db, i.pan))
+        frames = max(lane.audio.frames for lane in lanes)
+        made = master(sum_lanes(lanes, frames, rate, folder / "sum.f32"), folder / "mix.f32", target_lufs)
+        if out.suffix == ".mp3":
+            mp3_rate = rate if rate in MP3_RATES_HZ else 44100
+            with Mp3Writer(out, mp3_rate, 2) as mp3:
+                for block in resampled_blocks(made.audio, mp3_rate):
+                    mp3.write(block)
+        else:
+            write_audio(made.audio, out)
+        return made.loudness

@@ -1,0 +1,108 @@
+"""All annotations of a recording, each by its engine, from one decoding."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import metadata
+
+import numpy as np
+
+from sideman.core.analysis import beats, chords, sections
+from sideman.core.analysis.sections import LevelCurve
+from sideman.core.audio import Recording, blocks, measure
+from sideman.core.music import Annotation, EnergyPoint, MusicAnalysis, Provenance
+from sideman.errors import TooShort
+
+SHORTEST_S = 4.0
+LEAST_TUNING_STRENGTH = 0.05
+LEVEL_HOP_S = 0.1
+
+Progress = Callable[[str, float], None]
+
+
+def no_progress(step: str, share: float) -> None:
+    """The default: nobody watches."""
+
+
+def provenance(engine: str, **parameters: object) -> Provenance:
+    return Provenance(engine, metadata.version("sideman"), tuple((k, str(v)) for k, v in sorted(parameters.items())))
+
+
+def level_curve(recording: Recording) -> LevelCurve:
+    """RMS of every 100 ms over all channels."""
+    hop = max(1, round(recording.sample_rate_hz * LEVEL_HOP_S))
+    parts = []
+    for x in blocks(recording.audio, hop * 100):
+        whole = x[:, : x.shape[1] // hop * hop].reshape(x.shape[0], -1, hop)
+        parts.append(np.sqrt((whole**2).mean((0, 2))))
+    rms = np.concatenate(parts) if parts else np.zeros(0)
+    return LevelCurve(rms.astype(np.float32), hop / recording.sample_rate_hz)
+
+
+def _energy(level: LevelCurve) -> tuple[EnergyPoint, ...]:
+    per_second = max(1, round(1 / level.hop_s))
+    out = []
+    for i in range(0, len(level.rms), per_second):
+        rms = float(np.sqrt((level.rms[i : i + per_second] ** 2).mean()))
+        out.append(EnergyPoint(round(i * level.hop_s, 3), round(20 * float(np.log10(rms + 1e-6)), 1)))
+    return tuple(out)
+
+
+def analyze(recording: Recording, progress: Progress = no_progress) -> MusicAnalysis:
+    """Tempo, beats, bars, meter, key, tuning, chords, sections, loudness and energy of a recording.
+
+    Raises TooShort where it is silent or shorter than four seconds.
+    """
+    if recording.condition.silent:
+        raise TooShort(f"{recording.info.name} is silent (peak below -80 dBFS): there is nothing to analyse")
+    if recording.duration_s < SHORTEST_S:
+        raise TooShort(f"{recording.info.name} lasts {recording.duration_s:.2f} s: analysis needs {SHORTEST_S:.0f} s or more")
+    remarks: list[str] = []
+    progress("beats", 0.0)
+    tracked = beats.track(recording.mono(beats.onsets.SAMPLE_RATE_HZ))
+    progress("chords and key", 0.4)
+    heard = chords.listen(recording.mono(chords.pitch.SAMPLE_RATE_HZ))
+    harmony = chords.estimate(heard, tracked.grid)
+    progress("sections and loudness", 0.8)
+    level, duration = level_curve(recording), recording.duration_s
+    loudness = measure(recording.audio)
+    grid = None
+    if tracked.grid is not None:
+        grid = Annotation(tracked.grid, tracked.confidence, provenance("sideman beats"))
+    else:
+        remarks.append("No steady pulse was found: there are no beats, bars and sections.")
+    key = key_spans = None
+    if harmony.key is not None:
+        source = provenance("sideman harmony")
+        key = Annotation(harmony.key, harmony.key_confidence, source)
+        key_spans = Annotation(harmony.key_spans, harmony.key_confidence, source)
+    else:
+        remarks.append("No key stands out.")
+    tuning_hz = 440.0 * 2 ** (heard.tuning_semitones / 12) if heard.tuning_strength >= LEAST_TUNING_STRENGTH else 440.0
+    mean_confidence = float(np.mean([c.confidence for c in harmony.chords])) if harmony.chords else 0.0
+    found = None
+    if grid is not None:
+        value = sections.estimate(heard, grid.value, level, duration)
+        found = Annotation(value, float(np.mean([s.confidence for s in value])), provenance("sideman sections"))
+    if recording.condition.antiphase:
+        remarks.append("The channels cancel each other (anti-phase): the loudest one was analysed.")
+    if recording.condition.replaced_samples:
+        remarks.append(f"{recording.condition.replaced_samples} samples that were no numbers were replaced by silence.")
+    if recording.info.damaged_packets:
+        remarks.append(f"The file is damaged: {recording.info.damaged_packets} packets were skipped.")
+    progress("sections and loudness", 1.0)
+    return MusicAnalysis(
+        duration_s=duration,
+        title=recording.info.tag("title") or "",
+        artist=recording.info.tag("artist") or "",
+        grid=grid,
+        alternatives=tracked.alternatives if grid else (),
+        key=key,
+        key_spans=key_spans,
+        chords=Annotation(harmony.chords, mean_confidence, provenance("sideman harmony")),
+        sections=found,
+        tuning_hz=Annotation(tuning_hz, heard.tuning_strength, provenance("sideman tuning")),
+        loudness=Annotation(loudness, 1.0, provenance("libavfilter ebur128")),
+        energy=_energy(level),
+        remarks=tuple(remarks),
+    )

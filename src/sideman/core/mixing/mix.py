@@ -1,0 +1,86 @@
+"""Mixes: lanes are summed, brought to a loudness, and kept under a true peak. Streaming, exactly as long as the song."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from sideman.core.audio import AudioReader, Loudness, Samples, ScratchAudio, ScratchWriter, measure
+from sideman.core.mixing.limiter import limiting_curve, true_peaks, with_gain
+
+TARGET_LUFS, CEILING_DBTP = -14.0, -1.0
+SAFETY_DB = 0.1
+BLOCK_S = 10
+LOUDNESS_PASSES = 3
+MAKE_UP_DB = 3.0
+
+
+@dataclass(frozen=True, eq=False)
+class Lane:
+    """One row of a mix. gain_db is applied before summing; pan -1..1 (balance of a stereo lane)."""
+
+    audio: AudioReader
+    gain_db: float = 0.0
+    pan: float = 0.0
+
+
+def _stereo(x: Samples, lane: Lane) -> Samples:
+    """Mono is doubled; lanes of more than two channels are folded by their even and odd channels."""
+    y = np.repeat(x, 2, 0) if x.shape[0] == 1 else x if x.shape[0] == 2 else np.stack([x[0::2].mean(0), x[1::2].mean(0)])
+    gain = np.float32(10 ** (lane.gain_db / 20))
+    balance = np.array([[min(1.0, 1 - lane.pan)], [min(1.0, 1 + lane.pan)]], np.float32)
+    return y * gain * balance
+
+
+def sum_lanes(lanes: Sequence[Lane], frames: int, sample_rate_hz: int, path: Path) -> ScratchAudio:
+    """Stereo sum in float: nothing is clipped here. Lanes must be at the same rate."""
+    block = BLOCK_S * sample_rate_hz
+    with ScratchWriter(path, sample_rate_hz, 2) as writer:
+        for start in range(0, frames, block):
+            out = np.zeros((2, min(block, frames - start)), np.float32)
+            for lane in lanes:
+                x = _stereo(lane.audio.read(start, out.shape[1]).samples, lane)
+                out[:, : x.shape[1]] += x
+            writer.write(out)
+        return writer.finish()
+
+
+@dataclass(frozen=True, eq=False)
+class Mix:
+    audio: ScratchAudio
+    loudness: Loudness
+
+
+def master(dry: ScratchAudio, path: Path, target_lufs: float = TARGET_LUFS, ceiling_dbtp: float = CEILING_DBTP) -> Mix:
+    """Loudness normalised, true peak limited. Limiting costs loudness, so the gain is corrected by what was lost."""
+    loudness = measure(dry).integrated_lufs
+    if not np.isfinite(loudness):
+        return Mix(dry, measure(dry))
+    gain_db, ceiling = target_lufs - loudness, 10 ** ((ceiling_dbtp - SAFETY_DB) / 20)
+    peaks = true_peaks(dry, ceiling / 10 ** ((gain_db + MAKE_UP_DB) / 20))
+    result = Mix(dry, measure(dry))
+    for _ in range(LOUDNESS_PASSES):
+        curve = limiting_curve(peaks, 10 ** (gain_db / 20), ceiling, dry.sample_rate_hz)
+        block = BLOCK_S * dry.sample_rate_hz
+        with ScratchWriter(path, dry.sample_rate_hz, 2) as writer:
+            for start in range(0, dry.frames, block):
+                writer.write(with_gain(dry.read(start, block).samples, start, curve))
+            audio = writer.finish()
+        result = Mix(audio, measure(audio))
+        missing = target_lufs - result.loudness.integrated_lufs
+        if abs(missing) < 0.15 or gain_db > target_lufs - loudness + MAKE_UP_DB:
+            break
+        gain_db += missing
+    return result
+
+
+def difference(song: AudioReader, stem: AudioReader, path: Path) -> ScratchAudio:
+    """The song without a stem, at the song's own level and channels: minus one."""
+    block = BLOCK_S * song.sample_rate_hz
+    with ScratchWriter(path, song.sample_rate_hz, song.channels) as writer:
+        for start in range(0, song.frames, block):
+            writer.write(song.read(start, block).samples - stem.read(start, block).samples)
+        return writer.finish()

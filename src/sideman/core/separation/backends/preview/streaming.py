@@ -1,0 +1,65 @@
+"""Masks over a whole recording in blocks: flat memory, no seam, any channel count.
+
+All block borders lie on one STFT grid and every frame gets its mask once, with context on both sides; overlap-add joins the blocks.
+Masks are found on the stereo fold-down and applied to every channel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sideman.core.audio import AudioReader, Samples, fold_to_stereo, read_padded
+from sideman.core.separation.backends.preview.bands import HANN, HOP, WINDOW, band_power, expand, features, frames_spectrum, overlap_add
+from sideman.core.separation.backends.preview.bass_comb import refine
+from sideman.core.separation.backends.preview.network import POOLING, MaskNetwork
+
+BLOCK_FRAMES, CONTEXT_FRAMES = 432, 64
+MASKED = 3
+"""drums, bass, vocals; what is left is `other`."""
+
+
+def mean_band_power(reader: AudioReader) -> float:
+    """Level of the recording for the features: one pass, one frame in four."""
+    total, count, step = 0.0, 0, 60 * reader.sample_rate_hz
+    for start in range(0, reader.frames, step):
+        x = fold_to_stereo(read_padded(reader, start, max(WINDOW, min(step, reader.frames - start))))
+        windows = np.lib.stride_tricks.sliding_window_view(x, WINDOW, axis=1)[:, :: 4 * HOP] * HANN
+        power = band_power((np.abs(np.fft.rfft(windows, axis=-1)) ** 2).sum(0))
+        total += float(power.mean(1).sum())
+        count += len(power)
+    return total / max(count, 1)
+
+
+def _bin_masks(stereo: NDArray[np.complex64], level: float, network: MaskNetwork) -> NDArray[np.float32]:
+    power = (np.abs(stereo) ** 2).mean(0)
+    return refine(power, expand(network(features(stereo, level))))
+
+
+def masked_blocks(reader: AudioReader, network: MaskNetwork) -> Iterator[NDArray[np.float32]]:
+    """Blocks [3 stems, channels, frames] in order, together exactly as long as the recording."""
+    total, channels = reader.frames, reader.channels
+    level = mean_band_power(reader)
+    frames = -(-(total + WINDOW // 2) // HOP)
+    scale = 1 / (HANN**2).reshape(-1, HOP).sum(0)  # Hann squared at 75 % overlap
+    tail = np.zeros((MASKED, channels, WINDOW - HOP), np.float32)
+    for first in range(0, frames, BLOCK_FRAMES):
+        last = min(first + BLOCK_FRAMES, frames)
+        before, after = first - CONTEXT_FRAMES, last + CONTEXT_FRAMES
+        after += -(after - before) % POOLING
+        x: Samples = read_padded(reader, before * HOP - WINDOW // 2, (after - 1 - before) * HOP + WINDOW)
+        own = frames_spectrum(x)
+        stereo = np.repeat(own, 2, 0) if channels == 1 else own if channels == 2 else frames_spectrum(fold_to_stereo(x))
+        masks = _bin_masks(stereo, level, network)[:MASKED, CONTEXT_FRAMES : CONTEXT_FRAMES + last - first]
+        own = own[:, CONTEXT_FRAMES : CONTEXT_FRAMES + last - first]
+        out = np.stack([[overlap_add(own[c] * masks[s]) for c in range(channels)] for s in range(MASKED)])
+        count = (last - first) * HOP
+        out[..., : WINDOW - HOP] += tail
+        done = out[..., :count] * np.tile(scale, last - first)
+        tail = out[..., count : count + WINDOW - HOP].copy()
+        start = first * HOP - WINDOW // 2
+        low, high = max(start, 0), min(start + count, total)
+        if high > low:
+            yield done[..., low - start : high - start]
