@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from sideman.app import analysis as analysis_cases
+from sideman.app import demo as demo_cases
+from sideman.app import evaluation as evaluation_cases
 from sideman.app import generation as generation_cases
 from sideman.app import midi as midi_cases
 from sideman.app import mixing as mixing_cases
@@ -15,6 +18,9 @@ from sideman.app import separation as separation_cases
 from sideman.app.engines import Engines, Source, StepProgress, no_progress
 from sideman.app.mixing import MixInput
 from sideman.core.audio import Loudness
+from sideman.core.evaluation.scores import AnalysisScores
+from sideman.core.evaluation.separation import SeparationScores
+from sideman.core.evaluation.timing import TimingScore
 from sideman.core.fit import FitReport
 from sideman.core.generation import Generator, SessionBand
 from sideman.core.generation.band.styles import style_named
@@ -83,3 +89,26 @@ def play_along(
     wired = engines()
     options = replace(PlayAlongOptions(), roles=_roles(stems), style=style, seed=seed, without=role, threads=wired.threads)
     return playalong_cases.run(source, Path(out), wired, options, progress)
+
+
+def record_demo_song(path: str | Path, seed: int = 7, progress: StepProgress = no_progress) -> MusicAnalysis:
+    """Compose and record the demo song as MP3; returns the truth about it."""
+    return demo_cases.record_song(Path(path), engines(), seed, progress)
+
+
+def compare_with_truth(truth: MusicAnalysis, found: MusicAnalysis) -> AnalysisScores:
+    """Scores of an analysis against the composed truth."""
+    return demo_cases.compare(truth, found)
+
+
+def evaluate_analysis(folder: str | Path) -> Iterator[AnalysisScores]:
+    """Scores of every annotated recording below `folder`."""
+    return evaluation_cases.analysis_scores(Path(folder))
+
+
+def evaluate_separation(folder: str | Path) -> Iterator[SeparationScores]:
+    return evaluation_cases.separation_scores(Path(folder), engines())
+
+
+def evaluate_timing(folder: str | Path) -> Iterator[TimingScore]:
+    return evaluation_cases.timing_scores(Path(folder), engines())

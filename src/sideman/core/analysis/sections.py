@@ -19,7 +19,7 @@ from sideman.core.music import BeatGrid, Section
 PLACES_PER_BAR = 8
 KERNEL_BARS, LONGEST_BARS = 7, 36
 SAME_LETTER = 0.65
-EDGE_S = 0.3
+FRAGMENT = 0.6
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 Array = NDArray[np.floating]
@@ -39,13 +39,14 @@ class LevelCurve:
 
 
 def bar_limits(grid: BeatGrid, duration_s: float) -> NDArray[np.float64]:
-    """Bar lines from start to end; what lies before the first and after the last bar is bars of its own."""
+    """Bar lines from start to end. Whole bars before the first and after the last beat count; a fragment joins its neighbour, or the
+    count of bars, on which the preferred lengths hang, would be off by one."""
     lines = np.array([float(grid.seconds_at(b.first_beat)) for b in grid.bars])
     bar_s = float(np.median(np.diff(lines))) if len(lines) > 1 else duration_s
     before = np.arange(lines[0] - bar_s, -bar_s / 2, -bar_s)[::-1]
-    after = np.arange(lines[-1] + bar_s, duration_s - EDGE_S, bar_s)
+    after = np.arange(lines[-1] + bar_s, duration_s, bar_s)
     limits = np.concatenate([before, lines, after])
-    limits = limits[(limits > EDGE_S) & (limits < duration_s - EDGE_S)]
+    limits = limits[(limits > FRAGMENT * bar_s) & (limits < duration_s - FRAGMENT * bar_s)]
     return np.concatenate([[0.0], limits, [duration_s]])
 
 

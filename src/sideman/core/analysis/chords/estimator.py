@@ -21,7 +21,7 @@ INVERSION_MARGIN = 1.8
 CALIBRATION = (-0.264, 0.506)
 """Logistic of the mean posterior, fitted on rendered songs that were not trained on (docs/decisions/0005)."""
 MINOR_CLASSES = (1, 4, 7, 9)
-SOUNDING_SHARE = 0.12
+LONE_SHARE = 0.55
 SHORTEST_KEY_SPAN_S = 12.0
 
 
@@ -51,11 +51,14 @@ def _places(limits_s: NDArray[np.float64], grid: BeatGrid | None) -> NDArray[np.
     return np.where(near(grid.downbeats_s), DOWNBEAT, np.where(near(grid.times), BEAT, BETWEEN))
 
 
-def _too_few_notes(seen: Segments) -> NDArray[np.bool_]:
-    """Segments in which fewer than three pitch classes sound in their neighbourhood: a lone tone is no chord."""
+def _lone_tone(seen: Segments) -> NDArray[np.bool_]:
+    """Segments in whose neighbourhood one pitch class holds most of the chroma: a lone tone is no chord.
+
+    A sine reaches .63, a sawtooth note .72, a bare fifth .43, a triad .31.
+    """
     share = seen.chroma[:, :4].sum(1)
     wide = share + np.roll(share, 1, 0) + np.roll(share, -1, 0)
-    return (wide > SOUNDING_SHARE * wide.max(1, keepdims=True)).sum(1) < 3
+    return np.asarray(wide.max(1) > LONE_SHARE * (wide.sum(1) + 1e-9))
 
 
 def _runs(x: NDArray[np.int64]) -> list[tuple[int, int]]:
@@ -124,7 +127,7 @@ def estimate(
     limits = segment_grid(grid.times if grid else (), heard.duration_s)
     seen = segments(heard, limits)
     emissions = network(seen)
-    lone = _too_few_notes(seen)
+    lone = _lone_tone(seen)
     emissions.chords[lone, :NONE] -= 8
     decoder = HarmonyDecoder(emissions.chords, _places(limits, grid), options)
     local = network.key_scores(seen, LOCAL_KEY_S) * (seen.lengths_s[:, None] / 0.5)

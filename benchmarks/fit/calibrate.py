@@ -1,0 +1,112 @@
+"""Fit the judge's weights on the tuning songs: non-negative ridge logistics per role group and axis, then one per group to join them.
+
+    python -m benchmarks.fit.calibrate TUNING_SET.pkl src/sideman/core/fit/calibration.json
+"""
+
+from __future__ import annotations
+
+import json
+import pickle
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from scipy.optimize import minimize
+
+from benchmarks.fit.make_set import ContrastSet, Row
+from sideman.core.fit.scoring import GROUPS, Calibration, axes_of, axis_vector, group_of, score, soft_minimum
+from sideman.core.music import StemRole
+
+RIDGE, JOIN_RIDGE = 0.1, 0.002
+EXCERPT_WEIGHT = 0.5
+TRAINED_ON = {
+    "time": ("quarter", "halfbeat", "tempo1"),
+    "time.pad": ("tempo1",),
+    "place": ("halfbeat", "beat", "bar"),
+    "place.drums": ("beat", "halfbeat", "bar"),
+    "harmony": ("+1", "-1", "6", "+7", "shuffle"),
+}
+NEVER = ("half", "double")
+
+
+def group(row: Row) -> str:
+    return group_of(StemRole(row.role))
+
+
+def examples(rows: list[Row]) -> Iterator[tuple[Row, dict[str, float], float]]:
+    for row in rows:
+        for contrasts, weight in ((row.contrasts, 1.0), (row.excerpt, EXCERPT_WEIGHT)):
+            if contrasts:
+                yield row, contrasts, weight
+
+
+def fit(x: np.ndarray, y: np.ndarray, w: np.ndarray, ridge: float) -> dict[str, object]:
+    scale = x.std(0) + 0.05
+    z = x / scale
+
+    def objective(p):
+        t = z @ p[1:] + p[0]
+        loss = np.logaddexp(0, -t) * y + np.logaddexp(0, t) * (1 - y)
+        e = 1 / (1 + np.exp(-t)) - y
+        return (w * loss).sum() + ridge * (p[1:] ** 2).sum() / 2, np.concatenate([[(w * e).sum()], z.T @ (w * e) + ridge * p[1:]])
+
+    bounds = [(None, None)] + [(0, None)] * x.shape[1]
+    p = minimize(objective, np.zeros(x.shape[1] + 1), jac=True, bounds=bounds).x
+    return {"bias": round(float(p[0]), 4), "weights": [round(float(v), 4) for v in p[1:] / scale]}
+
+
+def _related(row: Row, wanted: str) -> bool:
+    """Pads and chordal parts are few: each learns from both."""
+    own = group(row)
+    return own == wanted or {own, wanted} == {"pad", "chords"}
+
+
+def calibrate(rows: list[Row]) -> dict[str, dict[str, dict[str, object]]]:
+    axes: dict[str, dict[str, object]] = {}
+    for g in GROUPS:
+        for axis in axes_of(g):
+            faults = TRAINED_ON.get(f"{axis}.{g}", TRAINED_ON[axis])
+            data = [(axis_vector(c, axis, g), r.fault, w) for r, c, w in examples(rows) if _related(r, g) and r.fault in ("right", *faults)]
+            total: dict[str, float] = {}
+            for _, fault, w in data:
+                total[fault] = total.get(fault, 0) + w
+            share = 0.5 / max(1, len(total) - 1)
+            weights = np.array([w * (0.5 if f == "right" else share) / total[f] for _, f, w in data])
+            truth = np.array([float(f == "right") for _, f, _ in data])
+            axes[f"{g}.{axis}"] = fit(np.array([v for v, _, _ in data]), truth, weights, RIDGE)
+    joined = {}
+    partial = Calibration.from_json({"axes": axes, "joined": {}})
+    for g in GROUPS:
+        zs, ys, ws = [], [], []
+        for r, c, w in examples(rows):
+            if group(r) == g and r.fault not in NEVER:
+                logits = [partial.axes[f"{g}.{a}"].bias + float(np.dot(partial.axes[f"{g}.{a}"].weights, axis_vector(c, a, g))) for a in axes_of(g)]
+                zs.append([soft_minimum(logits)])
+                ys.append(float(r.fault == "right"))
+                ws.append(w)
+        x, y, w = np.array(zs), np.array(ys), np.array(ws)
+        w = w * np.where(y == 1, 0.5 / w[y == 1].sum(), 0.5 / w[y == 0].sum())
+        joined[g] = fit(x, y, w, JOIN_RIDGE)
+    return {"axes": axes, "joined": joined}
+
+
+def scored(rows: list[Row], calibration: Calibration) -> dict[int, float]:
+    return {id(r): score(r.contrasts, StemRole(r.role), calibration).value for r in rows}
+
+
+def main(source: Path, out: Path) -> None:
+    stored: ContrastSet = pickle.loads(source.read_bytes())
+    out.write_text(json.dumps(calibrate(stored.rows), indent=1) + "\n", "utf-8")
+    songs = sorted({r.song for r in stored.rows})
+    left_out: dict[int, float] = {}
+    for song in songs:
+        own = Calibration.from_json(calibrate([r for r in stored.rows if r.song != song]))
+        left_out |= scored([r for r in stored.rows if r.song == song], own)
+    right = [left_out[id(r)] for r in stored.rows if r.fault == "right"]
+    wrong = [left_out[id(r)] for r in stored.rows if r.fault not in ("right", *NEVER)]
+    print(f"one tuning song left out: right mean {np.mean(right):.2f}, wrong mean {np.mean(wrong):.2f}")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -1,0 +1,47 @@
+"""Measure the engines on annotated recordings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from sideman.app.engines import Engines
+from sideman.core import analysis as analysis_engine
+from sideman.core.audio import Recording
+from sideman.core.evaluation import scores, separation, timing
+from sideman.core.evaluation.references import read_references
+from sideman.core.generation import SongContext
+from sideman.core.music import StemRole
+
+TIMED_ROLES = (StemRole.DRUMS, StemRole.BASS, StemRole.PIANO)
+
+
+def analysis_scores(folder: Path) -> Iterator[scores.AnalysisScores]:
+    """One row per annotated recording below `folder` that the analysis takes."""
+    for reference in read_references(folder):
+        with Recording.open(reference.audio) as recording:
+            yield scores.score(reference, analysis_engine.analyze(recording))
+
+
+def separation_scores(folder: Path, engines: Engines) -> Iterator[separation.SeparationScores]:
+    """One row per folder below `folder`/stems: mixture.flac and the true stems."""
+    for case in sorted(p for p in (folder / "stems").glob("*") if (p / "mixture.flac").is_file()):
+        truth = separation.true_stems(case)
+        with Recording.open(case / "mixture.flac") as recording:
+            stems = engines.separator.separate(recording, recording.scratch_folder)
+            yield separation.score(case.name, recording, stems, truth)
+
+
+def timing_scores(folder: Path, engines: Engines) -> Iterator[timing.TimingScore]:
+    """Band stems written on the product's own analysis, measured on the annotated grid."""
+    band = engines.generators()
+    for reference in read_references(folder):
+        if len(reference.downbeats_s) < 4:
+            continue
+        with Recording.open(reference.audio) as recording:
+            found = analysis_engine.analyze(recording)
+        if found.grid is None:
+            continue
+        context = SongContext.from_analysis(found)
+        for role in TIMED_ROLES:
+            yield timing.score(reference, context, band.write(context, role, "rock", 1), role)

@@ -1,0 +1,109 @@
+"""Analysis against annotation, by mir_eval (Raffel et al., ISMIR 2014). Percent, unless the name says otherwise.
+
+Beats are untrimmed (the first five seconds count), intervals of chords span the annotation, an octave error of tempo is an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import mir_eval
+import numpy as np
+
+from sideman.core.evaluation.references import Reference
+from sideman.core.music import ChordSpan, MusicAnalysis, Section
+
+SECTION_TOLERANCE_S = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class AnalysisScores:
+    """None where the annotation does not say."""
+
+    name: str
+    beat_f: float | None = None
+    downbeat_f: float | None = None
+    tempo_bpm: float | None = None
+    tempo_error_percent: float | None = None
+    key: str | None = None
+    key_mirex: float | None = None
+    majmin: float | None = None
+    sevenths: float | None = None
+    chord_segmentation: float | None = None
+    section_f: float | None = None
+    tuning_error_cents: float | None = None
+    beat_confidence: float | None = None
+
+
+def beat_f(reference_s: Sequence[float], estimated_s: Sequence[float]) -> float:
+    """F measure within 70 ms; 0 without estimates."""
+    if not len(estimated_s):
+        return 0.0
+    return 100 * float(mir_eval.beat.f_measure(np.asarray(reference_s), np.asarray(estimated_s)))
+
+
+@dataclass(frozen=True, slots=True)
+class ChordScores:
+    majmin: float
+    sevenths: float
+    segmentation: float
+
+
+def chord_scores(reference: Sequence[tuple[float, float, str]], estimated: Sequence[ChordSpan]) -> ChordScores:
+    ref_intervals = np.array([[a, b] for a, b, _ in reference], float)
+    ref_labels = [c for _, _, c in reference]
+    est_intervals = np.array([[c.start_s, c.end_s] for c in estimated], float)
+    est_labels = [str(c.chord) for c in estimated]
+    est_intervals, est_labels = mir_eval.util.adjust_intervals(
+        est_intervals, est_labels, ref_intervals.min(), ref_intervals.max(), mir_eval.chord.NO_CHORD, mir_eval.chord.NO_CHORD
+    )
+    intervals, ref, est = mir_eval.util.merge_labeled_intervals(ref_intervals, ref_labels, est_intervals, est_labels)
+    durations = mir_eval.util.intervals_to_durations(intervals)
+
+    def weighted(comparison: object) -> float:
+        return 100 * float(mir_eval.chord.weighted_accuracy(comparison, durations))
+
+    merged_ref = mir_eval.chord.merge_chord_intervals(ref_intervals, ref_labels)
+    merged_est = mir_eval.chord.merge_chord_intervals(est_intervals, est_labels)
+    return ChordScores(
+        weighted(mir_eval.chord.majmin(ref, est)),
+        weighted(mir_eval.chord.sevenths(ref, est)),
+        100 * float(mir_eval.chord.seg(merged_ref, merged_est)),
+    )
+
+
+def section_f(reference: Sequence[tuple[float, float, str]], estimated: Sequence[Section]) -> float:
+    """Boundary F within 3 s."""
+    ref = np.array([[a, b] for a, b, _ in reference], float)
+    est = np.array([[s.start_s, s.end_s] for s in estimated], float)
+    if not len(est):
+        return 0.0
+    _, _, f = mir_eval.segment.detection(ref, est, window=SECTION_TOLERANCE_S, trim=True)
+    return 100 * float(f)
+
+
+def score(reference: Reference, a: MusicAnalysis) -> AnalysisScores:
+    grid = a.grid.value if a.grid else None
+    beats, downbeats = (grid.times, grid.downbeats_s) if grid else (np.zeros(0), np.zeros(0))
+    tempo = grid.tempo_bpm if grid else None
+    chords = chord_scores(reference.chords, a.chords.value) if reference.chords and a.chords else None
+    key = str(a.key.value) if a.key else "none"
+    tuning = None
+    if reference.tuning_hz and a.tuning_hz:
+        tuning = abs(1200 * float(np.log2(a.tuning_hz.value / reference.tuning_hz)))
+    return AnalysisScores(
+        name=reference.name,
+        beat_f=beat_f(reference.beats_s, beats) if reference.beats_s else None,
+        downbeat_f=beat_f(reference.downbeats_s, downbeats) if reference.downbeats_s else None,
+        tempo_bpm=tempo,
+        tempo_error_percent=100 * abs((tempo or 0) / reference.tempo_bpm - 1) if reference.tempo_bpm else None,
+        key=key,
+        key_mirex=(100 * float(mir_eval.key.weighted_score(str(reference.key), key)) if a.key else 0.0) if reference.key else None,
+        majmin=chords.majmin if chords else None,
+        sevenths=chords.sevenths if chords else None,
+        chord_segmentation=chords.segmentation if chords else None,
+        section_f=section_f(reference.sections, a.sections.value if a.sections else ()) if reference.sections else None,
+        tuning_error_cents=tuning,
+        beat_confidence=a.grid.confidence if a.grid else None,
+    )

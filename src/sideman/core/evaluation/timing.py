@@ -1,0 +1,46 @@
+"""Where generated notes land on the *annotated* grid, beside where random onsets would land.
+
+A note is written at a beat position of the analysed grid. The beat it belongs to is looked up in the annotation, and the note's
+written position is mapped through the annotated grid: an analysis that is off by a sixteenth shows up in full.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from sideman.core.evaluation.references import Reference
+from sideman.core.generation import SongContext
+from sideman.core.music import NoteEvent, StemRole
+
+SIXTEENTHS = 4
+RANDOM_ONSETS = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class TimingScore:
+    """Medians in ms: of the notes, and of random onsets against the nearest sixteenth."""
+
+    name: str
+    role: StemRole
+    median_ms: float
+    chance_ms: float
+
+
+def score(reference: Reference, context: SongContext, notes: Sequence[NoteEvent], role: StemRole) -> TimingScore:
+    truth, estimated = reference.grid(), context.grid
+    onsets = np.array([n.start_s for n in notes])
+    parts = 6 if truth.meter.compound else SIXTEENTHS
+    written = np.round(estimated.beat_at(onsets) * parts) / parts
+    beat = np.floor(written + 1e-9)
+    true_beat = np.round(truth.beat_at(estimated.seconds_at(beat)))
+    ratio = truth.tempo_bpm / estimated.tempo_bpm
+    expected = truth.seconds_at(true_beat + (written - beat) * ratio)
+    inside = (onsets >= truth.times[0] - 0.1) & (onsets <= truth.times[-1] + 0.1)
+    random = np.random.default_rng(0).uniform(truth.times[0], truth.times[-1], RANDOM_ONSETS)
+    nearest = truth.seconds_at(np.round(truth.beat_at(random) * parts) / parts)
+    return TimingScore(
+        reference.name, role, 1000 * float(np.median(np.abs(onsets - expected)[inside])), 1000 * float(np.median(np.abs(random - nearest)))
+    )

@@ -1,0 +1,55 @@
+"""The Typer application, and the one table that turns errors into exit codes."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from sideman.errors import SidemanError
+from sideman.faces.cli import analyze, demo, evaluate, generate, info, mix, play_along, render_midi, separate
+from sideman.faces.cli.terminal import complain, version
+
+STOPPED = 130
+
+app = typer.Typer(
+    name="sideman",
+    help="Takes a recording apart, understands it, and plays along.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+
+@app.callback()
+def options(
+    show_version: bool = typer.Option(False, "--version", help="Print the version and stop.", callback=version, is_eager=True),
+) -> None:
+    """Takes a recording apart, understands it, and plays along.
+
+    Exit codes: 0 done, 1 other error, 2 wrong use, 3 the audio cannot be read or written, 4 the music cannot be analysed,
+    5 a file of the installation is missing, 130 stopped.
+    """
+
+
+app.command("play-along")(play_along.command)
+app.command("analyze")(analyze.command)
+app.command("separate")(separate.command)
+app.command("generate")(generate.command)
+app.command("mix")(mix.command)
+app.command("render-midi")(render_midi.command)
+app.command("info")(info.command)
+app.command("eval")(evaluate.command)
+app.command("demo")(demo.command)
+
+
+def run() -> None:
+    try:
+        app(standalone_mode=True)
+    except SidemanError as error:
+        complain(str(error))
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        complain("stopped: nothing half-made was left")
+        sys.exit(STOPPED)

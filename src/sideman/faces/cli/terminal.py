@@ -1,0 +1,62 @@
+"""What all commands share: progress bars, tables, JSON, complaints. Progress and complaints go to standard error."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib import metadata
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def version(asked: bool) -> None:
+    if asked:
+        out.print(f"sideman {metadata.version('sideman')}")
+        raise typer.Exit()
+
+
+def complain(sentence: str) -> None:
+    err.print(f"sideman: {sentence}", style="red", markup=False)
+
+
+def say(text: str) -> None:
+    out.print(text, markup=False)
+
+
+def print_json(value: dict[str, Any]) -> None:
+    print(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False))
+
+
+def table(title: str, columns: list[str], rows: list[list[str]]) -> None:
+    t = Table(title=title, title_justify="left", header_style="bold")
+    for k, column in enumerate(columns):
+        t.add_column(column, justify="left" if k == 0 else "right")
+    for row in rows:
+        t.add_row(*row)
+    out.print(t)
+
+
+@contextmanager
+def progress_bars(quiet: bool = False) -> Iterator[Callable[[str, float], None]]:
+    """One bar per step, in the order in which the steps first report; plain lines where there is no terminal."""
+    if quiet:
+        yield lambda step, share: None
+        return
+    columns = (TextColumn("{task.description:<24}"), BarColumn(bar_width=36), TextColumn("{task.percentage:>3.0f} %"), TimeElapsedColumn())
+    with Progress(*columns, console=err, refresh_per_second=5) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def report(step: str, share: float) -> None:
+            if step not in tasks:
+                tasks[step] = bars.add_task(step, total=1.0)
+            bars.update(tasks[step], completed=share)
+
+        yield report

@@ -1,0 +1,40 @@
+"""Shared fixtures: one composed song for the whole run, files made from it, a clean environment."""
+
+from __future__ import annotations
+
+import os
+
+for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_variable, "1")
+
+from pathlib import Path
+
+import pytest
+
+from sideman.core.audio import Recording, write_audio
+from sideman.testing import ShortSong, short_song
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith("SIDEMAN_"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def song() -> ShortSong:
+    return short_song()
+
+
+@pytest.fixture(scope="session")
+def song_file(song: ShortSong, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("song") / "song.flac"
+    write_audio(song.mixture, path)
+    return path
+
+
+@pytest.fixture
+def recording(song_file: Path):
+    with Recording.open(song_file) as opened:
+        yield opened
