@@ -7,7 +7,7 @@ from pathlib import Path
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 sys.path.insert(0, str(Path(__file__).parent / "tools"))
-import carry  # noqa: E402
+import carry
 
 
 class CarryHook(BuildHookInterface):

@@ -249,7 +249,7 @@ def third_party(groups: set[str] | None) -> str:
         names, texts = (", ".join(f.to for f in some) for some in (p.files, p.licenses))
         out.append(f"| {p.name} | {p.version} | {p.license} | {names} | {texts} |")
     notes = [f"- {p.name}: {p.note}" for p in packages(groups) if p.note]
-    return "\n".join(out + ([""] + notes if notes else [])) + "\n"
+    return "\n".join(out + (["", *notes] if notes else [])) + "\n"
 
 
 def relock() -> str:

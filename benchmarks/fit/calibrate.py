@@ -1,6 +1,6 @@
 """Fit the judge's weights on the tuning songs: non-negative ridge logistics per role group and axis, then one per group to join them.
 
-    python -m benchmarks.fit.calibrate TUNING_SET.pkl src/sideman/core/fit/calibration.json
+python -m benchmarks.fit.calibrate TUNING_SET.pkl src/sideman/core/fit/calibration.json
 """
 
 from __future__ import annotations
@@ -81,7 +81,10 @@ def calibrate(rows: list[Row]) -> dict[str, dict[str, dict[str, object]]]:
         zs, ys, ws = [], [], []
         for r, c, w in examples(rows):
             if group(r) == g and r.fault not in NEVER:
-                logits = [partial.axes[f"{g}.{a}"].bias + float(np.dot(partial.axes[f"{g}.{a}"].weights, axis_vector(c, a, g))) for a in axes_of(g)]
+                logits = [
+                    partial.axes[f"{g}.{a}"].bias + float(np.dot(partial.axes[f"{g}.{a}"].weights, axis_vector(c, a, g)))
+                    for a in axes_of(g)
+                ]
                 zs.append([soft_minimum(logits)])
                 ys.append(float(r.fault == "right"))
                 ws.append(w)

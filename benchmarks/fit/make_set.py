@@ -1,6 +1,6 @@
 """Contrasts of every right and wrong stem of some annotated songs, kept as one pickle.
 
-    python -m benchmarks.fit.make_set AUDIO_DIR FONT SEED OUT.pkl SONG [SONG ...]
+python -m benchmarks.fit.make_set AUDIO_DIR FONT SEED OUT.pkl SONG [SONG ...]
 """
 
 from __future__ import annotations

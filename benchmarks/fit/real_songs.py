@@ -1,6 +1,6 @@
 """The same deliberate errors on whole real songs, on Sideman's own analysis: how far does the score drop?
 
-    python -m benchmarks.fit.real_songs AUDIO_DIR FONT [OUT.md]
+python -m benchmarks.fit.real_songs AUDIO_DIR FONT [OUT.md]
 """
 
 from __future__ import annotations
@@ -33,7 +33,10 @@ def main(audio: Path, font: Path, out: Path | None) -> None:
             song = listen(recording.mono(SAMPLE_RATE_HZ))
             maker = StemMaker(band, Path(folder), song.tuning_semitones, measure(recording.audio).integrated_lufs)
             for role in BAND_ROLES:
-                values = {s.fault: score(hear_contrasts(song, s.heard, role), role, calibration).value for s in maker.stems(analysis, role, "rock", 5)}
+                values = {
+                    s.fault: score(hear_contrasts(song, s.heard, role), role, calibration).value
+                    for s in maker.stems(analysis, role, "rock", 5)
+                }
                 cells = [f"{values[f]:.2f}" if f in values else "-" for f in FAULTS]
                 lines.append(f"| {name} | {role} | **{values['right']:.2f}** | " + " | ".join(cells) + " |")
                 print(lines[-1], flush=True)
@@ -44,7 +47,9 @@ def main(audio: Path, font: Path, out: Path | None) -> None:
     for fault in FAULTS:
         if fault in drops:
             drop, floor = float(np.mean(drops[fault])), FLOORS.get(fault)
-            lines.append(f"| {fault} | {floor if floor else ''} | {drop:.2f} | {'' if floor is None else 'met' if drop >= floor else '**missed**'} |")
+            lines.append(
+                f"| {fault} | {floor if floor else ''} | {drop:.2f} | {'' if floor is None else 'met' if drop >= floor else '**missed**'} |"
+            )
     print("\n".join(lines))
     if out:
         out.write_text("\n".join(lines) + "\n", "utf-8")

@@ -1,6 +1,6 @@
 """Tables of the judge's proof on the reporting songs, and whether each floor is met.
 
-    python -m benchmarks.fit.report REPORT_SET.pkl [OUT.md]
+python -m benchmarks.fit.report REPORT_SET.pkl [OUT.md]
 """
 
 from __future__ import annotations
@@ -100,7 +100,11 @@ def report(stored: ContrastSet) -> str:
     lines = [f"Songs: {', '.join(sorted({r.song[:3] for r in stored.rows}))}. AUC / mean score of the faulty stems.", ""]
     lines += ["## Floors", "", *floors(stored.rows, lambda r: known[id(r)]), "", "## Whole stems (64 s)", ""]
     lines += [*table(stored.rows, lambda r: known[id(r)]), ""]
-    lines += [f"Right stems at .5 or more: {np.mean(np.array(right) >= 0.5):.2f}. Lowest: " + ", ".join(f"{a} {b} {c} {d:.2f}" for d, a, b, c in lowest) + "."]
+    lines += [
+        f"Right stems at .5 or more: {np.mean(np.array(right) >= 0.5):.2f}. Lowest: "
+        + ", ".join(f"{a} {b} {c} {d:.2f}" for d, a, b, c in lowest)
+        + "."
+    ]
     lines += ["", "## Excerpts of 24 s", "", *table(stored.rows, lambda r: clips[id(r)]), "", "## What the judge cannot decide", ""]
     return "\n".join(lines + probes(stored)) + "\n"
 

@@ -6,6 +6,7 @@ of place by delaying the right stem.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -63,7 +64,9 @@ def one_percent_fast(analysis: MusicAnalysis) -> MusicAnalysis:
         return first + (t - first) * 0.99
 
     chords = tuple(replace(c, start_s=squeeze(c.start_s), end_s=squeeze(c.end_s)) for c in analysis.chords.value) if analysis.chords else ()
-    sections = tuple(replace(s, start_s=squeeze(s.start_s), end_s=squeeze(s.end_s)) for s in analysis.sections.value) if analysis.sections else ()
+    sections = (
+        tuple(replace(s, start_s=squeeze(s.start_s), end_s=squeeze(s.end_s)) for s in analysis.sections.value) if analysis.sections else ()
+    )
     fast = BeatGrid.from_times(squeeze(grid.times), grid.positions, grid.meter)
     return replace(with_grid(analysis, fast), chords=_value(analysis.chords, chords), sections=_value(analysis.sections, sections))
 
@@ -81,15 +84,17 @@ def shuffled(analysis: MusicAnalysis, rng: np.random.Generator) -> MusicAnalysis
     spans = analysis.chords.value if analysis.chords else ()
     if len({s.chord for s in spans if s.chord.root is not None}) < 2:
         return None
-    edges = [float(grid.seconds_at(b.first_beat)) for b in grid.bars] + [float(grid.seconds_at(grid.bars[-1].first_beat + grid.bars[-1].beats))]
+    edges = [float(grid.seconds_at(b.first_beat)) for b in grid.bars] + [
+        float(grid.seconds_at(grid.bars[-1].first_beat + grid.bars[-1].beats))
+    ]
     bars: list[tuple[tuple[float, object], ...]] = []
-    for a, b in zip(edges, edges[1:], strict=False):
+    for a, b in itertools.pairwise(edges):
         inside = [s for s in spans if s.end_s > a + 0.02 and s.start_s < b - 0.02]
         bars.append(tuple((round(max(0.0, (s.start_s - a) / (b - a)) * 16) / 16, s.chord) for s in inside))
     orders = [rng.permutation(len(bars)) for _ in range(200)]
     order = min(orders, key=lambda o: sum(bars[i] == bars[int(o[i])] for i in range(len(bars))))
     out: list[ChordSpan] = []
-    for i, (a, b) in enumerate(zip(edges, edges[1:], strict=False)):
+    for i, (a, b) in enumerate(itertools.pairwise(edges)):
         cells = bars[int(order[i])]
         for k, (share, chord) in enumerate(cells):
             end = cells[k + 1][0] if k + 1 < len(cells) else 1.0
@@ -109,8 +114,7 @@ class StemMaker:
         frames = round(analysis.duration_s * 44100)
         stem = self.band.generate(context, GenerationRequest(role, style, seed, frames, 44100), self.folder)
         mono = mono_22k(stem.audio)
-        stem.audio.close()
-        stem.audio.path.unlink()
+        stem.audio.remove()
         return mono
 
     def heard(self, mono: np.ndarray) -> Heard:
@@ -138,4 +142,7 @@ class StemMaker:
 
 def excerpt(reader: AudioReader, seconds: float = EXCERPT_S) -> AudioClip:
     frames = round(seconds * reader.sample_rate_hz)
-    return AudioClip(np.concatenate([b for b in blocks(AudioClip(reader.read(0, frames).samples, reader.sample_rate_hz), frames)], 1), reader.sample_rate_hz)
+    return AudioClip(
+        np.concatenate([b for b in blocks(AudioClip(reader.read(0, frames).samples, reader.sample_rate_hz), frames)], 1),
+        reader.sample_rate_hz,
+    )

@@ -29,18 +29,7 @@ _HOMES = {
     "SidemanError": "sideman.errors",
 }
 
-__all__ = [
-    "AudioClip",
-    "MusicAnalysis",
-    "SidemanError",
-    "StemRole",
-    "analyze",
-    "generate",
-    "mix",
-    "play_along",
-    "render_midi",
-    "separate",
-]
+__all__ = ["AudioClip", "MusicAnalysis", "SidemanError", "StemRole", "analyze", "generate", "mix", "play_along", "render_midi", "separate"]
 
 
 def __getattr__(name: str) -> Any:

@@ -59,7 +59,7 @@ def separate(source: Source, out: str | Path, progress: StepProgress = no_progre
 
 
 def generate(
-    source: Source, out: str | Path, stems: str | tuple[StemRole, ...] = DEFAULT_STEMS, style: str = "rock", seed: int = 1,
+    source: Source, out: str | Path, *, stems: str | tuple[StemRole, ...] = DEFAULT_STEMS, style: str = "rock", seed: int = 1,
     analysis: MusicAnalysis | str | Path | None = None, progress: StepProgress = no_progress,
 ) -> tuple[FitReport, ...]:  # fmt: skip
     """Write new stems for a song: ROLE.flac, ROLE.mid, fit.json in `out`. `analysis` saves analysing again."""
@@ -80,7 +80,7 @@ def render_midi(midi: str | Path, out: str | Path) -> float:
 
 
 def play_along(
-    source: Source, out: str | Path, stems: str | tuple[StemRole, ...] = DEFAULT_STEMS, style: str = "rock", seed: int = 1,
+    source: Source, out: str | Path, *, stems: str | tuple[StemRole, ...] = DEFAULT_STEMS, style: str = "rock", seed: int = 1,
     without: str | StemRole | None = None, progress: StepProgress = no_progress,
 ) -> PlayAlong:  # fmt: skip
     """The main job: take a recording apart, understand it, play along; everything into the folder `out`."""

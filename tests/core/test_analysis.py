@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import mir_eval
 import numpy as np
 import pytest
@@ -35,7 +37,9 @@ def test_beats_follow_a_drifting_song(tempo: float, beats: int) -> None:
     assert got.grid.meter.beats_per_bar == beats
 
 
-@pytest.mark.parametrize("clip", [noise(30, channels=1), faded_tone(440, 30, channels=1), AudioClip(np.zeros((1, 44100 * 20), np.float32), 44100)])
+@pytest.mark.parametrize(
+    "clip", [noise(30, channels=1), faded_tone(440, 30, channels=1), AudioClip(np.zeros((1, 44100 * 20), np.float32), 44100)]
+)
 def test_no_pulse_is_found_where_there_is_none(clip: AudioClip) -> None:
     assert track(clip).grid is None
 
@@ -70,7 +74,7 @@ def harmony():
 def test_chords_key_and_tuning_of_a_loop(harmony) -> None:
     grid, found = harmony
     starts = [float(grid.seconds_at(b.first_beat)) for b in grid.bars]
-    truth = [(a, b, str(LOOP[k % 4])) for k, (a, b) in enumerate(zip(starts, starts[1:], strict=False))]
+    truth = [(a, b, str(LOOP[k % 4])) for k, (a, b) in enumerate(itertools.pairwise(starts))]
     assert chord_scores(truth, found.chords.value).majmin > 90
     assert str(found.key.value) == "C major"
     assert found.tuning_hz.value == pytest.approx(440 * 2 ** (-30 / 1200), abs=1.0)
@@ -86,7 +90,7 @@ def test_chord_and_section_spans_cover_the_recording_without_gaps(harmony) -> No
     _, found = harmony
     for spans in (found.chords.value, found.sections.value):
         assert spans[0].start_s == 0 and spans[-1].end_s == pytest.approx(found.duration_s, abs=0.1)
-        assert all(a.end_s == b.start_s for a, b in zip(spans, spans[1:], strict=False))
+        assert all(a.end_s == b.start_s for a, b in itertools.pairwise(spans))
 
 
 def test_a_lone_tone_has_no_chord_and_no_key() -> None:

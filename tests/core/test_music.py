@@ -12,8 +12,24 @@ import pytest
 from sideman.core.audio import Loudness
 from sideman.core.generation.composer import compose
 from sideman.core.music import (
-    Annotation, BeatGrid, Chord, EnergyPoint, Key, Meter, MidiPart, MusicAnalysis, NoteEvent, Provenance, StemRole, TempoAlternative,
-    from_jams, parse_roles, read_midi, to_jams, write_jams, write_midi,
+    Annotation,
+    BeatGrid,
+    Chord,
+    EnergyPoint,
+    Key,
+    Meter,
+    MidiPart,
+    MusicAnalysis,
+    NoteEvent,
+    Provenance,
+    StemRole,
+    TempoAlternative,
+    from_jams,
+    parse_roles,
+    read_midi,
+    to_jams,
+    write_jams,
+    write_midi,
 )  # fmt: skip
 from sideman.errors import UsageError
 
@@ -69,7 +85,13 @@ def test_chord_symbols_are_those_of_a_lead_sheet() -> None:
 
 
 def test_keys_spell_their_accidentals() -> None:
-    assert [str(Key.parse(x)) for x in ("D#:major", "A minor", "Bb", "F# minor", "G# minor")] == ["Eb major", "A minor", "Bb major", "F# minor", "G# minor"]
+    assert [str(Key.parse(x)) for x in ("D#:major", "A minor", "Bb", "F# minor", "G# minor")] == [
+        "Eb major",
+        "A minor",
+        "Bb major",
+        "F# minor",
+        "G# minor",
+    ]
 
 
 def test_roles_have_aliases_and_a_helpful_refusal() -> None:
@@ -94,6 +116,7 @@ def test_jams_round_trip_is_lossless(tmp_path: Path) -> None:
     assert from_jams(json.loads(json.dumps(to_jams(analysis)))) == analysis
 
 
+@pytest.mark.filterwarnings("ignore:Passing a schema to Validator:DeprecationWarning")
 def test_jams_files_satisfy_the_jams_library(tmp_path: Path) -> None:
     write_jams(full_analysis(), tmp_path / "a.jams")
     loaded = jams.load(str(tmp_path / "a.jams"), validate=True, strict=True)

@@ -110,8 +110,7 @@ def tone(rng: np.random.Generator, pitch: float, duration_s: float, partials: in
     t = np.arange(int(duration_s * SAMPLE_RATE_HZ)) / SAMPLE_RATE_HZ
     f = 440 * 2 ** ((pitch - 69) / 12)
     y = sum(
-        np.sin(2 * np.pi * f * h * t + rng.uniform(0, 6.28)) * np.exp(-t * decay * (1 + 0.3 * h)) / h**1.2
-        for h in range(1, partials + 1)
+        np.sin(2 * np.pi * f * h * t + rng.uniform(0, 6.28)) * np.exp(-t * decay * (1 + 0.3 * h)) / h**1.2 for h in range(1, partials + 1)
     )
     attack, release = min(int(0.006 * SAMPLE_RATE_HZ), len(t)), min(int(0.03 * SAMPLE_RATE_HZ), len(t))
     y[:attack] *= np.linspace(0, 1, attack)

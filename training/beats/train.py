@@ -161,7 +161,7 @@ def report(examples):
     for style in styles:
         print(style, *(round(float(np.mean([r[k] for r in rows if r[0] == style])), 2) for k in (1, 2, 3)))
     v = np.array([r[1:] for r in rows])
-    print("styles left out: beat F %.1f, downbeat F %.1f" % tuple(v[:, :2].mean(0)))
+    print("styles left out: beat F {:.1f}, downbeat F {:.1f}".format(*tuple(v[:, :2].mean(0))))
     for low, high in ((0, 0.5), (0.5, 0.75), (0.75, 0.9), (0.9, 1.01)):
         q = (v[:, 2] >= low) & (v[:, 2] < high)
         print(f"confidence {low} to {min(high, 1)}: n {q.sum()}, right {np.mean(v[q, 0] > 80) if q.any() else float('nan'):.2f}")

@@ -1,6 +1,6 @@
 """Render songs and keep only their pitch activations, float16.
 
-    python -m training.chords.prepare FOLDER (FONT.sf3|oscillators) FIRST_SEED COUNT
+python -m training.chords.prepare FOLDER (FONT.sf3|oscillators) FIRST_SEED COUNT
 """
 
 from __future__ import annotations

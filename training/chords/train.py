@@ -1,6 +1,6 @@
 """Fit the emission network and the key head on prepared songs: Adam in numpy, averaged weights.
 
-    python -m training.chords.train OUT.npz FOLDER [FOLDER ...] [--hidden 96] [--epochs 24] [--test FOLDER]
+python -m training.chords.train OUT.npz FOLDER [FOLDER ...] [--hidden 96] [--epochs 24] [--test FOLDER]
 """
 
 from __future__ import annotations

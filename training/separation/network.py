@@ -79,3 +79,33 @@ def folded(network: MaskNetwork) -> dict[str, np.ndarray]:
     for name in ("red2", "red1", "out", "mix2.down", "mix2.up", "mix3.down", "mix3.up", "mix4.down", "mix4.up"):
         out[f"{name}.weight"], out[f"{name}.bias"] = state[f"{name}.weight"], state[f"{name}.bias"]
     return {k: v.astype(np.float16) for k, v in out.items()}
+
+
+@torch.no_grad()
+def unfolded(network: MaskNetwork, weights: dict[str, np.ndarray], features: torch.Tensor) -> None:
+    """Load folded weights into a network for more training: each batch norm is set so that, on `features`, nothing changes."""
+    blocks = {name: m for name, m in network.named_modules() if isinstance(m, ConvBlock)}
+    plain = {name: m for name, m in network.named_modules() if isinstance(m, (nn.Linear, nn.Conv2d)) and ".conv" not in name}
+    for name, module in plain.items():
+        module.weight.copy_(torch.tensor(weights[f"{name}.weight"].astype(np.float32)).view_as(module.weight))
+        module.bias.copy_(torch.tensor(weights[f"{name}.bias"].astype(np.float32)))
+
+    def set_norm(name):
+        def hook(module, inputs, output):
+            y = module.conv(inputs[0])
+            mean, variance = y.mean((0, 2, 3)), y.var((0, 2, 3), unbiased=False)
+            module.norm.running_mean.copy_(mean)
+            module.norm.running_var.copy_(variance)
+            module.norm.weight.copy_(torch.sqrt(variance + 1e-5))
+            module.norm.bias.copy_(torch.tensor(weights[f"{name}.bias"].astype(np.float32)) + mean)
+            return F.relu(module.norm(y))
+
+        return hook
+
+    network.eval()
+    for name, block in blocks.items():
+        block.conv.weight.copy_(torch.tensor(weights[f"{name}.weight"].astype(np.float32)))
+    handles = [block.register_forward_hook(set_norm(name)) for name, block in blocks.items()]
+    network(features)
+    for h in handles:
+        h.remove()

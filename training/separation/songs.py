@@ -86,7 +86,7 @@ def bass(rng, score, frames):
     note = instrument(rng, rng.choice(kinds))
     lengths = rng.choice([1, 2, 2, 3, 4, 4, 8, 16], 6)
     base, legato = 24 + (score.key + 4) % 12, u(0.2, 1.0)
-    slap, muted = rng.random() < 0.3, u(0, 0.5) * (rng.random() < 0.35)
+    slap, muted = rng.random() < 0.15, u(0, 0.4) * (rng.random() < 0.25)
     while i < score.steps:
         length = int(lengths[int(rng.integers(0, 6))])
         wander = 0 if rng.random() < 0.85 else int(rng.integers(-3, 5))
@@ -106,7 +106,22 @@ def bass(rng, score, frames):
     return room(rng, x, wet, 0.5, pan, width)
 
 
-ACCOMPANIMENT = ("piano", "piano", "guitar", "guitar", "guitar", "fm", "organ", "pad", "strings", "saw", "brass", "mallet", "square", "distorted")
+ACCOMPANIMENT = (
+    "piano",
+    "piano",
+    "guitar",
+    "guitar",
+    "guitar",
+    "fm",
+    "organ",
+    "pad",
+    "strings",
+    "saw",
+    "brass",
+    "mallet",
+    "square",
+    "distorted",
+)
 
 
 def accompaniment_layer(rng, score, frames):

@@ -1,6 +1,6 @@
 """Train the preview network on the folder that `prepare` fills, for a number of minutes, and write the weights.
 
-    python -m training.separation.train FOLDER MINUTES OUT.npz
+    python -m training.separation.train FOLDER MINUTES OUT.npz [START.npz]
 
 Songs may still be arriving: the folder is read again every 20 s. Loss: weighted squared plus 0.15 absolute mask error, weight
 power^0.4. Variety matters more than steps: stereo cues are blanked in 45 % of the examples, and bands and frames dropped.
@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from training.separation.network import MaskNetwork, folded
+from training.separation.network import MaskNetwork, folded, unfolded
 
 WINDOWS, BATCH, PEAK_RATE = 128, 8, 1.5e-3
 
@@ -53,6 +53,10 @@ def batch(rng, examples, augment):
     return [torch.tensor(np.stack(a), dtype=torch.float32) for a in (features, masks, weights)]
 
 
+def seed_of(path: Path) -> int:
+    return int(path.stem.split("-")[0])
+
+
 def loss(logits, masks, weights):
     d = logits.softmax(1) - masks
     return ((d * d).sum(1) * weights).mean() + 0.15 * (d.abs().sum(1) * weights).mean()
@@ -64,11 +68,16 @@ def follow(average, network, keep=0.99):
         a.mul_(keep).add_(b, alpha=1 - keep) if a.dtype.is_floating_point else a.copy_(b)
 
 
-def main(folder: Path, minutes: float, out: Path) -> None:
+def main(folder: Path, minutes: float, out: Path, start_from: Path | None) -> None:
     torch.manual_seed(0)
     torch.set_num_threads(1)
     rng, known = np.random.default_rng(0), {}
-    network = MaskNetwork().to(memory_format=torch.channels_last)
+    network = MaskNetwork()
+    if start_from is not None:
+        some = [np.load(p) for p in sorted(folder.glob("[0-9]*.npz"))[:24]]
+        first = batch(np.random.default_rng(1), [(z["features"], z["masks"]) for z in some], False)[0]
+        unfolded(network, dict(np.load(start_from)), first)
+    network = network.to(memory_format=torch.channels_last)
     average = copy.deepcopy(network)
     optimiser = torch.optim.AdamW(network.parameters(), lr=PEAK_RATE, weight_decay=1e-3)
     start, looked, step, running = time.time(), 0.0, 0, []
@@ -80,7 +89,7 @@ def main(folder: Path, minutes: float, out: Path) -> None:
                     z = np.load(path)
                     known[path] = z["features"], z["masks"]
         names = sorted(known)
-        held_out, train = [n for n in names if int(n.stem) % 25 == 0], [n for n in names if int(n.stem) % 25]
+        held_out, train = [n for n in names if seed_of(n) % 25 == 0], [n for n in names if seed_of(n) % 25]
         rate = PEAK_RATE * min(1, (step + 1) / 100) * (0.5 * (1 + np.cos(np.pi * min(1, elapsed / minutes))) + 0.01)
         for group in optimiser.param_groups:
             group["lr"] = rate
@@ -99,11 +108,14 @@ def main(folder: Path, minutes: float, out: Path) -> None:
             average.eval()
             fixed = np.random.default_rng(7)
             with torch.no_grad():
-                x = batch(fixed, [known[n] for n in held_out[:16]], False)
-                print(f"{step} {elapsed:.1f} min, {len(known)} songs, train {np.mean(running[-200:]):.4f}, held out {loss(average(x[0]), *x[1:]).item():.4f}", flush=True)
+                x = batch(fixed, [known[n] for n in held_out[:48]], False)
+                print(
+                    f"{step} {elapsed:.1f} min, {len(known)} songs, train {np.mean(running[-200:]):.4f}, held out {loss(average(x[0]), *x[1:]).item():.4f}",
+                    flush=True,
+                )
             np.savez(out, **folded(average.eval()))
     np.savez(out, **folded(average.eval()))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), float(sys.argv[2]), Path(sys.argv[3]))
+    main(Path(sys.argv[1]), float(sys.argv[2]), Path(sys.argv[3]), Path(sys.argv[4]) if len(sys.argv) > 4 else None)

@@ -49,9 +49,7 @@ def kit(rng):
 
     def clap():
         t = seconds(0.5)
-        hands = sum(
-            (t > d) * np.exp(-np.maximum(0, t - d) / (0.006 if d < 0.025 else snare_decay)) for d in (0, 0.011, 0.021, 0.03)
-        )
+        hands = sum((t > d) * np.exp(-np.maximum(0, t - d) / (0.006 if d < 0.025 else snare_decay)) for d in (0, 0.011, 0.021, 0.03))
         return band_pass(noise(0.5) * hands, 600, 6000) * 0.8
 
     def tom():

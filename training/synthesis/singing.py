@@ -18,10 +18,7 @@ def smooth(x, tau_s):
 
 def consonant(rng, out, start_s, velocity, strength):
     length, centre = int(rng.uniform(0.03, 0.14) * SAMPLE_RATE_HZ), rng.uniform(2000, 9000)
-    if rng.random() < 0.6:
-        shape = np.hanning(length)
-    else:
-        shape = np.exp(-np.arange(length) / SAMPLE_RATE_HZ / 0.015)
+    shape = np.hanning(length) if rng.random() < 0.6 else np.exp(-np.arange(length) / SAMPLE_RATE_HZ / 0.015)
     at = int(max(0, start_s - length / SAMPLE_RATE_HZ * 0.7) * SAMPLE_RATE_HZ)
     burst = band_pass(rng.normal(0, 1, length), centre * 0.6, centre * 1.6) * shape * strength * velocity * 0.06
     burst = burst[: max(0, len(out) - at)]

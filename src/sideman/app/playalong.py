@@ -7,6 +7,8 @@ from pathlib import Path
 from sideman.app.engines import Engines, Source, StepProgress, no_progress, opened
 from sideman.core.pipelines import PlayAlong, PlayAlongOptions, play_along, staged
 
+__all__ = ["PlayAlong", "PlayAlongOptions", "run"]
+
 
 def run(source: Source, out: Path, engines: Engines, options: PlayAlongOptions, progress: StepProgress = no_progress) -> PlayAlong:
     """stems/, new/, minus/, mix.flac, mix.mp3, analysis.jams, timeline.mid, report.html, report.json into `out`."""

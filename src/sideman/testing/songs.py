@@ -27,7 +27,10 @@ class ShortSong:
 
 
 def short_song(
-    duration_s: float = 30.0, seed: int = 3, style: str = "rock", roles: tuple[StemRole, ...] = (StemRole.DRUMS, StemRole.BASS, StemRole.PIANO)
+    duration_s: float = 30.0,
+    seed: int = 3,
+    style: str = "rock",
+    roles: tuple[StemRole, ...] = (StemRole.DRUMS, StemRole.BASS, StemRole.PIANO),
 ) -> ShortSong:
     """The beginning of a composed song, cut at `duration_s`."""
     full = compose(seed)
@@ -39,6 +42,5 @@ def short_song(
         for role in roles:
             made = band.generate(context, GenerationRequest(role, style, seed, frames, SAMPLE_RATE_HZ), Path(folder))
             stems[role] = AudioClip(read_all(made.audio), SAMPLE_RATE_HZ)
-            made.audio.close()
     mixture = np.sum([s.samples for s in stems.values()], axis=0)
     return ShortSong(truth, AudioClip((mixture * 0.7 / np.abs(mixture).max()).astype(np.float32), SAMPLE_RATE_HZ), stems)

@@ -6,6 +6,7 @@ of eight and four bars are preferred, and blocks that sound alike get one letter
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,7 +53,7 @@ def bar_limits(grid: BeatGrid, duration_s: float) -> NDArray[np.float64]:
 
 def _bar_vectors(x: Array, limits: NDArray[np.float64]) -> Array:
     rows = []
-    for a, b in zip(limits[:-1], limits[1:], strict=True):
+    for a, b in itertools.pairwise(limits):
         t = a + (np.arange(PLACES_PER_BAR) + 0.5) / PLACES_PER_BAR * (b - a)
         rows.append(x[np.clip((t * FRAME_RATE_HZ).astype(int), 0, len(x) - 1)].ravel())
     return np.array(rows)
@@ -106,7 +107,7 @@ def _alike(a: Array, b: Array) -> float:
 
 
 def _letters(limits: list[int], timbre: Array, pitch: Array) -> list[str]:
-    blocks = list(zip(limits[:-1], limits[1:], strict=True))
+    blocks = list(itertools.pairwise(limits))
     if len(blocks) < 2:
         return ["A"] * len(blocks)
     t, p = _normalised(timbre), _normalised(pitch)
@@ -136,8 +137,8 @@ def estimate(heard: PitchActivations, grid: BeatGrid, level: LevelCurve, duratio
     similarity = 0.5 * _similarity(timbre) + 0.5 * _similarity(pitch)
     cut = block_limits(similarity)
     letters = _letters(cut, timbre, pitch)
-    spans = [(float(limits[a]), float(limits[b])) for a, b in zip(cut[:-1], cut[1:], strict=True)]
+    spans = [(float(limits[a]), float(limits[b])) for a, b in itertools.pairwise(cut)]
     energies = _energies(spans, level)
-    sure = [float(np.clip(similarity[a:b, a:b].mean(), 0, 1)) for a, b in zip(cut[:-1], cut[1:], strict=True)]
+    sure = [float(np.clip(similarity[a:b, a:b].mean(), 0, 1)) for a, b in itertools.pairwise(cut)]
     rows = zip(spans, letters, energies, sure, strict=True)
     return tuple(Section(a, b, letter, energy, confidence) for (a, b), letter, energy, confidence in rows)

@@ -125,9 +125,9 @@ class _Frames:
                 self.sample_rate_hz, self.channels = frame.sample_rate, len(frame.layout.channels)
                 resampler = av.AudioResampler(format="fltp", layout=frame.layout, rate=frame.sample_rate)
             frame.pts = None  # damaged time stamps would make the resampler fill or drop samples
-            yield from (f.to_ndarray() for f in resampler.resample(frame))
+            yield from (np.asarray(f.to_ndarray(), np.float32) for f in resampler.resample(frame))
         if resampler is not None:
-            yield from (f.to_ndarray() for f in resampler.resample(None))
+            yield from (np.asarray(f.to_ndarray(), np.float32) for f in resampler.resample(None))
 
     def _decoded(self) -> Iterator[av.AudioFrame]:
         packets = self._container.demux(self._stream)

@@ -90,7 +90,9 @@ class PcmWriter(_Whole):
 class Mp3Writer(_Whole):
     """MP3 by libmp3lame inside PyAV. Takes mono or stereo at one of MP3_RATES_HZ."""
 
-    def __init__(self, path: Path, sample_rate_hz: int, channels: int, bit_rate_bps: int = 256_000, tags: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, path: Path, sample_rate_hz: int, channels: int, bit_rate_bps: int = 256_000, tags: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(path)
         self._layout = "mono" if channels == 1 else "stereo"
         self._rate, self._pts = sample_rate_hz, 0

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from fractions import Fraction
 from math import inf, log10
 
 import av
@@ -38,7 +39,7 @@ class LoudnessMeter:
         self._rate, self._layout = sample_rate_hz, "mono" if channels == 1 else "stereo"
         self._graph = av.filter.Graph()
         source = self._graph.add_abuffer(
-            sample_rate=sample_rate_hz, format="flt", layout=self._layout, time_base=f"1/{sample_rate_hz}"
+            sample_rate=sample_rate_hz, format="flt", layout=self._layout, time_base=Fraction(1, sample_rate_hz)
         )
         # dualmono: a mono file is heard from two loudspeakers, as every player does
         meter = self._graph.add("ebur128", "metadata=1:peak=true:framelog=quiet:dualmono=true")

@@ -109,10 +109,6 @@ class Recording:
         return self._views[kind, rate]
 
     def close(self) -> None:
-        for view in self._views.values():
-            view.close()
-        if isinstance(self.audio, ScratchAudio):
-            self.audio.close()
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
             self._folder = None

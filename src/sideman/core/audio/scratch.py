@@ -1,12 +1,11 @@
 """Decoded audio in a scratch file: written once in order, read in blocks by every engine.
 
-The file holds interleaved float32. It is read with plain positioned reads, not through a memory map: mapped pages count as the
+The file holds interleaved float32. It is read with plain reads, not through a memory map: mapped pages count as the
 process's own memory until the kernel takes them back, and the promise is that memory stays flat as recordings get longer.
 """
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from types import TracebackType
 
@@ -16,12 +15,11 @@ from sideman.core.audio.clip import AudioClip, Samples
 
 
 class ScratchAudio:
-    """AudioReader over a finished scratch file. Close it (or its folder) when done."""
+    """AudioReader over a finished scratch file. The file is opened for each block, so that threads can read the same recording."""
 
     def __init__(self, path: Path, sample_rate_hz: int, channels: int) -> None:
         self.path, self.sample_rate_hz, self.channels = path, sample_rate_hz, channels
-        self._file = open(path, "rb", buffering=0)  # noqa: SIM115 - lives as long as the reader
-        self.frames = os.fstat(self._file.fileno()).st_size // (4 * channels)
+        self.frames = path.stat().st_size // (4 * channels)
 
     @property
     def duration_s(self) -> float:
@@ -29,12 +27,12 @@ class ScratchAudio:
 
     def read(self, start: int, frames: int) -> AudioClip:
         wanted = max(0, min(frames, self.frames - start))
-        self._file.seek(start * self.channels * 4)
-        data = np.fromfile(self._file, np.float32, wanted * self.channels)
+        data = np.fromfile(self.path, np.float32, wanted * self.channels, offset=start * self.channels * 4)
         return AudioClip(np.ascontiguousarray(data.reshape(-1, self.channels).T), self.sample_rate_hz)
 
-    def close(self) -> None:
-        self._file.close()
+    def remove(self) -> None:
+        """Delete the file: for scratch that is over before its folder is."""
+        self.path.unlink(missing_ok=True)
 
 
 class ScratchWriter:

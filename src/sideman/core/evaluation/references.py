@@ -14,7 +14,16 @@ from typing import Any
 import numpy as np
 
 from sideman.core.music import (
-    Annotation, BeatGrid, Chord, ChordSpan, Key, KeySpan, Meter, MusicAnalysis, Provenance, Section,
+    Annotation,
+    BeatGrid,
+    Chord,
+    ChordSpan,
+    Key,
+    KeySpan,
+    Meter,
+    MusicAnalysis,
+    Provenance,
+    Section,
 )  # fmt: skip
 from sideman.errors import UsageError
 

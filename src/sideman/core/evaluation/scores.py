@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import mir_eval
 import numpy as np
+from numpy.typing import ArrayLike
 
 from sideman.core.evaluation.references import Reference
 from sideman.core.music import ChordSpan, MusicAnalysis, Section
@@ -36,9 +37,9 @@ class AnalysisScores:
     beat_confidence: float | None = None
 
 
-def beat_f(reference_s: Sequence[float], estimated_s: Sequence[float]) -> float:
+def beat_f(reference_s: ArrayLike, estimated_s: ArrayLike) -> float:
     """F measure within 70 ms; 0 without estimates."""
-    if not len(estimated_s):
+    if not np.size(estimated_s):
         return 0.0
     return 100 * float(mir_eval.beat.f_measure(np.asarray(reference_s), np.asarray(estimated_s)))
 

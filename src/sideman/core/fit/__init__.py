@@ -5,4 +5,17 @@ from sideman.core.fit.figures import figures
 from sideman.core.fit.judge import ACCEPT, WARN, FitFigures, FitReport, Verdict, judge, suspect_analysis, with_figures
 from sideman.core.fit.listening import Heard, listen
 
-__all__ = ["ACCEPT", "WARN", "Fault", "FitFigures", "FitReport", "Heard", "Verdict", "figures", "judge", "listen", "suspect_analysis", "with_figures"]
+__all__ = [
+    "ACCEPT",
+    "WARN",
+    "Fault",
+    "FitFigures",
+    "FitReport",
+    "Heard",
+    "Verdict",
+    "figures",
+    "judge",
+    "listen",
+    "suspect_analysis",
+    "with_figures",
+]

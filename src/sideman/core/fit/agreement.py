@@ -49,7 +49,7 @@ class _Pair:
             e = np.where(inside, e, np.nan)
         return np.asarray(e)
 
-    def windowed(self, curves: Array, starts: Array, width: int) -> Array:
+    def windowed(self, curves: Array, starts: NDArray[np.integer], width: int) -> Array:
         """Level-weighted means of [curves, n] in windows -> [curves, windows]."""
         known = np.isfinite(curves)
         weight = self.level * known
@@ -120,11 +120,7 @@ def _wander(lag_curves: Array, weight: Array) -> dict[str, float]:
         path = np.arange(-0.8, 0.81, 0.0929)[:, None] + slope * (time - time.mean())
         index = np.round((path + MAX_LAG_S) * CHROMA_RATE_HZ).astype(int).clip(0, lag_curves.shape[1] - 1)
         values.append(float((lag_curves[np.arange(count)[None], index] * weight).sum(1).max() / weight.sum()))
-    return {
-        "change_offset": -max(0.0, abs(off - 0.02) - 0.03),
-        "change_move": move,
-        "change_drift": values[0] - max(values[1:]),
-    }
+    return {"change_offset": -max(0.0, abs(off - 0.02) - 0.03), "change_move": move, "change_drift": values[0] - max(values[1:])}
 
 
 def contrasts(song: Heard, stem: Heard, bass: bool, accent_curve: Array) -> dict[str, float]:

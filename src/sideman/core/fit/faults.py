@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from enum import Enum
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,6 +87,6 @@ def injections(stem: Heard, role: StemRole, period_s: float) -> dict[Fault, tupl
         Fault.STRETCHED: (lambda: moved(stem, lambda t: t * 2), lambda: moved(stem, lambda t: t / 2)),
     }
     if role.pitched:
-        out[Fault.TRANSPOSED] = tuple((lambda k=k: transposed(stem, k)) for k in (1, 6, 7))
+        out[Fault.TRANSPOSED] = tuple(partial(transposed, stem, k) for k in (1, 6, 7))
         out[Fault.ORDER] = (lambda: reordered(stem, 4 * period_s),)
     return out

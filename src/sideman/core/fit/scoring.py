@@ -29,7 +29,18 @@ AXES: dict[str, dict[str, tuple[str, ...]]] = {
     "time": {
         "drums": ("accent", "accent_z", "met", "met_z", "accent_half", "drift", "lag_spread"),
         "pad": ("met_z", "drift", "change_drift", "change_move"),
-        "": ("met_z", "met", "met_fine", "accent_z", "drift", "lag_spread", "change_drift", "change_move", "change_offset", "change_half_t"),
+        "": (
+            "met_z",
+            "met",
+            "met_fine",
+            "accent_z",
+            "drift",
+            "lag_spread",
+            "change_drift",
+            "change_move",
+            "change_offset",
+            "change_half_t",
+        ),
     },
     "place": {
         "drums": ("kit", "kit_z", "kit_half", "kit_beat", "accent_beat", "accent_bar", "period_octave", "period"),

@@ -49,7 +49,10 @@ def compose(seed: int) -> MusicAnalysis:
     tonic = int(rng.choice([0, 2, 5, 7, 9]))
     loops = {"A": VERSES[int(rng.integers(len(VERSES)))], "B": VERSES[int(rng.integers(len(VERSES)))]}
     loops["C"] = CHORUSES[int(rng.integers(len(CHORUSES)))]
-    chords, sections, keys, bar = [], [], [], 0
+    chords: list[ChordSpan] = []
+    sections: list[Section] = []
+    keys: list[KeySpan] = []
+    bar = 0
     first = float(grid.times[0])
     duration = float(grid.times[-1]) + TAIL_S
     for part in FORM:

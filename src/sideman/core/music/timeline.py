@@ -6,6 +6,7 @@ tempo of its nearest beats goes on.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -105,7 +106,7 @@ class BeatGrid:
             starts = [1 - self.positions[0]]
         elif starts[0] > 0:
             starts.insert(0, 1 - self.positions[0])
-        lengths = [b - a for a, b in zip(starts, starts[1:], strict=False)] + [self.meter.beats_per_bar]
+        lengths = [b - a for a, b in itertools.pairwise(starts)] + [self.meter.beats_per_bar]
         return tuple(Bar(n, s, length) for n, (s, length) in enumerate(zip(starts, lengths, strict=True)))
 
     @cached_property

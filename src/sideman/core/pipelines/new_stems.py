@@ -70,7 +70,7 @@ def new_stems(
             idle.put(generator)
         mono = judged_mono(stem.audio, folder / f"judge-{role}.f32")
         heard = fit.listen(mono, song.tuning_semitones)
-        mono.close()
+        mono.remove()
         report(role, 0.75)
         verdict = fit.judge(song, heard, role)
         report(role, 1.0)
@@ -78,4 +78,3 @@ def new_stems(
 
     made = together([lambda role=r: one(role) for r in roles], watch, workers)  # type: ignore[misc]
     return tuple(made)
-

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 
 from sideman.core import analysis as analysis_engine
 from sideman.core import fit
-from sideman.core.audio import AudioReader, Mp3Writer, Recording, ScratchAudio, blocks, resampled_blocks, write_audio
+from sideman.core.audio import Mp3Writer, Recording, ScratchAudio, blocks, resampled_blocks, write_audio
 from sideman.core.audio.encoding import MP3_RATES_HZ
 from sideman.core.export import FitRow, ReportFacts, ReportLane, write_report_html, write_report_json
 from sideman.core.generation import Generator
@@ -24,6 +25,7 @@ from sideman.errors import UsageError
 
 STEPS = ("separate", "analyse", "play along", "mix", "write")
 MP3_RATE_HZ = 44100
+SPECTROGRAM_RATE_HZ = 22050
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,25 @@ class _Clock:
         self.last = now
 
 
+@dataclass(frozen=True, eq=False)
+class _Session:
+    """All that was found and made, before it is written. without: the song less the stem that is replaced."""
+
+    recording: Recording
+    separator: str
+    stems: tuple[SeparatedStem, ...]
+    analysis: MusicAnalysis
+    made: tuple[NewStem, ...]
+    mix: Mix
+    without: ScratchAudio | None
+
+    @property
+    def warning(self) -> str:
+        if self.analysis.grid is None:
+            return "No steady pulse was found, so no stems were generated."
+        return fit.suspect_analysis(tuple(n.report for n in self.made)) or ""
+
+
 def write_exact(audio: ScratchAudio, stem: Path) -> Path:
     """24-bit FLAC, or 32-bit float WAV where FLAC would clip; `stem` has no suffix."""
     peak = max((float(abs(b).max()) for b in blocks(audio, audio.sample_rate_hz * 10) if b.size), default=0.0)
@@ -72,57 +93,57 @@ def write_exact(audio: ScratchAudio, stem: Path) -> Path:
 
 
 def play_along(
-    recording: Recording, out: Path, options: PlayAlongOptions, separator: Separator, generators: Callable[[], Generator],
+    recording: Recording,
+    out: Path,
+    options: PlayAlongOptions,
+    separator: Separator,
+    generators: Callable[[], Generator],
     report: StepProgress = lambda step, share: None,
-) -> PlayAlong:  # fmt: skip
+) -> PlayAlong:
     """Everything into `out`, an empty folder. Raises TooShort, UsageError and what decoding raises."""
-    if options.without is not None and options.without not in separator.roles:
-        raise UsageError(f"--without takes one of {', '.join(r.value for r in separator.roles)}, not {options.without}")
     watch, clock = Watch(report), _Clock()
+    wishes = _wishes(options, separator, generators())
     stems, analysis = _understand(recording, separator, watch, options.threads)
     clock.lap("separate and analyse")
     made: tuple[NewStem, ...] = ()
     if analysis.grid is not None:
-        generator = generators()
-        roles = list(options.roles)
-        if options.without in generator.roles and options.without not in roles:
-            roles.append(options.without)  # type: ignore[arg-type]
-        unknown = [r for r in roles if r not in generator.roles]
-        if unknown:
-            raise UsageError(f"the band plays no {unknown[0]}: it plays {', '.join(r.value for r in generator.roles)}")
-        wishes = StemWishes(tuple(roles), options.style, options.seed)
         made = new_stems(recording, analysis, wishes, generators, watch, options.threads)
     clock.lap("play along and judge")
     watch("mix", 0.0)
-    base, replaced = _base(recording, stems, made, options)
-    lanes = [Lane(base)] + [Lane(n.stem.audio) for n in made if n.accepted or n.stem.role is replaced]
+    without = _without(recording, stems, options.without)
+    lanes = [Lane(without or recording.audio)]
+    lanes += [Lane(n.stem.audio) for n in made if n.accepted or n.stem.role is options.without]
     folder = recording.scratch_folder
     mix = master(sum_lanes(lanes, recording.frames, recording.sample_rate_hz, folder / "sum.f32"), folder / "mix.f32")
     watch("mix", 1.0)
     clock.lap("mix")
-    written = _write_audio(recording, out, stems, made, mix, base if options.without else None, options, watch)
-    if analysis.grid is not None:
-        write_midi(out / "timeline.mid", analysis.grid.value, (), analysis)
-        for n in made:
-            part = MidiPart(n.stem.role.value, n.stem.notes, n.stem.program, n.stem.role is StemRole.DRUMS)
-            write_midi(out / "new" / f"{n.stem.role}.mid", analysis.grid.value, [part], analysis)
-    write_jams(analysis, out / "analysis.jams")
-    clock.lap("write audio")
-    warning = _warning(analysis, made)
-    facts = _facts(recording, analysis, made, written, mix, warning, separator, out, clock)
-    write_report_json(facts, out / "report.json")
-    write_report_html(facts, _report_lanes(recording, stems, made, mix), recording.mono(22050), out / "report.html", folder)
+    session = _Session(recording, separator.name, stems, analysis, made, mix, without)
+    written = _write_music(session, out, options.without, watch, options.threads)
+    clock.lap("write")
+    _write_report(session, written, out, clock)
     watch("write", 1.0)
-    clock.lap("report")
     return PlayAlong(
-        analysis, tuple(n.report for n in made), written, mix.loudness.integrated_lufs, mix.loudness.true_peak_dbtp, warning,
+        analysis, tuple(n.report for n in made), written, mix.loudness.integrated_lufs, mix.loudness.true_peak_dbtp, session.warning,
         tuple(clock.laps),
     )  # fmt: skip
 
 
-def _understand(
-    recording: Recording, separator: Separator, watch: Watch, threads: int
-) -> tuple[tuple[SeparatedStem, ...], MusicAnalysis]:
+def _wishes(options: PlayAlongOptions, separator: Separator, generator: Generator) -> StemWishes:
+    """The stems to make; what is replaced is made too where the engine can. Refuses before any work is done."""
+    if options.without is not None and options.without not in separator.roles:
+        raise UsageError(f"--without takes one of {', '.join(r.value for r in separator.roles)}, not {options.without}")
+    roles = list(options.roles)
+    if options.without in generator.roles and options.without not in roles:
+        roles.append(options.without)
+    for role in roles:
+        if role not in generator.roles:
+            raise UsageError(f"the band plays no {role}: it plays {', '.join(r.value for r in generator.roles)}")
+    if not roles:
+        raise UsageError(f"no stems were asked for: choose from {', '.join(r.value for r in generator.roles)}")
+    return StemWishes(tuple(roles), options.style, options.seed)
+
+
+def _understand(recording: Recording, separator: Separator, watch: Watch, threads: int) -> tuple[tuple[SeparatedStem, ...], MusicAnalysis]:
     shares = {"beats": 0.0, "chords and key": 0.4, "sections and loudness": 0.8}
 
     def analyse() -> MusicAnalysis:
@@ -140,49 +161,43 @@ def _understand(
     return stems, analysis
 
 
-def _base(
-    recording: Recording, stems: Sequence[SeparatedStem], made: Sequence[NewStem], options: PlayAlongOptions
-) -> tuple[AudioReader, StemRole | None]:
-    """What the new stems are mixed with: the song, or the song without the stem that is replaced."""
-    if options.without is None:
-        return recording.audio, None
-    stem = next(s for s in stems if s.role is options.without)
-    new = next((n.stem.role for n in made if n.stem.role is options.without), None)
-    return difference(recording.audio, stem.audio, recording.scratch_folder / "without.f32"), new
+def _without(recording: Recording, stems: Sequence[SeparatedStem], role: StemRole | None) -> ScratchAudio | None:
+    stem = next((s for s in stems if s.role is role), None)
+    return difference(recording.audio, stem.audio, recording.scratch_folder / "without.f32") if stem else None
 
 
-def _write_audio(
-    recording: Recording, out: Path, stems: Sequence[SeparatedStem], made: Sequence[NewStem], mix: Mix, without: AudioReader | None,
-    options: PlayAlongOptions, watch: Watch,
-) -> WrittenSet:  # fmt: skip
+def _write_music(session: _Session, out: Path, replaced: StemRole | None, watch: Watch, threads: int) -> WrittenSet:
+    """Audio, MIDI and JAMS. Encoders release the interpreter, so files are written side by side."""
     watch("write", 0.0)
-    written = write_set(recording, stems, out / "stems")
-    watch("write", 0.3)
-    for n in made:
-        write_exact(n.stem.audio, out / "new" / n.stem.role.value)
-    watch("write", 0.5)
-    if isinstance(without, ScratchAudio):
-        name = options.without
-        write_exact(without, out / "minus" / f"without-{name}")
-        new = next((n.stem for n in made if n.stem.role is name), None)
-        if new is not None:
-            lanes = [Lane(without), Lane(new.audio)]
-            replaced = sum_lanes(lanes, recording.frames, recording.sample_rate_hz, recording.scratch_folder / "replaced.f32")
-            write_exact(replaced, out / "minus" / f"with-new-{name}")
-    write_audio(mix.audio, out / "mix.flac")
-    tags = {k: v for k in ("title", "artist", "album") if (v := recording.info.tag(k))}
-    rate = mix.audio.sample_rate_hz if mix.audio.sample_rate_hz in MP3_RATES_HZ else MP3_RATE_HZ
-    with Mp3Writer(out / "mix.mp3", rate, 2, tags=tags) as mp3:
-        for block in resampled_blocks(mix.audio, rate):
+    recording, grid = session.recording, session.analysis.grid
+    written: list[WrittenSet] = []
+    tasks: list[Callable[[], object]] = [lambda: written.append(write_set(recording, session.stems, out / "stems"))]
+    tasks += [partial(write_exact, n.stem.audio, out / "new" / n.stem.role.value) for n in session.made]
+    tasks += [partial(write_audio, session.mix.audio, out / "mix.flac"), partial(_write_mp3, session, out / "mix.mp3")]
+    if session.without is not None:
+        tasks.append(partial(write_exact, session.without, out / "minus" / f"without-{replaced}"))
+        for n in (m for m in session.made if m.stem.role is replaced):
+            lanes = [Lane(session.without), Lane(n.stem.audio)]
+            audio = sum_lanes(lanes, recording.frames, recording.sample_rate_hz, recording.scratch_folder / "replaced.f32")
+            tasks.append(partial(write_exact, audio, out / "minus" / f"with-new-{replaced}"))
+    together(tasks, watch, threads)
+    watch("write", 0.6)
+    if grid is not None:
+        write_midi(out / "timeline.mid", grid.value, (), session.analysis)
+        for n in session.made:
+            part = MidiPart(n.stem.role.value, n.stem.notes, n.stem.program, n.stem.role is StemRole.DRUMS)
+            write_midi(out / "new" / f"{n.stem.role}.mid", grid.value, [part], session.analysis)
+    write_jams(session.analysis, out / "analysis.jams")
+    return written[0]
+
+
+def _write_mp3(session: _Session, path: Path) -> None:
+    audio = session.mix.audio
+    tags = {k: v for k in ("title", "artist", "album") if (v := session.recording.info.tag(k))}
+    rate = audio.sample_rate_hz if audio.sample_rate_hz in MP3_RATES_HZ else MP3_RATE_HZ
+    with Mp3Writer(path, rate, 2, tags=tags) as mp3:
+        for block in resampled_blocks(audio, rate):
             mp3.write(block)
-    watch("write", 0.7)
-    return written
-
-
-def _warning(analysis: MusicAnalysis, made: Sequence[NewStem]) -> str:
-    if analysis.grid is None:
-        return "No steady pulse was found, so no stems were generated."
-    return fit.suspect_analysis(tuple(n.report for n in made)) or ""
 
 
 def _fit_row(n: NewStem) -> FitRow:
@@ -195,21 +210,20 @@ def _fit_row(n: NewStem) -> FitRow:
     )  # fmt: skip
 
 
-def _facts(
-    recording: Recording, analysis: MusicAnalysis, made: Sequence[NewStem], written: WrittenSet, mix: Mix, warning: str,
-    separator: Separator, out: Path, clock: _Clock,
-) -> ReportFacts:  # fmt: skip
+def _write_report(session: _Session, written: WrittenSet, out: Path, clock: _Clock) -> None:
     files = sorted(p.relative_to(out).as_posix() for p in out.rglob("*") if p.is_file())
-    return ReportFacts(
-        source=recording.info, analysis=analysis, fits=tuple(_fit_row(n) for n in made), residual_db=written.residual_db,
-        mix_lufs=mix.loudness.integrated_lufs, mix_true_peak_dbtp=mix.loudness.true_peak_dbtp, separator=separator.name,
-        warning=warning, files=(*files, "report.html", "report.json"), seconds=tuple(clock.laps), version=metadata.version("sideman"),
+    loudness = session.mix.loudness
+    facts = ReportFacts(
+        source=session.recording.info, analysis=session.analysis, fits=tuple(_fit_row(n) for n in session.made),
+        residual_db=written.residual_db, mix_lufs=loudness.integrated_lufs, mix_true_peak_dbtp=loudness.true_peak_dbtp,
+        separator=session.separator, warning=session.warning, files=(*files, "report.html", "report.json"), seconds=tuple(clock.laps),
+        version=metadata.version("sideman"),
     )  # fmt: skip
-
-
-def _report_lanes(recording: Recording, stems: Sequence[SeparatedStem], made: Sequence[NewStem], mix: Mix) -> list[ReportLane]:
-    lanes = [ReportLane("song", "song", recording.audio, whole=True)]
-    lanes += [ReportLane(s.role.value, "stem", s.audio, s.quality.value) for s in stems]
-    lanes += [ReportLane(f"new {n.stem.role}", "new", n.stem.audio, n.report.verdict.value) for n in made]
-    return [*lanes, ReportLane("mix", "mix", mix.audio, whole=True)]
-
+    lanes = [ReportLane("song", "song", session.recording.audio, whole=True)]
+    lanes += [ReportLane(s.role.value, "stem", s.audio, s.quality.value) for s in session.stems]
+    lanes += [ReportLane(f"new {n.stem.role}", "new", n.stem.audio, n.report.verdict.value) for n in session.made]
+    lanes += [ReportLane("mix", "mix", session.mix.audio, whole=True)]
+    recording = session.recording
+    write_report_html(facts, lanes, recording.mono(SPECTROGRAM_RATE_HZ), out / "report.html", recording.scratch_folder)
+    clock.lap("report")
+    write_report_json(replace(facts, seconds=tuple(clock.laps)), out / "report.json")

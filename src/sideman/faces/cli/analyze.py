@@ -12,7 +12,9 @@ from sideman.faces.cli.arguments import Json, Song
 from sideman.faces.cli.facts import analysis_json, say_analysis
 from sideman.faces.cli.terminal import print_json, progress_bars, say
 
-Out = Annotated[Path | None, typer.Option("-o", "--out", help="Folder for analysis.jams; without it nothing is written.", show_default=False)]
+Out = Annotated[
+    Path | None, typer.Option("-o", "--out", help="Folder for analysis.jams; without it nothing is written.", show_default=False)
+]
 
 
 def command(song: Song, out: Out = None, json_output: Json = False) -> None:

@@ -10,16 +10,7 @@ from sideman.errors import SidemanError
 from sideman.faces.cli import analyze, demo, evaluate, generate, info, mix, play_along, render_midi, separate
 from sideman.faces.cli.terminal import complain, version
 
-STOPPED = 130
-
-app = typer.Typer(
-    name="sideman",
-    help="Takes a recording apart, understands it, and plays along.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-)
+app = typer.Typer(name="sideman", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
 
 
 @app.callback()
@@ -50,6 +41,3 @@ def run() -> None:
     except SidemanError as error:
         complain(str(error))
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        complain("stopped: nothing half-made was left")
-        sys.exit(STOPPED)

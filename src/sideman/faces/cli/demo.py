@@ -11,7 +11,7 @@ from sideman import bootstrap
 from sideman.core.music import MusicAnalysis
 from sideman.faces.cli import play_along
 from sideman.faces.cli.arguments import Seed
-from sideman.faces.cli.facts import clock
+from sideman.faces.cli.facts import clock, say_analysis
 from sideman.faces.cli.terminal import progress_bars, say, table
 
 Out = Annotated[Path, typer.Option("-o", "--out", help="Folder for the results.")]
@@ -26,7 +26,7 @@ def command(out: Out = Path("demo"), song: Song = None, seed: Seed = 7) -> None:
     if song is not None:
         with progress_bars() as progress:
             result = bootstrap.play_along(song, out, progress=progress)
-        play_along.say_analysis(result.analysis)
+        say_analysis(result.analysis)
         play_along.say_fits(result)
         say(f"Open      {out}/report.html")
         return

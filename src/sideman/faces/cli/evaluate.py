@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from enum import Enum
+from enum import Enum, StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,10 +15,12 @@ from sideman import bootstrap
 from sideman.faces.cli.arguments import Json
 from sideman.faces.cli.terminal import print_json, table
 
-Folder = Annotated[Path, typer.Argument(help="A folder with `ref` (JSON annotations) beside folders of audio, and optionally `stems`.", show_default=False)]
+Folder = Annotated[
+    Path, typer.Argument(help="A folder with `ref` (JSON annotations) beside folders of audio, and optionally `stems`.", show_default=False)
+]
 
 
-class Part(str, Enum):
+class Part(StrEnum):
     ALL = "all"
     ANALYSIS = "analysis"
     SEPARATION = "separation"
@@ -45,7 +47,10 @@ MEANS = ("beat_f", "downbeat_f", "key_mirex", "majmin", "sevenths", "chord_segme
 
 
 def say_analysis(rows: Sequence[Any]) -> None:
-    body = [[r.name] + [_cell(getattr(r, f), 2 if f in ("beat_confidence", "tempo_error_percent") else 1) for f in ANALYSIS_FIELDS] for r in rows]
+    body = [
+        [r.name] + [_cell(getattr(r, f), 2 if f in ("beat_confidence", "tempo_error_percent") else 1) for f in ANALYSIS_FIELDS]
+        for r in rows
+    ]
     groups = {"mean, all": rows, "mean, songs with annotated beats, chords and sections": [r for r in rows if r.section_f is not None]}
     for name, group in groups.items():
         body.append([name] + [_mean(group, lambda r, f=f: getattr(r, f)) if f in MEANS else "" for f in ANALYSIS_FIELDS])  # type: ignore[misc]
@@ -57,7 +62,10 @@ def say_separation(rows: Sequence[Any]) -> None:
     body = []
     for r in rows:
         body.append([r.name] + [f"{s.si_sdr_db:.1f} ({s.mixture_db:.1f}, {s.hpss_db:.1f})" for s in r.stems] + [f"{r.residual_db:.0f}"])
-    means = [tuple(float(np.mean([getattr(r.stems[k], f) for r in rows])) for f in ("si_sdr_db", "mixture_db", "hpss_db")) for k in range(len(roles))]
+    means = [
+        tuple(float(np.mean([getattr(r.stems[k], f) for r in rows])) for f in ("si_sdr_db", "mixture_db", "hpss_db"))
+        for k in range(len(roles))
+    ]
     body.append(["mean"] + [f"{a:.2f} ({b:.1f}, {c:.1f})" for a, b, c in means] + [""])
     body.append(["mean of all stems", f"{np.mean([m[0] for m in means]):.2f}"] + [""] * len(roles))
     table("Separation: SI-SDR in dB (mixture as estimate, plain HPSS split)", ["mixture", *roles, "residual dB"], body)

@@ -29,7 +29,9 @@ def analysis_json(a: MusicAnalysis) -> dict[str, Any]:
         "integrated_lufs": _finite(a.loudness.value.integrated_lufs) if a.loudness else None,
         "range_lu": _finite(a.loudness.value.range_lu) if a.loudness else None,
         "true_peak_dbtp": _finite(a.loudness.value.true_peak_dbtp) if a.loudness else None,
-        "chords": [[round(c.start_s, 3), round(c.end_s, 3), str(c.chord), round(c.confidence, 2)] for c in a.chords.value] if a.chords else [],
+        "chords": [[round(c.start_s, 3), round(c.end_s, 3), str(c.chord), round(c.confidence, 2)] for c in a.chords.value]
+        if a.chords
+        else [],
         "sections": [[round(s.start_s, 3), round(s.end_s, 3), s.label, round(s.energy, 2)] for s in a.sections.value] if a.sections else [],
         "remarks": list(a.remarks),
     }

@@ -24,7 +24,7 @@ def command(
     Example: sideman generate song.mp3 -o band --stems bass,drums --style electronic --seed 7
     """
     with progress_bars(json_output) as progress:
-        reports = bootstrap.generate(song, out, stems, style, seed, analysis, progress)
+        reports = bootstrap.generate(song, out, stems=stems, style=style, seed=seed, analysis=analysis, progress=progress)
     if json_output:
         print_json({"stems": [report_json(r) for r in reports]})
         return

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from sideman import bootstrap
-from sideman.core.pipelines import PlayAlong
+from sideman.app.playalong import PlayAlong
 from sideman.faces.cli.arguments import DEFAULT_STEMS, Json, OutFolder, Seed, Song, Stems, Style
 from sideman.faces.cli.facts import analysis_json, say_analysis
 from sideman.faces.cli.terminal import print_json, progress_bars, say, table
@@ -22,7 +22,10 @@ def command(
     style: Style = "rock",
     seed: Seed = 1,
     without: Annotated[
-        str | None, typer.Option(help="Also write the song without this stem (drums, bass, vocals, other) and with the new one in its place.", show_default=False)
+        str | None,
+        typer.Option(
+            help="Also write the song without this stem (drums, bass, vocals, other) and with the new one in its place.", show_default=False
+        ),
     ] = None,
     json_output: Json = False,
 ) -> None:
@@ -34,7 +37,7 @@ def command(
     Example: sideman play-along song.mp3 -o song --stems drums,bass --style jazz --without bass
     """
     with progress_bars(json_output) as progress:
-        result = bootstrap.play_along(song, out, stems, style, seed, without, progress)
+        result = bootstrap.play_along(song, out, stems=stems, style=style, seed=seed, without=without, progress=progress)
     if json_output:
         print_json(result_json(result))
         return

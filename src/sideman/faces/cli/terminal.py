@@ -13,6 +13,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from sideman.errors import Cancelled
+
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -48,7 +50,10 @@ def table(title: str, columns: list[str], rows: list[list[str]]) -> None:
 def progress_bars(quiet: bool = False) -> Iterator[Callable[[str, float], None]]:
     """One bar per step, in the order in which the steps first report; plain lines where there is no terminal."""
     if quiet:
-        yield lambda step, share: None
+        try:
+            yield lambda step, share: None
+        except KeyboardInterrupt:
+            raise Cancelled("stopped: nothing half-made was left") from None
         return
     columns = (TextColumn("{task.description:<24}"), BarColumn(bar_width=36), TextColumn("{task.percentage:>3.0f} %"), TimeElapsedColumn())
     with Progress(*columns, console=err, refresh_per_second=5) as bars:
@@ -59,4 +64,7 @@ def progress_bars(quiet: bool = False) -> Iterator[Callable[[str, float], None]]
                 tasks[step] = bars.add_task(step, total=1.0)
             bars.update(tasks[step], completed=share)
 
-        yield report
+        try:
+            yield report
+        except KeyboardInterrupt:
+            raise Cancelled("stopped: nothing half-made was left") from None

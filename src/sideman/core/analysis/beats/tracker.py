@@ -236,7 +236,9 @@ def track(reader: AudioReader, scorer: Scorer | None = None) -> BeatTracking:
     if np.median([c.contrast for _, c in used]) < LEAST_CONTRAST or len(times) < 4:
         return BeatTracking(None, confidence, _alternatives(used))
     compound = float(np.mean([c.compound_share for _, c in used]))
-    decoding = bars.decode(found.log_downbeat[: len(times)], found.log_other[: len(times)], found.repetition[: len(times)], bars.meter_prior(compound))
+    decoding = bars.decode(
+        found.log_downbeat[: len(times)], found.log_other[: len(times)], found.repetition[: len(times)], bars.meter_prior(compound)
+    )
     slow = 60 / float(np.median(np.diff(times))) < COMPOUND_LIMIT_BPM
     meter = Meter(decoding.beats_per_bar, compound > 0.5 and slow and decoding.beats_per_bar in (2, 3, 4))
     grid = BeatGrid.from_times(times, _positions(decoding, len(times)), meter)

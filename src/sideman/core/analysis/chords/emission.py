@@ -3,6 +3,7 @@ first. Twelve times less to learn than an absolute network, and no bias towards 
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -50,7 +51,7 @@ def segment_grid(beats_s: ArrayLike, duration_s: float, shortest_s: float = 0.28
     median = float(np.median(np.diff(beats)))
     per_beat = 2 if median > longest_s else 1
     inner: list[float] = []
-    for a, b in zip(beats[:-1], beats[1:], strict=True):
+    for a, b in itertools.pairwise(beats):
         n = max(per_beat, round((b - a) / median * per_beat)) if b - a > 1.6 * median else per_beat
         inner += list(a + (b - a) * np.arange(n) / n)
     step = median / per_beat

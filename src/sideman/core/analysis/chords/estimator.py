@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,15 @@ from numpy.typing import NDArray
 
 from sideman.core.analysis.chords.decoding import BEAT, BETWEEN, DOWNBEAT, UNKNOWN, DecoderOptions, HarmonyDecoder, HarmonyPath
 from sideman.core.analysis.chords.emission import (
-    CLASSES, INTERVALS, NONE, PER_ROOT, Emissions, EmissionNetwork, Segments, segment_grid, segments,
+    CLASSES,
+    INTERVALS,
+    NONE,
+    PER_ROOT,
+    EmissionNetwork,
+    Emissions,
+    Segments,
+    segment_grid,
+    segments,
 )  # fmt: skip
 from sideman.core.analysis.chords.pitch import PitchActivations
 from sideman.core.music.harmony import Chord, ChordSpan, Key, KeySpan
@@ -21,7 +30,7 @@ INVERSION_MARGIN = 1.8
 CALIBRATION = (-0.264, 0.506)
 """Logistic of the mean posterior, fitted on rendered songs that were not trained on (docs/decisions/0005)."""
 MINOR_CLASSES = (1, 4, 7, 9)
-LONE_SHARE = 0.55
+LONE_SHARE, FADING_SHARE = 0.55, 0.4
 SHORTEST_KEY_SPAN_S = 12.0
 
 
@@ -56,14 +65,21 @@ def _lone_tone(seen: Segments) -> NDArray[np.bool_]:
 
     A sine reaches .63, a sawtooth note .72, a bare fifth .43, a triad .31.
     """
-    share = seen.chroma[:, :4].sum(1)
-    wide = share + np.roll(share, 1, 0) + np.roll(share, -1, 0)
-    return np.asarray(wide.max(1) > LONE_SHARE * (wide.sum(1) + 1e-9))
+    share = np.pad(seen.chroma[:, :4].sum(1), ((1, 1), (0, 0)), mode="edge")
+    wide = share[:-2] + share[1:-1] + share[2:]
+
+    def largest(x: NDArray[np.floating]) -> NDArray[np.floating]:
+        return np.asarray(x.max(1) / (x.sum(1) + 1e-9))
+
+    lone = largest(wide) > LONE_SHARE
+    beside = np.pad(lone, 1, mode="edge")
+    fading = (largest(share[1:-1]) > FADING_SHARE) & (beside[:-2] | beside[2:])  # attack and release smear the spectrum
+    return np.asarray(lone | fading)
 
 
 def _runs(x: NDArray[np.int64]) -> list[tuple[int, int]]:
     cut = np.flatnonzero(np.concatenate([[True], x[1:] != x[:-1], [True]]))
-    return [(int(a), int(b)) for a, b in zip(cut[:-1], cut[1:], strict=True)]
+    return [(int(a), int(b)) for a, b in itertools.pairwise(cut)]
 
 
 def _calibrated(p: float) -> float:

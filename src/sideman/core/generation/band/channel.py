@@ -15,7 +15,15 @@ from scipy.ndimage import uniform_filter1d
 
 from sideman.core.audio import AudioReader, Samples, ScratchAudio, ScratchWriter, blocks, measure
 from sideman.core.generation.band.filters import (
-    BLOCK, Band, Convolver, Curve, Equaliser, apply_gain, ballistics, block_levels, decibels,
+    BLOCK,
+    Band,
+    Convolver,
+    Curve,
+    Equaliser,
+    apply_gain,
+    ballistics,
+    block_levels,
+    decibels,
 )  # fmt: skip
 from sideman.core.generation.band.room import impulse_response, velvet
 from sideman.core.music import StemRole
@@ -85,7 +93,15 @@ STRIPS: dict[StemRole, Strip] = {
 def strip_for(role: StemRole, style: str) -> Strip:
     strip = STRIPS[role]
     if style == "jazz" and role is StemRole.DRUMS:
-        return replace(strip, punch_db=1, sustain_db=0, compressor=Compressor(4, 1.6, 0.03, 0.2), drive_db=-9, parallel=None, room=Room(-12, 0.0, 3.2, 2))
+        return replace(
+            strip,
+            punch_db=1,
+            sustain_db=0,
+            compressor=Compressor(4, 1.6, 0.03, 0.2),
+            drive_db=-9,
+            parallel=None,
+            room=Room(-12, 0.0, 3.2, 2),
+        )
     if style == "jazz" and role is StemRole.BASS:
         return replace(strip, compressor=Compressor(6, 2.0, 0.03, 0.2), drive_db=-4, room=Room(-24, 0.0, 2.5, 3))
     if style == "electronic" and role is StemRole.DRUMS:
@@ -168,8 +184,8 @@ def process(dry: ScratchAudio, strip: Strip, folder: Path, name: str) -> Scratch
     rms_parts, peak_parts = [], []
     with ScratchWriter(folder / f"{name}-eq.f32", rate, 2) as writer:
         for x in _padded(dry):
-            mid, side = x.mean(0, keepdims=True), side_filter((x[:1] - x[1:]) / 2)
-            y = equaliser(np.concatenate([mid + side, mid - side]))
+            mid, side = x.mean(0, keepdims=True), side_filter((x[:1] - x[1:]) * np.float32(0.5))
+            y = equaliser(np.concatenate([mid + side, mid - side]).astype(np.float32))
             rms, peak = block_levels(y)
             rms_parts.append(rms)
             peak_parts.append(peak)
@@ -192,8 +208,7 @@ def process(dry: ScratchAudio, strip: Strip, folder: Path, name: str) -> Scratch
             left -= y.shape[1]
             writer.write(y)
         result = writer.finish()
-    equalised.close()
-    equalised.path.unlink()
+    equalised.remove()
     return result
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from sideman.core.audio import ScratchAudio, ScratchWriter, blocks, resampled_bl
 from sideman.core.generation.band import bass, chordal, drums
 from sideman.core.generation.band.channel import level_gain, process, strip_for
 from sideman.core.generation.band.player import Player
-from sideman.core.generation.band.styles import STYLES, Sound, style_named
+from sideman.core.generation.band.styles import STYLES, style_named
 from sideman.core.generation.context import SongContext, stream
 from sideman.core.generation.generator import GeneratedStem, GenerationRequest, Progress, no_progress
 from sideman.core.generation.soundfont import Humanise, Preset, Renderer
@@ -31,6 +32,16 @@ BAND_ROLES = tuple(WRITERS)
 KIT_GAINS_DB = {42: -5.0, 44: -5.0, 46: -5.0, 51: -3.0, 53: -4.0, 49: -2.0, 57: -2.0, 36: 1.0}
 """The font's kit against a record's balance: its hats are too loud."""
 TAKE_GAIN = 0.75
+
+
+@dataclass(frozen=True, eq=False)
+class _Take:
+    """One performance with one sound, and its level in the part."""
+
+    notes: tuple[NoteEvent, ...]
+    preset: Preset
+    gain: float
+    human: Humanise
 
 
 class SessionBand:
@@ -59,58 +70,55 @@ class SessionBand:
     def generate(self, context: SongContext, request: GenerationRequest, folder: Path, progress: Progress = no_progress) -> GeneratedStem:
         role, style = request.role, request.style
         player = self._player(context, role, style, request.seed)
-        sound, score = player.style.sounds[role], WRITERS[role](player)
-        notes = player.perform(role, score)
+        score = WRITERS[role](player)
+        takes = _takes(player, role, score)
         name, frames = f"{role}-{style}-{request.seed}", round(context.duration_s * RENDER_RATE_HZ)
-        dry = self._dry(player, role, sound, score, notes, frames, folder / f"{name}-dry.f32", progress)
+        dry = self._record(takes, context, frames, folder / f"{name}-dry.f32", lambda share: progress(0.7 * share))
         strip = strip_for(role, style)
         wet = process(dry, strip, folder, name)
-        dry.close()
-        dry.path.unlink()
+        dry.remove()
         progress(0.9)
         gain = np.float32(level_gain(wet, context.loudness_lufs, strip.level_lu))
         audio = _at_rate(wet, gain, request, folder / f"{name}.f32")
-        wet.close()
-        wet.path.unlink()
+        wet.remove()
         progress(1.0)
-        return GeneratedStem(role, style, request.seed, audio, notes, sound.preset.program, self._provenance(request))
+        program = player.style.sounds[role].preset.program
+        return GeneratedStem(role, style, request.seed, audio, player.perform(role, score), program, self._provenance(request))
 
     def _provenance(self, request: GenerationRequest) -> Provenance:
         asked = (("style", request.style), ("seed", str(request.seed)), ("soundfont", self._renderer.font.path.name))
         return Provenance("session band", metadata.version("sideman"), asked, "mixture")
 
-    def _dry(
-        self, player: Player, role: StemRole, sound: Sound, score: list[ScoreNote], notes: tuple[NoteEvent, ...], frames: int,
-        path: Path, progress: Progress,
-    ) -> ScratchAudio:  # fmt: skip
+    def _record(self, takes: list[_Take], context: SongContext, frames: int, path: Path, progress: Progress) -> ScratchAudio:
         """All takes and layers of a part, summed block by block."""
-        cents = 1200 * float(np.log2(player.context.tuning_hz / 440)) if role.pitched else 0.0
-        gains = KIT_GAINS_DB if role is StemRole.DRUMS else {}
-        takes: list[tuple[tuple[NoteEvent, ...], Preset, float, int]] = []
-        if sound.double:
-            for take, side in enumerate((-sound.double, sound.double)):
-                played = notes if take == 0 else player.perform(role, score, take)
-                panned = tuple(NoteEvent(n.start_s, n.end_s, n.pitch, n.velocity, side) for n in played)
-                takes.append((panned, sound.preset, TAKE_GAIN, 1000 * take))
-        else:
-            takes.append((notes, sound.preset, 1.0, 0))
-        if sound.layer:
-            rng = stream(player.seed, "layer", role)
-            velocities = [int(np.clip(n.velocity + rng.normal(0, 12), 20, 127)) for n in notes]
-            layered = tuple(NoteEvent(n.start_s, n.end_s, n.pitch, v, n.pan) for n, v in zip(notes, velocities, strict=True))
-            takes.append((layered, sound.layer, 10 ** (sound.layer_db / 20), 1))
-        streams = [
-            self._renderer.render_blocks(played, preset, frames, Humanise(1.0, player.seed + offset, gains), cents)
-            for played, preset, _, offset in takes
-        ]
+        cents = 1200 * float(np.log2(context.tuning_hz / 440)) if not takes[0].preset.drums else 0.0
+        streams = [self._renderer.render_blocks(t.notes, t.preset, frames, t.human, cents) for t in takes]
         with ScratchWriter(path, RENDER_RATE_HZ, 2) as writer:
             done = 0
             for parts in zip(*streams, strict=True):
-                block = sum((p * np.float32(t[2]) for p, t in zip(parts, takes, strict=True)), np.zeros_like(parts[0]))
+                block = sum((p * np.float32(t.gain) for p, t in zip(parts, takes, strict=True)), np.zeros_like(parts[0]))
                 writer.write(block)
                 done += block.shape[1]
-                progress(0.7 * done / frames)
+                progress(done / frames)
             return writer.finish()
+
+
+def _takes(player: Player, role: StemRole, score: list[ScoreNote]) -> list[_Take]:
+    """One performance, or two panned apart (double tracking), or a second sound under the first."""
+    sound, notes = player.style.sounds[role], player.perform(role, score)
+    gains = KIT_GAINS_DB if role is StemRole.DRUMS else {}
+    if sound.double:
+        sides = ((notes, -sound.double), (player.perform(role, score, 1), sound.double))
+        return [
+            _Take(tuple(replace(n, pan=side) for n in played), sound.preset, TAKE_GAIN, Humanise(1.0, player.seed + 1000 * k))
+            for k, (played, side) in enumerate(sides)
+        ]
+    takes = [_Take(notes, sound.preset, 1.0, Humanise(1.0, player.seed, gains))]
+    if sound.layer:
+        rng = stream(player.seed, "layer", role)
+        layered = tuple(replace(n, velocity=int(np.clip(n.velocity + rng.normal(0, 12), 20, 127))) for n in notes)
+        takes.append(_Take(layered, sound.layer, 10 ** (sound.layer_db / 20), Humanise(1.0, player.seed + 1)))
+    return takes
 
 
 def _at_rate(wet: ScratchAudio, gain: np.float32, request: GenerationRequest, path: Path) -> ScratchAudio:

@@ -190,10 +190,10 @@ class SoundFont:
             if h.packed:
                 wanted = (need // DECODE_STEP + 1) * DECODE_STEP
                 stream = io.BytesIO(self._data[self._sample_offset + h.start : self._sample_offset + h.end])
-                decoded, _ = soundfile.read(stream, dtype="float32", frames=wanted, always_2d=True)
+                decoded: NDArray[np.float32] = soundfile.read(stream, dtype="float32", frames=wanted, always_2d=True)[0]
                 samples, whole = np.ascontiguousarray(decoded[:, 0]), len(decoded) < wanted
             else:
-                samples, whole = self._pcm[h.start : h.end].astype(np.float32) / 32768, True
+                samples, whole = self._pcm[h.start : h.end].astype(np.float32) / np.float32(32768), True
             self._decoded[index] = samples, whole
         origin = 0 if h.packed else h.start
         return Sample(samples, h.loop_start - origin, h.loop_end - origin)

@@ -149,7 +149,7 @@ class Renderer:
         if self._looped(v) or len(y) >= need:
             return y.copy(), False
         envelope = np.abs(y)
-        loud = np.flatnonzero(envelope > envelope.max() * 1.8e-4) if len(y) else []  # a one-shot is over at -75 dB
+        loud = np.flatnonzero(envelope > envelope.max() * 1.8e-4) if len(y) else np.zeros(0, int)  # a one-shot is over at -75 dB
         return y[: int(loud[-1]) + 1 if len(loud) else 1].copy(), True
 
     def _looped(self, v: _Voice) -> bool:
@@ -289,7 +289,8 @@ class _Part:
         y = y * self._envelope(v, n.pitch, len(y), length, release)
         if v[Gen.TREMOLO]:
             rate_hz = LFO_BASE_HZ * seconds(v[Gen.LFO_RATE])
-            y = y * 10 ** (v[Gen.TREMOLO] / 200 * np.sin(2 * np.pi * rate_hz * np.arange(len(y)) / rate))
+            swing_db = v[Gen.TREMOLO] / 10 * np.sin(2 * np.pi * rate_hz * np.arange(len(y)) / rate)
+            y = y * (10 ** (swing_db / 20)).astype(np.float32)
         gain = 10 ** (-(v[Gen.ATTENUATION] * 0.4 + v.attenuation_cb) / 200 + extra_db / 20) * self.r._gain
         pan = v[Gen.PAN] / 1000 + 0.5 * n.pan
         angle = np.clip(pan + 0.5, 0, 1) * np.pi / 2

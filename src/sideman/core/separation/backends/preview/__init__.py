@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -37,14 +38,15 @@ class PreviewSeparator:
     def separate(self, recording: Recording, folder: Path, progress: Progress = no_progress) -> tuple[SeparatedStem, ...]:
         reader = self._at_network_rate(recording, folder)
         rate, total = recording.sample_rate_hz, recording.frames
-        writers = [ScratchWriter(folder / f"stem-{role}.f32", rate, recording.channels) for role in NETWORK_ROLES]
         back = [StreamResampler(SAMPLE_RATE_HZ, rate, recording.channels, total) for _ in NETWORK_ROLES]
         done = 0
-        for block in masked_blocks(reader, self._network):
-            done += block.shape[2]
-            for stem, writer, resampler in zip(block, writers, back, strict=True):
-                writer.write(resampler.push(np.ascontiguousarray(stem), last=done >= reader.frames))
-            progress(done / reader.frames)
+        with ExitStack() as files:
+            writers = [files.enter_context(ScratchWriter(folder / f"stem-{role}.f32", rate, recording.channels)) for role in NETWORK_ROLES]
+            for block in masked_blocks(reader, self._network):
+                done += block.shape[2]
+                for stem, writer, resampler in zip(block, writers, back, strict=True):
+                    writer.write(resampler.push(np.ascontiguousarray(stem), last=done >= reader.frames))
+                progress(done / reader.frames)
         provenance = Provenance(self.name, self.version, (("weights", "training/separation"),))
         stems = tuple(
             SeparatedStem(role, writer.finish(), QUALITY[role], writer.peak, provenance)

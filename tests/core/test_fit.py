@@ -1,0 +1,126 @@
+"""The judge on a song whose truth is known: it hears two sounds, and a wrong analysis cannot fool it."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from sideman.carried import carried
+from sideman.core import fit
+from sideman.core.audio import AudioClip, resample
+from sideman.core.fit import faults, judge, listen
+from sideman.core.fit.listening import SAMPLE_RATE_HZ
+from sideman.core.fit.scoring import Calibration
+from sideman.core.generation import SessionBand, SongContext
+from sideman.core.generation.soundfont import Preset, Renderer
+from sideman.core.music import StemRole
+from sideman.testing import ShortSong, short_song
+
+
+@pytest.fixture(scope="module")
+def long_song() -> ShortSong:
+    return short_song(56.0, seed=5)
+
+
+def heard(clip: AudioClip, tuning: float | None = None) -> fit.Heard:
+    mono = AudioClip(clip.samples.mean(0, keepdims=True), clip.sample_rate_hz)
+    return listen(resample(mono, SAMPLE_RATE_HZ), tuning)
+
+
+@pytest.fixture(scope="module")
+def song_heard(long_song: ShortSong) -> fit.Heard:
+    return heard(long_song.mixture)
+
+
+def written_on(long_song: ShortSong, role: StemRole, transposed: int = 0, late_beats: float = 0.0) -> AudioClip:
+    """A new part in another style and seed, written on a right or wrong analysis, played without strip and room."""
+    truth = long_song.truth
+    if transposed:
+        spans = tuple(replace(c, chord=c.chord.transposed(transposed)) for c in truth.chords.value)
+        truth = replace(truth, chords=replace(truth.chords, value=spans))
+    notes = SessionBand.open(carried("soundfont.sf3")).write(SongContext.from_analysis(truth), role, "rock", 77)
+    shift = late_beats * 60 / truth.require_grid().tempo_bpm
+    moved = [replace(n, start_s=n.start_s + shift, end_s=n.end_s + shift) for n in notes]
+    preset = Preset(128, 0) if role is StemRole.DRUMS else Preset(0, 33 if role is StemRole.BASS else 0)
+    samples = Renderer.open(carried("soundfont.sf3")).render(moved, preset, long_song.mixture.frames)
+    return AudioClip(samples, 44100)
+
+
+@pytest.mark.parametrize("role", [StemRole.DRUMS, StemRole.BASS, StemRole.PIANO])
+def test_right_stems_are_accepted(long_song: ShortSong, song_heard: fit.Heard, role: StemRole) -> None:
+    report = judge(song_heard, heard(written_on(long_song, role), song_heard.tuning_semitones), role)
+    assert report.verdict is fit.Verdict.ACCEPTED, report
+
+
+@pytest.mark.parametrize("role", [StemRole.BASS, StemRole.PIANO])
+@pytest.mark.parametrize("semitones", [1, -1, 6])
+def test_a_wrong_key_in_the_analysis_does_not_pass_its_own_stems(
+    long_song: ShortSong, song_heard: fit.Heard, role: StemRole, semitones: int
+) -> None:
+    report = judge(song_heard, heard(written_on(long_song, role, transposed=semitones), song_heard.tuning_semitones), role)
+    assert report.score < 0.25 and report.verdict is fit.Verdict.REJECTED
+
+
+@pytest.mark.parametrize(("role", "late"), [(StemRole.DRUMS, 0.25), (StemRole.BASS, 1.0), (StemRole.PIANO, 1.0), (StemRole.PIANO, 4.0)])
+def test_a_grid_that_is_off_does_not_pass_its_own_stems(long_song: ShortSong, song_heard: fit.Heard, role: StemRole, late: float) -> None:
+    right = judge(song_heard, heard(written_on(long_song, role), song_heard.tuning_semitones), role, probe=False).score
+    wrong = judge(song_heard, heard(written_on(long_song, role, late_beats=late), song_heard.tuning_semitones), role, probe=False).score
+    assert wrong < 0.5 and right - wrong > 0.4
+
+
+def test_half_time_is_always_listed_as_undecidable(long_song: ShortSong, song_heard: fit.Heard) -> None:
+    report = judge(song_heard, heard(written_on(long_song, StemRole.BASS), song_heard.tuning_semitones), StemRole.BASS)
+    assert fit.Fault.HALF_TIME in report.undecidable
+
+
+def test_silence_and_a_few_notes_are_not_scored(long_song: ShortSong, song_heard: fit.Heard) -> None:
+    silent = AudioClip(np.zeros((2, long_song.mixture.frames), np.float32), 44100)
+    assert judge(song_heard, heard(silent, 0.0), StemRole.BASS).verdict is fit.Verdict.SILENT
+    few = written_on(long_song, StemRole.BASS).samples.copy()
+    few[:, 44100 * 3 :] = 0
+    assert judge(song_heard, heard(AudioClip(few, 44100), 0.0), StemRole.BASS).verdict is fit.Verdict.UNDECIDABLE
+
+
+def test_level_of_the_stem_does_not_matter(long_song: ShortSong, song_heard: fit.Heard) -> None:
+    stem = written_on(long_song, StemRole.PIANO)
+    quiet = AudioClip(stem.samples * np.float32(0.05), 44100)
+    a, b = (judge(song_heard, heard(s, song_heard.tuning_semitones), StemRole.PIANO, probe=False).score for s in (stem, quiet))
+    assert a == pytest.approx(b, abs=0.02)
+
+
+def test_the_judge_takes_no_analysis() -> None:
+    """Nothing of an analysis can enter: not by the signature, and not by the modules behind it."""
+    assert list(inspect.signature(judge).parameters) == ["song", "stem", "role", "calibration", "probe"]
+    for module in (
+        fit.judge.__module__,
+        "sideman.core.fit.rhythm",
+        "sideman.core.fit.agreement",
+        "sideman.core.fit.listening",
+        "sideman.core.fit.scoring",
+    ):
+        source = inspect.getsource(__import__(module, fromlist=["x"]))
+        assert "MusicAnalysis" not in source and "BeatGrid" not in source and "Chord(" not in source
+
+
+def test_no_weight_is_negative() -> None:
+    calibration = Calibration.default()
+    assert all(w >= 0 for m in (*calibration.axes.values(), *calibration.joined.values()) for w in m.weights)
+
+
+def test_injected_faults_are_what_they_say(song_heard: fit.Heard) -> None:
+    """A shift by whole frames moves every value; twelve semitones are none."""
+    frames = 43
+    later = faults.late(song_heard, frames * 256 / SAMPLE_RATE_HZ)
+    assert np.allclose(later.accents[:, frames + 2 : 400], song_heard.accents[:, 2 : 400 - frames], atol=1e-3)
+    assert np.array_equal(faults.transposed(song_heard, 12).chroma, song_heard.chroma)
+
+
+def test_stems_that_all_fail_alike_put_the_analysis_in_doubt(long_song: ShortSong, song_heard: fit.Heard) -> None:
+    reports = tuple(
+        judge(song_heard, heard(written_on(long_song, r, transposed=6), song_heard.tuning_semitones), r)
+        for r in (StemRole.BASS, StemRole.PIANO)
+    )
+    assert "chords or tuning" in (fit.suspect_analysis(reports) or "")
