@@ -29,14 +29,15 @@ def provenance(engine: str, **parameters: object) -> Provenance:
 
 
 def level_curve(recording: Recording) -> LevelCurve:
-    """RMS of every 100 ms over all channels."""
+    """RMS of every 100 ms over all channels, of the signal and of its first difference."""
     hop = max(1, round(recording.sample_rate_hz * LEVEL_HOP_S))
-    parts = []
+    plain, bright = [], []
     for x in blocks(recording.audio, hop * 100):
         whole = x[:, : x.shape[1] // hop * hop].reshape(x.shape[0], -1, hop)
-        parts.append(np.sqrt((whole**2).mean((0, 2))))
-    rms = np.concatenate(parts) if parts else np.zeros(0)
-    return LevelCurve(rms.astype(np.float32), hop / recording.sample_rate_hz)
+        plain.append(np.sqrt((whole**2).mean((0, 2))))
+        bright.append(np.sqrt((np.diff(whole, axis=2) ** 2).mean((0, 2))))
+    rms, bright_rms = (np.concatenate(p).astype(np.float32) for p in (plain, bright))
+    return LevelCurve(rms, bright_rms, hop / recording.sample_rate_hz)
 
 
 def _energy(level: LevelCurve) -> tuple[EnergyPoint, ...]:

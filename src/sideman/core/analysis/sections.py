@@ -28,15 +28,17 @@ Array = NDArray[np.floating]
 
 @dataclass(frozen=True, eq=False)
 class LevelCurve:
-    """Short-term level of the recording: RMS [n], one value per hop_s."""
+    """Short-term level of the recording, one value per hop_s: rms [n] of the signal and bright_rms [n] of its first difference."""
 
     rms: NDArray[np.float32]
+    bright_rms: NDArray[np.float32]
     hop_s: float
 
-    def mean_between(self, start_s: float, end_s: float) -> float:
+    def decibels_between(self, start_s: float, end_s: float) -> float:
+        """Mean of both levels in dB: a lone guitar can be as loud as the band, but not as bright."""
         a, b = int(start_s / self.hop_s), max(int(start_s / self.hop_s) + 1, int(np.ceil(end_s / self.hop_s)))
-        part = self.rms[a:b]
-        return float(np.sqrt((part**2).mean())) if len(part) else 0.0
+        levels = [float((x[a:b] ** 2).mean()) if len(x[a:b]) else 0.0 for x in (self.rms, self.bright_rms)]
+        return float(np.mean([10 * np.log10(v + 1e-10) for v in levels]))
 
 
 def bar_limits(grid: BeatGrid, duration_s: float) -> NDArray[np.float64]:
@@ -124,9 +126,9 @@ def _letters(limits: list[int], timbre: Array, pitch: Array) -> list[str]:
 
 
 def _energies(blocks: list[tuple[float, float]], level: LevelCurve) -> list[float]:
-    """0 at 18 dB under the loudest section, 1 at the loudest."""
-    db = np.array([20 * np.log10(level.mean_between(a, b) + 1e-6) for a, b in blocks])
-    return [float(x) for x in np.clip(1 + (db - db.max()) / 18, 0, 1)]
+    """0 at 15 dB under the loudest section, 1 at the loudest."""
+    db = np.array([level.decibels_between(a, b) for a, b in blocks])
+    return [float(x) for x in np.clip(1 + (db - db.max()) / 15, 0, 1)]
 
 
 def estimate(heard: PitchActivations, grid: BeatGrid, level: LevelCurve, duration_s: float) -> tuple[Section, ...]:

@@ -17,7 +17,8 @@ from sideman.errors import AudioWriteError
 
 FULL_SCALE_24 = 1 << 23
 MP3_RATES_HZ = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
-FLAC_MAX_CHANNELS = 8
+LAME_OPTIONS = {"compression_level": "7"}
+"""LAME's fast psychoacoustics: half the time of its default, at bit rates where the difference is below hearing."""
 
 
 def quantised_24(samples: Samples) -> Samples:
@@ -99,7 +100,7 @@ class Mp3Writer(_Whole):
         try:
             self._container = av.open(str(self.partial), "w", format="mp3")
             self._container.metadata.update(tags or {})
-            self._stream = self._container.add_stream("libmp3lame", rate=sample_rate_hz, layout=self._layout)
+            self._stream = self._container.add_stream("libmp3lame", rate=sample_rate_hz, layout=self._layout, options=LAME_OPTIONS)
             self._stream.bit_rate = bit_rate_bps
         except (av.error.FFmpegError, OSError) as error:
             raise AudioWriteError(f"{path} cannot be written ({error}): check the folder and the free space") from error

@@ -5,7 +5,6 @@ Integrated loudness in LUFS, loudness range in LU (EBU Tech 3342), true peak in 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from math import inf, log10
@@ -35,14 +34,14 @@ def decibels(ratio: float) -> float:
 class LoudnessMeter:
     """Push [channels, frames] blocks; more than two channels are measured as their own stereo fold-down."""
 
-    def __init__(self, sample_rate_hz: int, channels: int) -> None:
+    def __init__(self, sample_rate_hz: int, channels: int, true_peak: bool = True) -> None:
         self._rate, self._layout = sample_rate_hz, "mono" if channels == 1 else "stereo"
         self._graph = av.filter.Graph()
         source = self._graph.add_abuffer(
             sample_rate=sample_rate_hz, format="flt", layout=self._layout, time_base=Fraction(1, sample_rate_hz)
         )
         # dualmono: a mono file is heard from two loudspeakers, as every player does
-        meter = self._graph.add("ebur128", "metadata=1:peak=true:framelog=quiet:dualmono=true")
+        meter = self._graph.add("ebur128", f"metadata=1:peak={'true' if true_peak else 'none'}:framelog=quiet:dualmono=true")
         sink = self._graph.add("abuffersink")
         source.link_to(meter)
         meter.link_to(sink)
@@ -81,13 +80,17 @@ class LoudnessMeter:
         return Loudness(-inf if silent else integrated, float(self._last.get("lavfi.r128.LRA", "0")), decibels(peak))
 
 
-def measure_blocks(source: Iterable[Samples], sample_rate_hz: int, channels: int) -> Loudness:
-    meter = LoudnessMeter(sample_rate_hz, channels)
-    for block in source:
-        meter.push(block)
-    return meter.result()
-
-
 def measure(reader: AudioReader) -> Loudness:
     """Loudness of a whole recording or clip."""
-    return measure_blocks(blocks(reader, reader.sample_rate_hz * 2), reader.sample_rate_hz, reader.channels)
+    return _measured(reader, LoudnessMeter(reader.sample_rate_hz, reader.channels))
+
+
+def integrated_loudness(reader: AudioReader) -> float:
+    """LUFS alone, without the oversampling that a true peak needs: three times as fast."""
+    return _measured(reader, LoudnessMeter(reader.sample_rate_hz, reader.channels, true_peak=False)).integrated_lufs
+
+
+def _measured(reader: AudioReader, meter: LoudnessMeter) -> Loudness:
+    for block in blocks(reader, reader.sample_rate_hz * 2):
+        meter.push(block)
+    return meter.result()

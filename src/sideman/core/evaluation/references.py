@@ -29,7 +29,7 @@ from sideman.errors import UsageError
 
 AUDIO_SUFFIXES = (".ogg", ".flac", ".mp3", ".wav", ".m4a", ".opus")
 ANNOTATED = Provenance("reference annotation")
-ENERGY_BY_NAME = {"intro": 0.3, "verse": 0.5, "bridge": 0.6, "chorus": 0.9, "solo": 0.6, "outro": 0.3}
+ENERGY_BY_NAME = {"intro": 0.4, "verse": 0.75, "bridge": 0.8, "chorus": 0.97, "solo": 0.8, "outro": 0.4}
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Reference:
         if len(self.beats_s) < 2 or not self.downbeats_s:
             raise UsageError(f"{self.name} has no annotated beats: stems cannot be placed on its reference")
         chords = tuple(ChordSpan(a, b, Chord.parse(c)) for a, b, c in self.chords)
-        sections = tuple(Section(a, b, n, ENERGY_BY_NAME.get(n.lower().rstrip("0123456789 "), 0.6)) for a, b, n in self.sections)
+        sections = tuple(Section(a, b, n, ENERGY_BY_NAME.get(n.lower().rstrip("0123456789 "), 0.8)) for a, b, n in self.sections)
         key = self.key or Key(0, "major")
 
         def known(value: Any) -> Annotation[Any]:

@@ -27,7 +27,7 @@ class Part:
 
 
 FORM = (
-    Part("A", 4, 0.3), Part("B", 8, 0.55), Part("C", 8, 0.95), Part("B", 8, 0.55), Part("C", 8, 0.95), Part("C", 8, 1.0, 2),
+    Part("A", 4, 0.3), Part("B", 8, 0.75), Part("C", 8, 0.95), Part("B", 8, 0.75), Part("C", 8, 0.95), Part("C", 8, 1.0, 2),
 )  # fmt: skip
 
 

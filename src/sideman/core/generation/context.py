@@ -15,7 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from sideman.core.music import NO_CHORD, BeatGrid, Chord, Key, MusicAnalysis
 
-ENERGY_LIMITS = (0.15, 0.4, 0.7)
+ENERGY_LIMITS = (0.2, 0.6, 0.93)
+"""Of a section's energy: hardly there, sparse, playing, full. Most of a record lies within 2 dB of its loudest section."""
 SHORT_CHORD_PULSES = 0.75
 
 

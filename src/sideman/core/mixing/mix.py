@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from sideman.core.audio import AudioReader, Loudness, Samples, ScratchAudio, ScratchWriter, measure
+from sideman.core.audio import AudioReader, Loudness, Samples, ScratchAudio, ScratchWriter, integrated_loudness, measure
 from sideman.core.mixing.limiter import limiting_curve, true_peaks, with_gain
 
 TARGET_LUFS, CEILING_DBTP = -14.0, -1.0
 SAFETY_DB = 0.1
 BLOCK_S = 10
-LOUDNESS_PASSES = 3
+LOUDNESS_PASSES, LOUDNESS_TOLERANCE_LU = 3, 0.15
 MAKE_UP_DB = 3.0
 
 
@@ -56,25 +56,23 @@ class Mix:
 
 def master(dry: ScratchAudio, path: Path, target_lufs: float = TARGET_LUFS, ceiling_dbtp: float = CEILING_DBTP) -> Mix:
     """Loudness normalised, true peak limited. Limiting costs loudness, so the gain is corrected by what was lost."""
-    loudness = measure(dry).integrated_lufs
+    loudness = integrated_loudness(dry)
     if not np.isfinite(loudness):
         return Mix(dry, measure(dry))
     gain_db, ceiling = target_lufs - loudness, 10 ** ((ceiling_dbtp - SAFETY_DB) / 20)
     peaks = true_peaks(dry, ceiling / 10 ** ((gain_db + MAKE_UP_DB) / 20))
-    result = Mix(dry, measure(dry))
+    most, block = gain_db + MAKE_UP_DB, BLOCK_S * dry.sample_rate_hz
     for _ in range(LOUDNESS_PASSES):
         curve = limiting_curve(peaks, 10 ** (gain_db / 20), ceiling, dry.sample_rate_hz)
-        block = BLOCK_S * dry.sample_rate_hz
         with ScratchWriter(path, dry.sample_rate_hz, 2) as writer:
             for start in range(0, dry.frames, block):
                 writer.write(with_gain(dry.read(start, block).samples, start, curve))
             audio = writer.finish()
-        result = Mix(audio, measure(audio))
-        missing = target_lufs - result.loudness.integrated_lufs
-        if abs(missing) < 0.15 or gain_db > target_lufs - loudness + MAKE_UP_DB:
+        missing = target_lufs - integrated_loudness(audio)
+        if abs(missing) < LOUDNESS_TOLERANCE_LU or gain_db >= most:
             break
-        gain_db += missing
-    return result
+        gain_db = min(most, gain_db + missing)
+    return Mix(audio, measure(audio))
 
 
 def difference(song: AudioReader, stem: AudioReader, path: Path) -> ScratchAudio:

@@ -8,6 +8,8 @@ from sideman.errors import UsageError
 
 
 class StemRole(Enum):
+    """What a stem plays. `StemRole.parse` reads names and aliases."""
+
     DRUMS = "drums"
     BASS = "bass"
     VOCALS = "vocals"

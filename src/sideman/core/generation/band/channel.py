@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from scipy.ndimage import uniform_filter1d
 
-from sideman.core.audio import AudioReader, Samples, ScratchAudio, ScratchWriter, blocks, measure
+from sideman.core.audio import AudioReader, Samples, ScratchAudio, ScratchWriter, blocks, integrated_loudness
 from sideman.core.generation.band.filters import (
     BLOCK,
     Band,
@@ -214,7 +214,7 @@ def process(dry: ScratchAudio, strip: Strip, folder: Path, name: str) -> Scratch
 
 def level_gain(stem: AudioReader, song_lufs: float, level_lu: float) -> float:
     """Factor that brings the stem to its place against the song; 0 for a silent stem."""
-    own = measure(stem).integrated_lufs
+    own = integrated_loudness(stem)
     if not np.isfinite(own):
         return 0.0
     song = song_lufs if np.isfinite(song_lufs) else -20.0
