@@ -96,9 +96,6 @@ def bass(rng, score, frames):
             dur = 0.03 if rng.random() < muted else length * score.step_s * legato
             octave = 12 if slap and rng.random() < 0.3 else 0
             y = note(pitch + octave, dur, u(0.3, 1) if slap else u(0.6, 1))
-            if slap and rng.random() < 0.5:
-                attack = y[: int(0.012 * SAMPLE_RATE_HZ)]
-                attack += 0.4 * band_pass(rng.normal(0, 1, len(attack)), 1000, 6000, 1) * np.hanning(len(attack))
             place(x, y, score.time(i))
         i += length
     x = np.tanh(x * u(0.5, 3)) if rng.random() < 0.4 else x

@@ -38,7 +38,7 @@ def draw_parameters(rng):
         ratio=int(rng.choice([1, 1, 2, 3, 4, 7])), noise=u(0, 0.08), odd=u(0, 1),
         drawbars=rng.uniform(0, 1, 9) * (rng.random(9) < 0.6), scoop=u(0, 1.5), click_s=u(0.003, 0.03),
         click=10 ** u(-0.3, 1.5), click_hz=u(1500, 11000), size=u(0.85, 1.25), tilt=u(0.7, 1.5),
-        breath=u(0.005, 0.08), consonant=u(0.3, 1.2), wobble=u(0.002, 0.012),
+        breath=u(0.005, 0.08), bend=u(0, 0.3), consonant=u(0.3, 1.2), wobble=u(0.002, 0.012),
     )  # fmt: skip
 
 
@@ -101,7 +101,7 @@ def partials(kind, p, rng, t, h, f, dur, vel):
 def pitch_curve(kind, p, rng, t, f):
     """Frequency of the fundamental over time and a matching amplitude factor."""
     if kind == "sub":
-        return f * (1 + 2 * np.exp(-t / 0.02)), np.ones(len(t))
+        return f * (1 + p["bend"] * np.exp(-t / 0.02)), np.ones(len(t))
     if kind not in VIBRATO:
         return np.full(len(t), f), np.ones(len(t))
     depth = p["vibrato"] * np.clip((t - p["vibrato_delay_s"]) / 0.3, 0, 1)

@@ -29,16 +29,33 @@ def kit(rng):
         top = 18000 if u(0, 1) < 0.7 else u(9000, 16000)
         return band_pass(y, high_pass_hz, top) * np.exp(-t / decay_s) * np.minimum(1, t / 0.001)
 
-    kick_hz, kick_decay, kick_click, kick_ratio, kick_tau = u(38, 75), 10 ** u(-1.2, -0.35), u(0, 0.5), u(1, 3), 10 ** u(-2, -1.1)
+    kick_hz, kick_decay, kick_click = u(38, 75), 10 ** u(-1.2, -0.35), u(0, 0.5)
+    kick_ratio, kick_tau = u(0.4, 3), 10 ** u(-2, -1.1)
+    acoustic = rng.random() < 0.6
+    skin_hz, skin_decay, skin_bend = u(42, 98), 10 ** u(-1.45, -0.7), u(0, 0.45)
+    mode_ratios, mode_levels = (1.0, u(1.4, 1.8), u(2.1, 2.8)), (1.0, u(0.05, 0.5), u(0, 0.3))
+    beater, beater_hz = u(0.02, 0.9), u(1500, 6000)
     snare_hz, snare_decay, snare_noise, snare_low = u(140, 260), 10 ** u(-1.3, -0.6), u(0.5, 2), u(150, 1500)
     snare_mode, body_decay = u(0.1, 1), 10 ** u(-1.6, -0.9)
     hat_hz, hat_decay, hat_low = u(250, 550), 10 ** u(-1.9, -1.1), u(3000, 9000)
     ride_hz, ride_decay, ride_low, tom_hz, perc_hz = u(180, 420), u(0.2, 0.8), u(2000, 6000), u(80, 130), u(250, 900)
 
     def kick():
-        y = sweep(kick_hz * u(2.5, 2.8) * kick_ratio, kick_hz, kick_tau, 0.8, kick_decay)
-        click = band_pass(noise(0.02) * np.exp(-seconds(0.02) / 0.004), 800, 9000)
-        y[: len(click)] += kick_click * click
+        """A swept sine (electronic), or a struck skin: three damped modes that hardly bend, and the beater's click.
+
+        Without the second kind a network learns that a low tone without a sweep is bass, and most real kicks hardly sweep.
+        """
+        t = seconds(0.8)
+        if acoustic:
+            bend = 1 + skin_bend * np.exp(-t / 0.015)
+            phase = 2 * np.pi * np.cumsum(bend) / SAMPLE_RATE_HZ
+            modes = zip(mode_ratios, mode_levels, strict=True)
+            y = sum(a * np.sin(skin_hz * r * phase) * np.exp(-t / (skin_decay / r)) for r, a in modes) * np.minimum(1, t / 0.002)
+            click = band_pass(noise(0.03) * np.exp(-seconds(0.03) / 0.006), beater_hz * 0.4, beater_hz * 1.6) * beater
+        else:
+            y = sweep(kick_hz * u(2.5, 2.8) * kick_ratio, kick_hz, kick_tau, 0.8, kick_decay)
+            click = kick_click * band_pass(noise(0.02) * np.exp(-seconds(0.02) / 0.004), 800, 9000)
+        y[: len(click)] += click
         return y
 
     def snare():
