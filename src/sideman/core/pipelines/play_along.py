@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sideman.core import analysis as analysis_engine
 from sideman.core import fit
-from sideman.core.audio import Mp3Writer, Recording, ScratchAudio, blocks, resampled_blocks, write_audio
+from sideman.core.audio import AudioReader, Mp3Writer, Recording, ScratchAudio, blocks, resampled_blocks, write_audio
 from sideman.core.audio.encoding import MP3_RATES_HZ
 from sideman.core.export import FitRow, ReportFacts, ReportLane, write_report_html, write_report_json
 from sideman.core.generation import Generator
@@ -111,8 +111,8 @@ def play_along(
     clock.lap("play along and judge")
     watch("mix", 0.0)
     without = _without(recording, stems, options.without)
-    lanes = [Lane(without or recording.audio)]
-    lanes += [Lane(n.stem.audio) for n in made if n.accepted or n.stem.role is options.without]
+    lanes = [Lane(_base(recording, without, made, options.without))]
+    lanes += [Lane(n.stem.audio) for n in made if n.accepted]
     folder = recording.scratch_folder
     mix = master(sum_lanes(lanes, recording.frames, recording.sample_rate_hz, folder / "sum.f32"), folder / "mix.f32")
     watch("mix", 1.0)
@@ -164,6 +164,12 @@ def _understand(recording: Recording, separator: Separator, watch: Watch, thread
 def _without(recording: Recording, stems: Sequence[SeparatedStem], role: StemRole | None) -> ScratchAudio | None:
     stem = next((s for s in stems if s.role is role), None)
     return difference(recording.audio, stem.audio, recording.scratch_folder / "without.f32") if stem else None
+
+
+def _base(recording: Recording, without: ScratchAudio | None, made: Sequence[NewStem], role: StemRole | None) -> AudioReader:
+    """What accepted stems are mixed with. A stem is only missed where a new one that fits takes its place, or none can."""
+    replaced = next((n for n in made if n.stem.role is role), None)
+    return without if without is not None and (replaced is None or replaced.accepted) else recording.audio
 
 
 def _write_music(session: _Session, out: Path, replaced: StemRole | None, watch: Watch, threads: int) -> WrittenSet:

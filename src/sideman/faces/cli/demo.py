@@ -34,7 +34,7 @@ def command(out: Out = Path("demo"), song: Song = None, seed: Seed = 7) -> None:
     mp3 = out / "demo-song.mp3"
     with progress_bars() as progress:
         truth = bootstrap.record_demo_song(mp3, seed, progress)
-        result = bootstrap.play_along(mp3, out, style="electronic", without="bass", progress=progress)
+        result = bootstrap.play_along(mp3, out, without="bass", progress=progress)
     say_comparison(truth, result.analysis)
     play_along.say_fits(result)
     say(f"Open      {out}/report.html, or listen to {out}/demo-song.mp3, {out}/mix.mp3 and {out}/minus/")
