@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,10 +33,16 @@ from sideman.infra.settings import Settings
 DEFAULT_STEMS = ",".join(r.value for r in PlayAlongOptions().roles)
 
 
-def engines(settings: Settings | None = None) -> Engines:
-    settings = settings or Settings.from_environment()
+def current_settings() -> Settings:
+    """Settings of the environment; scratch files go where they say from here on."""
+    settings = Settings.from_environment()
     if settings.scratch is not None:
         tempfile.tempdir = str(settings.scratch)
+    return settings
+
+
+def engines(settings: Settings | None = None) -> Engines:
+    settings = settings or current_settings()
 
     def band() -> Generator:
         return SessionBand.open(settings.soundfont)
@@ -44,12 +50,16 @@ def engines(settings: Settings | None = None) -> Engines:
     return Engines(PreviewSeparator(), band, settings.threads)
 
 
-def _roles(stems: str | tuple[StemRole, ...]) -> tuple[StemRole, ...]:
-    return parse_roles(stems) if isinstance(stems, str) else stems
+def _roles(stems: str | Iterable[str | StemRole]) -> tuple[StemRole, ...]:
+    """From `drums,bass`, or names and roles in a list; without repeats."""
+    if isinstance(stems, str):
+        return parse_roles(stems)
+    return tuple(dict.fromkeys(s if isinstance(s, StemRole) else StemRole.parse(s) for s in stems))
 
 
 def analyze(source: Source, out: str | Path | None = None, progress: StepProgress = no_progress) -> MusicAnalysis:
     """Understand a recording (a path or an AudioClip); with `out`, also write out/analysis.jams."""
+    current_settings()
     return analysis_cases.analyze(source, Path(out) if out else None, progress)
 
 
@@ -59,7 +69,7 @@ def separate(source: Source, out: str | Path, progress: StepProgress = no_progre
 
 
 def generate(
-    source: Source, out: str | Path, *, stems: str | tuple[StemRole, ...] = DEFAULT_STEMS, style: str = "rock", seed: int = 1,
+    source: Source, out: str | Path, *, stems: str | Iterable[str | StemRole] = DEFAULT_STEMS, style: str = "rock", seed: int = 1,
     analysis: MusicAnalysis | str | Path | None = None, progress: StepProgress = no_progress,
 ) -> tuple[FitReport, ...]:  # fmt: skip
     """Write new stems for a song: ROLE.flac, ROLE.mid, fit.json in `out`. `analysis` saves analysing again."""
@@ -71,16 +81,17 @@ def generate(
 def mix(inputs: list[str | Path | MixInput], out: str | Path, target_lufs: float = -14.0) -> Loudness:
     """Mix audio files into one, at a loudness and under -1 dBTP."""
     lanes = [i if isinstance(i, MixInput) else MixInput(Path(i)) for i in inputs]
+    current_settings()
     return mixing_cases.mix(lanes, Path(out), target_lufs)
 
 
 def render_midi(midi: str | Path, out: str | Path) -> float:
     """Play a MIDI file with the SoundFont of the settings. Returns seconds."""
-    return midi_cases.render_midi(Path(midi), Path(out), Settings.from_environment().soundfont)
+    return midi_cases.render_midi(Path(midi), Path(out), current_settings().soundfont)
 
 
 def play_along(
-    source: Source, out: str | Path, *, stems: str | tuple[StemRole, ...] = DEFAULT_STEMS, style: str = "rock", seed: int = 1,
+    source: Source, out: str | Path, *, stems: str | Iterable[str | StemRole] = DEFAULT_STEMS, style: str = "rock", seed: int = 1,
     without: str | StemRole | None = None, progress: StepProgress = no_progress,
 ) -> PlayAlong:  # fmt: skip
     """The main job: take a recording apart, understand it, play along; everything into the folder `out`."""
@@ -103,6 +114,7 @@ def compare_with_truth(truth: MusicAnalysis, found: MusicAnalysis) -> AnalysisSc
 
 def evaluate_analysis(folder: str | Path) -> Iterator[AnalysisScores]:
     """Scores of every annotated recording below `folder`."""
+    current_settings()
     return evaluation_cases.analysis_scores(Path(folder))
 
 

@@ -10,7 +10,19 @@ import numpy as np
 import pytest
 import soundfile
 
-from sideman.core.audio import AudioClip, Mp3Writer, PcmWriter, Recording, measure, probe, quantised_24, read_all, resample, write_audio
+from sideman.core.audio import (
+    AudioClip,
+    Mp3Writer,
+    PcmWriter,
+    Recording,
+    fold_to_stereo,
+    measure,
+    probe,
+    quantised_24,
+    read_all,
+    resample,
+    write_audio,
+)
 from sideman.core.audio.resampling import StreamResampler
 from sideman.errors import NoAudio, UnreadableAudio
 from sideman.testing import faded_tone, noise
@@ -174,6 +186,15 @@ def test_true_peak_sees_between_the_samples() -> None:
     mono = (0.5 * fade * np.sin(2 * np.pi * n / 4 + np.pi / 4)).astype(np.float32)
     got = measure(AudioClip(np.stack([mono, mono]), 48000))
     assert got.true_peak_dbtp == pytest.approx(-6.0, abs=0.4)
+
+
+def test_the_centre_of_a_surround_recording_is_in_the_middle() -> None:
+    centre = np.zeros((6, 10), np.float32)
+    centre[2] = 1
+    assert np.allclose(fold_to_stereo(centre), 0.7071, atol=1e-4)
+    back_left = np.zeros((5, 10), np.float32)
+    back_left[3] = 1
+    assert fold_to_stereo(back_left)[0, 0] > 0.7 and fold_to_stereo(back_left)[1, 0] == 0
 
 
 def test_silence_has_no_loudness() -> None:

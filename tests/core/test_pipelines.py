@@ -145,15 +145,34 @@ def test_stopping_at_any_step_leaves_the_old_results(song_file: Path, tmp_path: 
     assert (out / "mix.mp3").read_text() == "the mix of yesterday"
 
 
-def test_staging_replaces_only_what_is_new(tmp_path: Path) -> None:
+def test_staging_keeps_what_is_the_users_and_replaces_what_is_ours(tmp_path: Path) -> None:
     target = tmp_path / "t"
     (target / "stems").mkdir(parents=True)
-    (target / "stems/old.flac").write_text("old")
-    (target / "notes.txt").write_text("mine")
+    (target / "minus").mkdir()
+    for name in ("stems/mine.flac", "minus/without-bass.flac", "notes.txt"):
+        (target / name).write_text("old")
+    (target / "report.json").write_text(json.dumps({"files": ["minus/without-bass.flac", "../escape.txt", "report.json"]}))
+    (tmp_path / "escape.txt").write_text("mine")
     with staged(target) as folder:
         (folder / "stems").mkdir()
         (folder / "stems/new.flac").write_text("new")
-    assert {p.relative_to(target).as_posix() for p in target.rglob("*") if p.is_file()} == {"stems/new.flac", "notes.txt"}
+    left = {p.relative_to(target).as_posix() for p in target.rglob("*") if p.is_file()}
+    assert left == {"stems/mine.flac", "stems/new.flac", "notes.txt"}
+    assert (tmp_path / "escape.txt").exists() and not (target / "minus").exists()
+
+
+def test_a_type_0_midi_file_keeps_its_channels_apart(tmp_path: Path) -> None:
+    import mido
+
+    song, track = mido.MidiFile(type=0), mido.MidiTrack()
+    song.tracks.append(track)
+    track.append(mido.Message("program_change", channel=0, program=33))
+    for channel, note in ((0, 40), (9, 36)):
+        track.append(mido.Message("note_on", channel=channel, note=note, velocity=90))
+    for channel, note in ((0, 40), (9, 36)):
+        track.append(mido.Message("note_off", channel=channel, note=note, time=480))
+    song.save(str(tmp_path / "x.mid"))
+    assert [(p.program, p.drums, p.notes[0].pitch) for p in read_midi(tmp_path / "x.mid")] == [(33, False, 40), (0, True, 36)]
 
 
 def test_the_first_error_stops_the_others() -> None:

@@ -29,5 +29,5 @@ def load(path: Path) -> MusicAnalysis:
         raise UsageError(f"there is no analysis at {path}: run `sideman analyze` first, or leave the option out")
     try:
         return read_jams(path)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, OSError) as error:
         raise UsageError(f"{path.name} is not a JAMS file that Sideman can read ({error})") from error

@@ -12,15 +12,19 @@ from sideman.core.evaluation import scores, separation, timing
 from sideman.core.evaluation.references import read_references
 from sideman.core.generation import SongContext
 from sideman.core.music import StemRole
+from sideman.errors import AnalysisError, AudioError
 
 TIMED_ROLES = (StemRole.DRUMS, StemRole.BASS, StemRole.PIANO)
 
 
 def analysis_scores(folder: Path) -> Iterator[scores.AnalysisScores]:
-    """One row per annotated recording below `folder` that the analysis takes."""
+    """One row per annotated recording below `folder`; a row without figures for one that cannot be analysed."""
     for reference in read_references(folder):
-        with Recording.open(reference.audio) as recording:
-            yield scores.score(reference, analysis_engine.analyze(recording))
+        try:
+            with Recording.open(reference.audio) as recording:
+                yield scores.score(reference, analysis_engine.analyze(recording))
+        except (AnalysisError, AudioError):
+            yield scores.AnalysisScores(reference.name)
 
 
 def separation_scores(folder: Path, engines: Engines) -> Iterator[separation.SeparationScores]:

@@ -14,6 +14,7 @@ from sideman.core.pipelines import staged
 from sideman.core.pipelines.concurrency import Watch
 from sideman.core.pipelines.new_stems import StemWishes, new_stems
 from sideman.core.pipelines.play_along import write_exact
+from sideman.errors import UsageError
 
 
 def generate(
@@ -21,6 +22,12 @@ def generate(
     progress: StepProgress = no_progress,
 ) -> tuple[FitReport, ...]:  # fmt: skip
     """ROLE.flac, ROLE.mid and fit.json into `out`. Raises AnalysisError where the song has no steady pulse."""
+    playable = engines.generators().roles
+    for role in wishes.roles:
+        if role not in playable:
+            raise UsageError(f"the band plays no {role}: it plays {', '.join(r.value for r in playable)}")
+    if not wishes.roles:
+        raise UsageError(f"no stems were asked for: choose from {', '.join(r.value for r in playable)}")
     with opened(source) as recording, staged(out) as folder:
         found = analysis or engine.analyze(recording, lambda step, share: progress("analyse", share))
         made = new_stems(recording, found, wishes, engines.generators, Watch(progress), engines.threads)

@@ -21,10 +21,7 @@ def render_midi(midi: Path, out: Path, soundfont: Path) -> float:
         raise UsageError(f"MIDI is rendered to .flac or .wav, not {out.suffix or 'a file without suffix'}")
     if not midi.is_file():
         raise UsageError(f"there is no MIDI file at {midi}: check the path")
-    try:
-        parts = read_midi(midi)
-    except (OSError, EOFError, ValueError, IndexError, KeyError) as error:
-        raise UsageError(f"{midi.name} is not a MIDI file that can be read ({error})") from error
+    parts = read_midi(midi)
     if not parts:
         raise UsageError(f"{midi.name} holds no notes")
     renderer = Renderer.open(soundfont)

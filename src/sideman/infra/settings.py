@@ -24,7 +24,7 @@ ROWS = (
     Setting("SIDEMAN_SOUNDFONT", "the carried FluidR3Mono", "SoundFont (.sf2 or .sf3) that the session band plays"),
     Setting("SIDEMAN_THREADS", "number of processors, at most 4", "how many stems are made at once"),
     Setting(
-        "SIDEMAN_SCRATCH", "the system's temporary folder", "where decoded audio lies while a job runs (10 MB a stereo minute and lane)"
+        "SIDEMAN_SCRATCH", "the system's temporary folder", "where decoded audio lies while a job runs (21 MB a stereo minute and lane)"
     ),
 )
 

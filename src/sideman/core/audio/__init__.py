@@ -1,10 +1,10 @@
 """Sound: clips, readers, decoding, encoding, resampling, loudness. The only door to files."""
 
-from sideman.core.audio.clip import AudioClip, AudioReader, Samples, blocks, read_all, read_padded
+from sideman.core.audio.clip import AudioClip, AudioReader, Samples, blocks, fold_to_stereo, read_all, read_padded
 from sideman.core.audio.decoding import SourceInfo, probe
 from sideman.core.audio.encoding import Mp3Writer, PcmWriter, quantised_24, write_audio
 from sideman.core.audio.loudness import Loudness, LoudnessMeter, decibels, integrated_loudness, measure
-from sideman.core.audio.recording import Condition, Recording, fold_to_stereo
+from sideman.core.audio.recording import Condition, Recording
 from sideman.core.audio.resampling import StreamResampler, resample, resampled_blocks, resampled_frames
 from sideman.core.audio.scratch import ScratchAudio, ScratchWriter
 

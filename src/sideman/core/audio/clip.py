@@ -75,3 +75,22 @@ def read_padded(reader: AudioReader, start: int, frames: int) -> Samples:
 def read_all(reader: AudioReader) -> Samples:
     """The whole recording in memory: for short sounds only."""
     return reader.read(0, reader.frames).samples
+
+
+# Order of FFmpeg's default layouts: L left, R right, C both, - left out (LFE repeats what the others play).
+_SIDES = {3: "LRC", 4: "LRLR", 5: "LRCLR", 6: "LRC-LR", 7: "LRC-CLR", 8: "LRC-LRLR"}
+
+
+def fold_to_stereo(block: Samples) -> Samples:
+    """[channels, frames] -> [2, frames]: mono doubled, stereo as it is, more channels with centre and surrounds at -3 dB."""
+    channels = block.shape[0]
+    if channels == 1:
+        return np.repeat(block, 2, axis=0)
+    if channels == 2:
+        return block
+    out = block[:2].copy()
+    for c, side in enumerate(_SIDES.get(channels, "LR" * channels)[:channels]):
+        if c >= 2 and side != "-":
+            rows = {"L": [0], "R": [1], "C": [0, 1]}[side]
+            out[rows] += np.float32(0.7071) * block[c]
+    return out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -98,7 +99,7 @@ def _audio_stream(container: av.container.InputContainer, path: Path) -> av.Audi
 
 def _info(container: av.container.InputContainer, stream: av.AudioStream, path: Path, damaged: int) -> SourceInfo:
     return SourceInfo(
-        name=path.name,
+        name=os.fsencode(path.name).decode("utf-8", "replace"),  # a name that is no UTF-8 could not be written into a report
         container=container.format.name.split(",")[0],
         codec=stream.codec_context.name,
         sample_rate_hz=int(stream.codec_context.sample_rate or 0),
@@ -145,7 +146,7 @@ class _Frames:
                 self.damaged += 1
 
 
-def decode(path: Path, scratch: Path, max_duration_s: float | None = None) -> Decoded:
+def decode(path: Path, scratch: Path) -> Decoded:
     """Decode the first audio stream of `path` into the scratch file, at its own rate and channels.
 
     Raises UnreadableAudio or NoAudio in one sentence.
@@ -166,8 +167,6 @@ def decode(path: Path, scratch: Path, max_duration_s: float | None = None) -> De
                     block = np.where(bad, np.float32(0), block)
                 writer.write(block)
                 written += block.shape[1]
-                if max_duration_s is not None and written >= max_duration_s * frames.sample_rate_hz:
-                    break
         except (av.error.FFmpegError, ValueError) as error:
             raise UnreadableAudio(f"{path.name} cannot be decoded ({_reason(error)}): choose another file") from error
         if writer is None or not written:

@@ -50,11 +50,12 @@ class _Whole:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         try:
             self._close()
-        finally:
             if kind is None:
                 os.replace(self.partial, self.path)
-            else:
-                self.partial.unlink(missing_ok=True)
+        except (soundfile.LibsndfileError, av.error.FFmpegError, OSError) as failure:
+            raise AudioWriteError(f"{self.path} cannot be written ({failure}): check the folder and the free space") from failure
+        finally:
+            self.partial.unlink(missing_ok=True)
 
 
 class PcmWriter(_Whole):
@@ -111,7 +112,10 @@ class Mp3Writer(_Whole):
         frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(np.clip(samples, -1, 1), np.float32), format="fltp", layout=self._layout)
         frame.sample_rate, frame.pts = self._rate, self._pts
         self._pts += samples.shape[1]
-        self._container.mux(self._stream.encode(frame))
+        try:
+            self._container.mux(self._stream.encode(frame))
+        except (av.error.FFmpegError, OSError) as error:
+            raise AudioWriteError(f"{self.path} cannot be written ({error}): check the free space") from error
 
     def _close(self) -> None:
         self._container.mux(self._stream.encode(None))

@@ -12,7 +12,7 @@ from math import inf, log10
 import av
 import numpy as np
 
-from sideman.core.audio.clip import AudioReader, Samples, blocks
+from sideman.core.audio.clip import AudioReader, Samples, blocks, fold_to_stereo
 
 SILENCE_LUFS = -70.0
 
@@ -51,7 +51,7 @@ class LoudnessMeter:
         self._sample_peak = 0.0
 
     def push(self, samples: Samples) -> None:
-        x = samples if samples.shape[0] <= 2 else np.stack([samples[0::2].mean(0), samples[1::2].mean(0)])
+        x = samples if samples.shape[0] <= 2 else fold_to_stereo(samples)
         if not x.shape[1]:
             return
         self._sample_peak = max(self._sample_peak, float(np.abs(x).max()))

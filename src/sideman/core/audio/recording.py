@@ -10,7 +10,7 @@ from types import TracebackType
 
 import numpy as np
 
-from sideman.core.audio.clip import AudioClip, AudioReader, Samples, blocks
+from sideman.core.audio.clip import AudioClip, AudioReader, Samples, blocks, fold_to_stereo
 from sideman.core.audio.decoding import SourceInfo, decode
 from sideman.core.audio.resampling import resampled_blocks
 from sideman.core.audio.scratch import ScratchAudio, ScratchWriter
@@ -118,25 +118,6 @@ class Recording:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
-
-
-def fold_to_stereo(block: Samples) -> Samples:
-    """[channels, frames] -> [2, frames]; centre and further pairs at -3 dB (order of WAVE: FL FR FC LFE BL BR ...)."""
-    channels = block.shape[0]
-    if channels == 1:
-        return np.repeat(block, 2, axis=0)
-    if channels == 2:
-        return block
-    left, right = block[0].copy(), block[1].copy()
-    for c in range(2, channels):
-        if channels >= 6 and c == 3:
-            continue  # LFE repeats what the others play
-        centre = c == 2 and channels in (3, 5, 6, 7, 8)
-        if centre or c % 2 == 0:
-            left += np.float32(0.7071) * block[c]
-        if centre or c % 2 == 1:
-            right += np.float32(0.7071) * block[c]
-    return np.stack([left, right])
 
 
 def _condition(audio: AudioReader, replaced: int) -> Condition:

@@ -12,6 +12,7 @@ from types import TracebackType
 import numpy as np
 
 from sideman.core.audio.clip import AudioClip, Samples
+from sideman.errors import AudioWriteError
 
 
 class ScratchAudio:
@@ -46,7 +47,10 @@ class ScratchWriter:
     def write(self, samples: Samples) -> None:
         if samples.size:
             self.peak = max(self.peak, float(np.abs(samples).max()))
-            self._file.write(np.ascontiguousarray(samples.T, np.float32).data)
+            try:
+                self._file.write(np.ascontiguousarray(samples.T, np.float32).data)
+            except OSError as error:
+                raise AudioWriteError(f"{self.path.parent} is full ({error.strerror}): free space there, or set SIDEMAN_SCRATCH") from error
 
     def finish(self) -> ScratchAudio:
         self._file.close()

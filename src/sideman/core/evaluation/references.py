@@ -68,11 +68,12 @@ class Reference:
         beats, downbeats = np.array(self.beats_s), np.array(self.downbeats_s)
         per_bar = round(len(beats) / len(downbeats))
         is_down = np.abs(beats[:, None] - downbeats[None]).min(1) < 0.03
-        position, positions = per_bar, []
+        pickup = int(np.argmax(is_down))  # beats before the first downbeat end their bar
+        position, positions = per_bar - pickup, []
         for down in is_down:
             position = 1 if down else position + 1
             positions.append(position)
-        return BeatGrid.from_times(beats, positions, Meter(per_bar, per_bar == 2))
+        return BeatGrid.from_times(beats, positions, Meter(per_bar, per_bar == 2 and float(np.median(np.diff(beats))) > 0.75))
 
 
 def read_references(folder: Path) -> list[Reference]:

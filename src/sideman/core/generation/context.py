@@ -152,8 +152,10 @@ def _chords(analysis: MusicAnalysis, grid: BeatGrid, per_beat: int) -> tuple[Cho
             marks.pop()
         if not marks or marks[-1][1] != span.chord:
             marks.append((snapped * per_beat, span.chord))
+    if not marks:
+        return ()
     end = float(np.ceil(grid.beat_at(analysis.duration_s))) * per_beat
-    ends = [m[0] for m in marks[1:]] + [max(end, marks[-1][0] if marks else 0)]
+    ends = [m[0] for m in marks[1:]] + [max(end, marks[-1][0])]
     return tuple(ChordEvent(a, b - a, c) for (a, c), b in zip(marks, ends, strict=True) if b > a)
 
 

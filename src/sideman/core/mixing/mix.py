@@ -8,14 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from sideman.core.audio import AudioReader, Loudness, Samples, ScratchAudio, ScratchWriter, integrated_loudness, measure
+from sideman.core.audio import AudioReader, Loudness, Samples, ScratchAudio, ScratchWriter, fold_to_stereo, integrated_loudness, measure
 from sideman.core.mixing.limiter import limiting_curve, true_peaks, with_gain
 
 TARGET_LUFS, CEILING_DBTP = -14.0, -1.0
 SAFETY_DB = 0.1
 BLOCK_S = 10
-LOUDNESS_PASSES, LOUDNESS_TOLERANCE_LU = 3, 0.15
-MAKE_UP_DB = 3.0
+LOUDNESS_PASSES, LOUDNESS_TOLERANCE_LU = 5, 0.15
+MAKE_UP_DB = 6.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,8 +28,8 @@ class Lane:
 
 
 def _stereo(x: Samples, lane: Lane) -> Samples:
-    """Mono is doubled; lanes of more than two channels are folded by their even and odd channels."""
-    y = np.repeat(x, 2, 0) if x.shape[0] == 1 else x if x.shape[0] == 2 else np.stack([x[0::2].mean(0), x[1::2].mean(0)])
+    """A lane as two channels, with its gain and balance."""
+    y = fold_to_stereo(x)
     gain = np.float32(10 ** (lane.gain_db / 20))
     balance = np.array([[min(1.0, 1 - lane.pan)], [min(1.0, 1 + lane.pan)]], np.float32)
     return y * gain * balance
@@ -57,9 +57,8 @@ class Mix:
 def master(dry: ScratchAudio, path: Path, target_lufs: float = TARGET_LUFS, ceiling_dbtp: float = CEILING_DBTP) -> Mix:
     """Loudness normalised, true peak limited. Limiting costs loudness, so the gain is corrected by what was lost."""
     loudness = integrated_loudness(dry)
-    if not np.isfinite(loudness):
-        return Mix(dry, measure(dry))
-    gain_db, ceiling = target_lufs - loudness, 10 ** ((ceiling_dbtp - SAFETY_DB) / 20)
+    known = bool(np.isfinite(loudness))  # silence, and sounds shorter than a gating block, have no loudness: they are only limited
+    gain_db, ceiling = target_lufs - loudness if known else 0.0, 10 ** ((ceiling_dbtp - SAFETY_DB) / 20)
     peaks = true_peaks(dry, ceiling / 10 ** ((gain_db + MAKE_UP_DB) / 20))
     most, block = gain_db + MAKE_UP_DB, BLOCK_S * dry.sample_rate_hz
     for _ in range(LOUDNESS_PASSES):
@@ -68,7 +67,7 @@ def master(dry: ScratchAudio, path: Path, target_lufs: float = TARGET_LUFS, ceil
             for start in range(0, dry.frames, block):
                 writer.write(with_gain(dry.read(start, block).samples, start, curve))
             audio = writer.finish()
-        missing = target_lufs - integrated_loudness(audio)
+        missing = target_lufs - integrated_loudness(audio) if known else 0.0
         if abs(missing) < LOUDNESS_TOLERANCE_LU or gain_db >= most:
             break
         gain_db = min(most, gain_db + missing)

@@ -43,7 +43,7 @@ class EnergyPoint:
 
 @dataclass(frozen=True)
 class MusicAnalysis:
-    """`grid`, `key`, `chords` and `sections` are None where the recording gives no answer; `notes` then says why."""
+    """`grid`, `key`, `chords` and `sections` are None where the recording gives no answer; `remarks` then says why."""
 
     duration_s: float
     title: str = ""

@@ -13,8 +13,10 @@ import numpy as np
 from sideman.core.music.analysis import MusicAnalysis
 from sideman.core.music.notes import NoteEvent
 from sideman.core.music.timeline import TICKS_PER_BEAT, BeatGrid
+from sideman.errors import UsageError
 
 DRUM_CHANNEL = 9
+LONGEST_BEAT_US = (1 << 24) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +69,10 @@ def _conductor(grid: BeatGrid, tempo: TempoMap, analysis: MusicAnalysis | None) 
     events: list[tuple[int, mido.Message]] = [(0, mido.MetaMessage("track_name", name="timeline"))]
     written_s = 0.0
     for i, end_s in enumerate(tempo.beat_times_s[1:]):  # rounding is fed back, so it never adds up
-        tempo_us = max(1, round((end_s - written_s) * 1e6))
+        tempo_us = min(LONGEST_BEAT_US, max(1, round((end_s - written_s) * 1e6)))
         written_s += tempo_us / 1e6
         events.append((i * TICKS_PER_BEAT, mido.MetaMessage("set_tempo", tempo=tempo_us)))
-    offset, last = tempo.lead_in_beats, 0
+    offset = tempo.lead_in_beats
     signature_ticks = [(0, grid.meter.beats_per_bar)]
     for bar in grid.bars:
         if bar.beats != signature_ticks[-1][1] and bar.first_beat + offset >= 0:
@@ -78,7 +80,7 @@ def _conductor(grid: BeatGrid, tempo: TempoMap, analysis: MusicAnalysis | None) 
     for tick, beats in signature_ticks:
         numerator = beats * 3 if grid.meter.compound else beats
         message = mido.MetaMessage("time_signature", numerator=numerator, denominator=grid.meter.denominator)
-        events.append((max(tick, last), message))
+        events.append((tick, message))
     if analysis is not None:
         if analysis.key is not None:
             key = analysis.key.value
@@ -121,8 +123,14 @@ def write_midi(path: Path, grid: BeatGrid, parts: Sequence[MidiPart], analysis: 
 
 
 def read_midi(path: Path) -> tuple[MidiPart, ...]:
-    """Tracks with notes, times in seconds through the file's own tempo map."""
-    song = mido.MidiFile(str(path), charset="utf-8")
+    """One part per track and channel with notes, times in seconds through the file's own tempo map.
+
+    Raises UsageError for what is no MIDI file.
+    """
+    try:
+        song = mido.MidiFile(str(path), charset="latin1", clip=True)
+    except (OSError, EOFError, ValueError, IndexError, KeyError, mido.midifiles.meta.KeySignatureError) as error:
+        raise UsageError(f"{path.name} is not a MIDI file that can be read ({error})") from error
     changes = sorted((t, m.tempo) for track in song.tracks for t, m in _absolute(track) if m.type == "set_tempo")
     ticks = np.array([0] + [t for t, _ in changes if t > 0], float)
     tempos = np.array([next((u for t, u in changes[::-1] if t <= 0), 500_000)] + [u for t, u in changes if t > 0], float)
@@ -135,18 +143,20 @@ def read_midi(path: Path) -> tuple[MidiPart, ...]:
 
     parts = []
     for track in song.tracks:
-        open_notes: dict[int, tuple[int, int]] = {}
-        notes, program, drums, name = [], 0, False, track.name
+        by_channel: dict[int, list[NoteEvent]] = {}
+        programs: dict[int, int] = {}
+        sounding: dict[tuple[int, int], tuple[int, int]] = {}
         for tick, m in _absolute(track):
             if m.type == "program_change":
-                program = m.program
+                programs.setdefault(m.channel, m.program)
             elif m.type == "note_on" and m.velocity:
-                open_notes[m.note], drums = (tick, m.velocity), drums or m.channel == DRUM_CHANNEL
-            elif m.type in ("note_on", "note_off") and m.note in open_notes:
-                start, velocity = open_notes.pop(m.note)
-                notes.append(NoteEvent(seconds(start), seconds(tick), m.note, velocity))
-        if notes:
-            parts.append(MidiPart(name, tuple(sorted(notes, key=lambda n: (n.start_s, n.pitch))), program, drums))
+                sounding[m.channel, m.note] = (tick, m.velocity)
+            elif m.type in ("note_on", "note_off") and (m.channel, m.note) in sounding:
+                start, velocity = sounding.pop((m.channel, m.note))
+                by_channel.setdefault(m.channel, []).append(NoteEvent(seconds(start), seconds(tick), m.note, velocity))
+        for channel, notes in by_channel.items():
+            ordered = tuple(sorted(notes, key=lambda n: (n.start_s, n.pitch)))
+            parts.append(MidiPart(track.name, ordered, programs.get(channel, 0), channel == DRUM_CHANNEL))
     return tuple(parts)
 
 

@@ -7,7 +7,6 @@ tempo of its nearest beats goes on.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -163,8 +162,3 @@ class TempoAlternative:
     tempo_bpm: float
     meter: Meter
     probability: float
-
-
-def whole_beats(grid: BeatGrid, start_s: float, end_s: float) -> Sequence[int]:
-    """Indices of the beats inside [start_s, end_s)."""
-    return [int(i) for i in np.flatnonzero((grid.times >= start_s) & (grid.times < end_s))]

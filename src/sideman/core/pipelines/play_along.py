@@ -23,7 +23,6 @@ from sideman.core.separation import SeparatedStem, Separator, WrittenSet, write_
 from sideman.core.separation.separator import FULL_SCALE
 from sideman.errors import UsageError
 
-STEPS = ("separate", "analyse", "play along", "mix", "write")
 MP3_RATE_HZ = 44100
 SPECTROGRAM_RATE_HZ = 22050
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import metadata
@@ -33,8 +34,17 @@ def say(text: str) -> None:
     out.print(text, markup=False)
 
 
+def _finite(value: Any) -> Any:
+    """JSON has no infinity: the loudness of silence is null."""
+    if isinstance(value, dict):
+        return {k: _finite(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(v) for v in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def print_json(value: dict[str, Any]) -> None:
-    print(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False))
+    print(json.dumps(_finite(value), indent=1, ensure_ascii=False, allow_nan=False))
 
 
 def table(title: str, columns: list[str], rows: list[list[str]]) -> None:

@@ -175,12 +175,25 @@ def _join(windows: Sequence[_Window], path: Sequence[int], duration_s: float) ->
         t = c.beats / FRAME_RATE_HZ + w.start_s
         end = windows[n + 1].start_s + (WINDOW_S - STEP_S) / 2 if n + 1 < len(windows) else duration_s + 1
         keep = (t > max(cut, last + 30 / c.tempo_bpm)) & (t <= end)
-        times.append(t[keep])
-        down.append(c.found.log_downbeat[keep])
-        other.append(c.found.log_other[keep])
-        repetition.append(np.repeat(c.found.repetition[None], int(keep.sum()), 0))
+        silent = _filler(last, t[keep], 60 / c.tempo_bpm)
+        for k_times, k_down, k_other in (
+            (silent, np.full(len(silent), np.log(0.25)), np.full(len(silent), np.log(0.75))),
+            (t[keep], c.found.log_downbeat[keep], c.found.log_other[keep]),
+        ):
+            times.append(k_times)
+            down.append(k_down)
+            other.append(k_other)
+            repetition.append(np.repeat(c.found.repetition[None], len(k_times), 0))
         cut, last = end, float(t[keep][-1]) if keep.any() else last
     return np.concatenate(times), bars.BarEvidence(np.concatenate(down), np.concatenate(other), np.concatenate(repetition))
+
+
+def _filler(last_s: float, times_s: NDArray[np.float64], interval_s: float) -> NDArray[np.float64]:
+    """Beats through a silence between two windows: the count goes on, as a musician's does."""
+    if last_s < 0 or not len(times_s) or times_s[0] - last_s < 1.8 * interval_s:
+        return np.zeros(0)
+    count = round((times_s[0] - last_s) / interval_s)
+    return np.asarray(last_s + (times_s[0] - last_s) * np.arange(1, count) / count)
 
 
 def _relation(a: Candidate, chosen: Candidate) -> str:

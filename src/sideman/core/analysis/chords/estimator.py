@@ -40,7 +40,6 @@ class HarmonyEstimate:
 
     key: Key | None
     key_confidence: float
-    second_key: Key | None
     key_spans: tuple[KeySpan, ...]
     chords: tuple[ChordSpan, ...]
 
@@ -149,8 +148,8 @@ def estimate(
     local = network.key_scores(seen, LOCAL_KEY_S) * (seen.lengths_s[:, None] / 0.5)
     path = decoder.path(local.astype(np.float32))
     p = _global_key(decoder, network.key_scores(seen, WHOLE_SONG_S)[0], path.chords)
-    first, second = (int(i) for i in np.argsort(-p)[:2])
+    first = int(np.argmax(p))
     spans = _spans(path, seen, emissions, decoder.posterior(path.keys))
     if p[first] < LEAST_KEY_PROBABILITY or lone.mean() > 0.8 or all(s.chord.root is None for s in spans):
-        return HarmonyEstimate(None, float(p[first]), None, (), spans)
-    return HarmonyEstimate(_key(first), float(p[first]), _key(second), _key_spans(path, limits, float(p[first])), spans)
+        return HarmonyEstimate(None, float(p[first]), (), spans)
+    return HarmonyEstimate(_key(first), float(p[first]), _key_spans(path, limits, float(p[first])), spans)

@@ -12,8 +12,6 @@ from sideman.core.generation.band.styles import Style
 from sideman.core.generation.context import ContextBar, SongContext, stream
 from sideman.core.music import NoteEvent, ScoreNote, StemRole
 
-SIXTEENTH = 0.25
-
 
 @dataclass(frozen=True, slots=True)
 class Feel:
@@ -93,6 +91,8 @@ class Player:
             ms += float(rng.normal(0, 1.2 + 2.5 * take)) * loose
             loudness = n.loudness + float(rng.normal(0, feel.loudness_spread))
             velocity = int(np.clip(round(127 * loudness), 8, 127))
+            if float(start_s) < -0.05:
+                continue  # the recording begins inside this bar: what was played before is not heard
             start = max(0.0, float(start_s) + ms / 1000)
             end = max(start + 0.03, float(end_s) + ms / 1000)
             pan = KIT_PAN.get(n.pitch, 0.0) if role is StemRole.DRUMS else 0.0

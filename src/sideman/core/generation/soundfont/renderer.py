@@ -131,6 +131,8 @@ class Renderer:
             y = soxr.resample(y, step, 1.0, quality="MQ").astype(np.float32)
         y = self._filtered(v, y, cutoff)
         y.setflags(write=False)
+        if known is not None:
+            self._bytes -= self._bodies.pop(name)[0].nbytes
         self._bodies[name] = (y, ended)
         self._bytes += y.nbytes
         while self._bytes > self._room:
