@@ -53,7 +53,7 @@ def say_fits(result: PlayAlong) -> None:
         for r in result.reports:
             colour = COLOURS[r.verdict.value]
             rows.append([f"new {r.role}", f"{r.score:.2f}", f"[{colour}]{r.verdict.value}[/{colour}]", r.reason])
-        table("Do the new stems fit? (judged by ear against the recording)", ["stem", "fit", "verdict", "why"], rows)
+        table("Do the new stems fit? (judged by their sound against the recording's)", ["stem", "fit", "verdict", "why"], rows)
     if result.warning:
         say(f"Note      {result.warning}")
 
