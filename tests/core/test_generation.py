@@ -204,3 +204,10 @@ def test_a_song_tuned_to_432_gets_a_band_tuned_to_432(band: SessionBand, tmp_pat
 def test_what_the_band_cannot_play_is_said(band: SessionBand, context: SongContext, role: StemRole, style: str) -> None:
     with pytest.raises(UsageError, match="it plays drums|there are rock"):
         band.write(context, role, style, 1)
+
+
+def test_a_soundfont_cut_short_is_named_as_damaged(tmp_path: Path) -> None:
+    cut = tmp_path / "cut.sf3"
+    cut.write_bytes(b"RIFF\x00\x10\x00\x00sfbkLIST\x04\x00\x00\x00sdta" + b"smpl\xff\xff\x00\x00" + bytes(64))
+    with pytest.raises(MissingAsset, match="damaged"):
+        SessionBand.open(cut)

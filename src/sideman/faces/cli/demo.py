@@ -30,7 +30,6 @@ def command(out: Out = Path("demo"), song: Song = None, seed: Seed = 7) -> None:
         play_along.say_fits(result)
         say(f"Open      {out}/report.html")
         return
-    out.mkdir(parents=True, exist_ok=True)
     mp3 = out / "demo-song.mp3"
     with progress_bars() as progress:
         truth = bootstrap.record_demo_song(mp3, seed, progress)

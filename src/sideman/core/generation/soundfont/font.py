@@ -146,6 +146,9 @@ def _chunks(data: bytes) -> dict[str, tuple[int, int]]:
     return found
 
 
+CHUNKS = ("smpl", "phdr", "pbag", "pmod", "pgen", "inst", "ibag", "imod", "igen", "shdr")
+
+
 class SoundFont:
     """Opened once per process: parsing is quick, but the decoded samples are kept here."""
 
@@ -156,6 +159,8 @@ class SoundFont:
         if data[:4] != b"RIFF" or data[8:12] != b"sfbk":
             raise MissingAsset(f"{path.name} is not a SoundFont: choose an .sf2 or .sf3 file")
         self.path, self._data, chunks = path, data, _chunks(data)
+        if any(name not in chunks or sum(chunks[name]) > len(data) for name in CHUNKS):
+            raise MissingAsset(f"{path.name} is a damaged SoundFont, it ends too early: get the file again")
         self._sample_offset, size = chunks["smpl"]
         self._pcm = np.frombuffer(data, "<i2", size // 2, self._sample_offset)
 
