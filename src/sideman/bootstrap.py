@@ -23,7 +23,6 @@ from sideman.core.evaluation.separation import SeparationScores
 from sideman.core.evaluation.timing import TimingScore
 from sideman.core.fit import FitReport
 from sideman.core.generation import Generator, SessionBand
-from sideman.core.generation.band.styles import style_named
 from sideman.core.music import MusicAnalysis, StemRole, parse_roles
 from sideman.core.pipelines import PlayAlong, PlayAlongOptions
 from sideman.core.pipelines.new_stems import StemWishes
@@ -73,7 +72,6 @@ def generate(
     analysis: MusicAnalysis | str | Path | None = None, progress: StepProgress = no_progress,
 ) -> tuple[FitReport, ...]:  # fmt: skip
     """Write new stems for a song: ROLE.flac, ROLE.mid, fit.json in `out`. `analysis` saves analysing again."""
-    style_named(style)
     known = analysis_cases.load(Path(analysis)) if isinstance(analysis, (str, Path)) else analysis
     return generation_cases.generate(source, Path(out), engines(), StemWishes(_roles(stems), style, seed), known, progress)
 
@@ -95,7 +93,6 @@ def play_along(
     without: str | StemRole | None = None, progress: StepProgress = no_progress,
 ) -> PlayAlong:  # fmt: skip
     """The main job: take a recording apart, understand it, play along; everything into the folder `out`."""
-    style_named(style)
     role = StemRole.parse(without) if isinstance(without, str) else without
     wired = engines()
     options = replace(PlayAlongOptions(), roles=_roles(stems), style=style, seed=seed, without=role, threads=wired.threads)

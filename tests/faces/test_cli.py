@@ -106,6 +106,9 @@ def test_a_file_as_result_folder_is_refused(song_file: Path, tmp_path: Path) -> 
     done = sideman("analyze", song_file, "-o", tmp_path / "out")
     assert done.returncode == 3 and "is a file" in done.stderr
     assert (tmp_path / "out").read_text() == "mine"
+    started = sideman("demo", "-o", tmp_path / "out")
+    assert started.returncode == 3 and "another folder" in started.stderr and "Traceback" not in started.stderr
+    assert (tmp_path / "out").read_text() == "mine"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for a child process alone")

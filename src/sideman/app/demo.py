@@ -26,18 +26,16 @@ def record_song(path: Path, engines: Engines, seed: int, progress: StepProgress 
     truth = compose(seed)
     context = SongContext.from_analysis(truth)
     frames, band = round(truth.duration_s * RATE_HZ), engines.generators()
-    with tempfile.TemporaryDirectory(prefix="sideman-demo-") as name:
-        folder = Path(name)
-        lanes = []
+    tags = {"title": truth.title, "artist": truth.artist}
+    with tempfile.TemporaryDirectory(prefix="sideman-demo-") as name, Mp3Writer(path, RATE_HZ, 2, tags=tags) as mp3:
+        folder, lanes = Path(name), []
         for k, role in enumerate(BAND):
             request = GenerationRequest(role, STYLE, seed, frames, RATE_HZ)
             lanes.append(Lane(band.generate(context, request, folder).audio))
             progress("record the demo song", (k + 1) / (len(BAND) + 1))
         made = master(sum_lanes(lanes, frames, RATE_HZ, folder / "sum.f32"), folder / "mix.f32")
-        tags = {"title": truth.title, "artist": truth.artist}
-        with Mp3Writer(path, RATE_HZ, 2, tags=tags) as mp3:
-            for block in blocks(made.audio, RATE_HZ * 10):
-                mp3.write(block)
+        for block in blocks(made.audio, RATE_HZ * 10):
+            mp3.write(block)
     progress("record the demo song", 1.0)
     return replace(truth, loudness=None)
 

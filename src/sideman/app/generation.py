@@ -8,13 +8,12 @@ from pathlib import Path
 
 from sideman.app.engines import Engines, Source, StepProgress, no_progress, opened
 from sideman.core import analysis as engine
+from sideman.core.audio import write_lossless
 from sideman.core.fit import FitReport
 from sideman.core.music import MidiPart, MusicAnalysis, StemRole, write_midi
 from sideman.core.pipelines import staged
 from sideman.core.pipelines.concurrency import Watch
-from sideman.core.pipelines.new_stems import StemWishes, new_stems
-from sideman.core.pipelines.play_along import write_exact
-from sideman.errors import UsageError
+from sideman.core.pipelines.new_stems import StemWishes, new_stems, refuse_unplayable
 
 
 def generate(
@@ -22,17 +21,12 @@ def generate(
     progress: StepProgress = no_progress,
 ) -> tuple[FitReport, ...]:  # fmt: skip
     """ROLE.flac, ROLE.mid and fit.json into `out`. Raises AnalysisError where the song has no steady pulse."""
-    playable = engines.generators().roles
-    for role in wishes.roles:
-        if role not in playable:
-            raise UsageError(f"the band plays no {role}: it plays {', '.join(r.value for r in playable)}")
-    if not wishes.roles:
-        raise UsageError(f"no stems were asked for: choose from {', '.join(r.value for r in playable)}")
+    refuse_unplayable(wishes, engines.generators())
     with opened(source) as recording, staged(out) as folder:
         found = analysis or engine.analyze(recording, lambda step, share: progress("analyse", share))
         made = new_stems(recording, found, wishes, engines.generators, Watch(progress), engines.threads)
         for n in made:
-            write_exact(n.stem.audio, folder / n.stem.role.value)
+            write_lossless(n.stem.audio, folder / n.stem.role.value)
             part = MidiPart(n.stem.role.value, n.stem.notes, n.stem.program, n.stem.role is StemRole.DRUMS)
             write_midi(folder / f"{n.stem.role}.mid", found.require_grid(), [part], found)
         reports = tuple(n.report for n in made)

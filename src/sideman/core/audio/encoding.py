@@ -16,6 +16,8 @@ from sideman.core.audio.clip import AudioReader, Samples, blocks
 from sideman.errors import AudioWriteError
 
 FULL_SCALE_24 = 1 << 23
+FLAC_PEAK = 1 - 2.0**-23
+FLAC_CHANNELS = 8
 MP3_RATES_HZ = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 LAME_OPTIONS = {"compression_level": "7"}
 """LAME's fast psychoacoustics: half the time of its default, at bit rates where the difference is below hearing."""
@@ -125,8 +127,21 @@ class Mp3Writer(_Whole):
         return self
 
 
+def lossless_suffix(peak: float, channels: int) -> str:
+    """`.flac`, or `.wav` (float32) for what FLAC would clip or cannot hold. peak: linear, 1 is full scale."""
+    return ".wav" if peak > FLAC_PEAK or channels > FLAC_CHANNELS else ".flac"
+
+
 def write_audio(reader: AudioReader, path: Path) -> None:
     """A whole reader as .flac or .wav."""
     with PcmWriter(path, reader.sample_rate_hz, reader.channels) as out:
         for block in blocks(reader, reader.sample_rate_hz * 10):
             out.write(block)
+
+
+def write_lossless(reader: AudioReader, stem: Path) -> Path:
+    """A whole reader as `stem` with the suffix that loses nothing; `stem` has none of its own."""
+    peak = max((float(abs(b).max()) for b in blocks(reader, reader.sample_rate_hz * 10) if b.size), default=0.0)
+    path = stem.with_suffix(lossless_suffix(peak, reader.channels))
+    write_audio(reader, path)
+    return path

@@ -87,7 +87,7 @@ def facts_json(facts: ReportFacts) -> dict[str, Any]:
             "beat_confidence": _finite(a.grid.confidence) if a.grid else None,
             "tempo_alternatives": [
                 {"relation": t.relation, "tempo_bpm": _finite(t.tempo_bpm, 1), "meter": str(t.meter), "probability": _finite(t.probability)}
-                for t in a.alternatives
+                for t in a.other_readings
             ],
             "key": str(a.key.value) if a.key else None, "key_confidence": _finite(a.key.confidence) if a.key else None,
             "key_segments": [{"start_s": _finite(s.start_s), "end_s": _finite(s.end_s), "key": str(s.key)} for s in a.key_spans.value] if a.key_spans else [],

@@ -33,6 +33,9 @@ class Annotation(Generic[T]):
     provenance: Provenance
 
 
+LIKELY = 0.1
+
+
 @dataclass(frozen=True, slots=True)
 class EnergyPoint:
     """Short-term level of the recording: RMS of one second, dB full scale."""
@@ -58,6 +61,11 @@ class MusicAnalysis:
     loudness: Annotation[Loudness] | None = None
     energy: tuple[EnergyPoint, ...] = ()
     remarks: tuple[str, ...] = field(default=())
+
+    @property
+    def other_readings(self) -> tuple[TempoAlternative, ...]:
+        """The alternatives worth a musician's look: those of at least LIKELY probability."""
+        return tuple(a for a in self.alternatives if a.probability >= LIKELY)
 
     def require_grid(self) -> BeatGrid:
         """The beat grid. Raises AnalysisError where none was found."""

@@ -15,6 +15,7 @@ from sideman.core.fit.listening import SAMPLE_RATE_HZ
 from sideman.core.generation import GeneratedStem, GenerationRequest, Generator, SongContext
 from sideman.core.music import MusicAnalysis, StemRole
 from sideman.core.pipelines.concurrency import Watch, together
+from sideman.errors import UsageError
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +35,17 @@ class StemWishes:
     roles: tuple[StemRole, ...]
     style: str
     seed: int
+
+
+def refuse_unplayable(wishes: StemWishes, generator: Generator) -> None:
+    """Raises UsageError, before any work is done, for a role or a style that the generator does not have, or for no role at all."""
+    for role in wishes.roles:
+        if role not in generator.roles:
+            raise UsageError(f"the band plays no {role}: it plays {', '.join(r.value for r in generator.roles)}")
+    if not wishes.roles:
+        raise UsageError(f"no stems were asked for: choose from {', '.join(r.value for r in generator.roles)}")
+    if wishes.style not in generator.styles:
+        raise UsageError(f"no style named {wishes.style!r}: there are {', '.join(generator.styles)}")
 
 
 def judged_mono(audio: AudioReader, path: Path) -> ScratchAudio:

@@ -11,16 +11,15 @@ from pathlib import Path
 
 from sideman.core import analysis as analysis_engine
 from sideman.core import fit
-from sideman.core.audio import AudioReader, Mp3Writer, Recording, ScratchAudio, blocks, resampled_blocks, write_audio
+from sideman.core.audio import AudioReader, Mp3Writer, Recording, ScratchAudio, resampled_blocks, write_audio, write_lossless
 from sideman.core.audio.encoding import MP3_RATES_HZ
 from sideman.core.export import FitRow, ReportFacts, ReportLane, write_report_html, write_report_json
 from sideman.core.generation import Generator
 from sideman.core.mixing import Lane, Mix, difference, master, sum_lanes
 from sideman.core.music import MidiPart, MusicAnalysis, StemRole, write_jams, write_midi
 from sideman.core.pipelines.concurrency import StepProgress, Watch, together
-from sideman.core.pipelines.new_stems import NewStem, StemWishes, new_stems
+from sideman.core.pipelines.new_stems import NewStem, StemWishes, new_stems, refuse_unplayable
 from sideman.core.separation import SeparatedStem, Separator, WrittenSet, write_set
-from sideman.core.separation.separator import FULL_SCALE
 from sideman.errors import UsageError
 
 MP3_RATE_HZ = 44100
@@ -83,14 +82,6 @@ class _Session:
         return fit.suspect_analysis(tuple(n.report for n in self.made)) or ""
 
 
-def write_exact(audio: ScratchAudio, stem: Path) -> Path:
-    """24-bit FLAC, or 32-bit float WAV where FLAC would clip; `stem` has no suffix."""
-    peak = max((float(abs(b).max()) for b in blocks(audio, audio.sample_rate_hz * 10) if b.size), default=0.0)
-    path = stem.with_suffix(".wav" if peak > FULL_SCALE or audio.channels > 8 else ".flac")
-    write_audio(audio, path)
-    return path
-
-
 def play_along(
     recording: Recording,
     out: Path,
@@ -134,12 +125,9 @@ def _wishes(options: PlayAlongOptions, separator: Separator, generator: Generato
     roles = list(options.roles)
     if options.without in generator.roles and options.without not in roles:
         roles.append(options.without)
-    for role in roles:
-        if role not in generator.roles:
-            raise UsageError(f"the band plays no {role}: it plays {', '.join(r.value for r in generator.roles)}")
-    if not roles:
-        raise UsageError(f"no stems were asked for: choose from {', '.join(r.value for r in generator.roles)}")
-    return StemWishes(tuple(roles), options.style, options.seed)
+    wishes = StemWishes(tuple(roles), options.style, options.seed)
+    refuse_unplayable(wishes, generator)
+    return wishes
 
 
 def _understand(recording: Recording, separator: Separator, watch: Watch, threads: int) -> tuple[tuple[SeparatedStem, ...], MusicAnalysis]:
@@ -177,14 +165,14 @@ def _write_music(session: _Session, out: Path, replaced: StemRole | None, watch:
     recording, grid = session.recording, session.analysis.grid
     written: list[WrittenSet] = []
     tasks: list[Callable[[], object]] = [lambda: written.append(write_set(recording, session.stems, out / "stems"))]
-    tasks += [partial(write_exact, n.stem.audio, out / "new" / n.stem.role.value) for n in session.made]
+    tasks += [partial(write_lossless, n.stem.audio, out / "new" / n.stem.role.value) for n in session.made]
     tasks += [partial(write_audio, session.mix.audio, out / "mix.flac"), partial(_write_mp3, session, out / "mix.mp3")]
     if session.without is not None:
-        tasks.append(partial(write_exact, session.without, out / "minus" / f"without-{replaced}"))
+        tasks.append(partial(write_lossless, session.without, out / "minus" / f"without-{replaced}"))
         for n in (m for m in session.made if m.stem.role is replaced):
             lanes = [Lane(session.without), Lane(n.stem.audio)]
             audio = sum_lanes(lanes, recording.frames, recording.sample_rate_hz, recording.scratch_folder / "replaced.f32")
-            tasks.append(partial(write_exact, audio, out / "minus" / f"with-new-{replaced}"))
+            tasks.append(partial(write_lossless, audio, out / "minus" / f"with-new-{replaced}"))
     together(tasks, watch, threads)
     watch("write", 0.6)
     if grid is not None:

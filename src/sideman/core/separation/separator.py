@@ -11,12 +11,11 @@ from typing import Protocol
 
 import numpy as np
 
-from sideman.core.audio import PcmWriter, Recording, ScratchAudio, ScratchWriter, decibels, quantised_24
+from sideman.core.audio import PcmWriter, Recording, ScratchAudio, ScratchWriter, decibels, lossless_suffix, quantised_24
 from sideman.core.music import Provenance, StemRole
 
 Progress = Callable[[float], None]
 BLOCK_S = 10
-FULL_SCALE = 1 - 2.0**-23
 
 
 def no_progress(share: float) -> None:
@@ -26,7 +25,6 @@ def no_progress(share: float) -> None:
 class Quality(Enum):
     """How far a stem can be trusted; shown wherever the stem is shown."""
 
-    STUDIO = "studio"
     PREVIEW = "preview quality"
     EXPERIMENTAL = "experimental"
 
@@ -94,8 +92,8 @@ def write_set(recording: Recording, stems: Sequence[SeparatedStem], folder: Path
 
     The residual is made last, from the stems as quantised: stems + residual = recording.
     """
-    loud = max([s.peak for s in stems] + [recording.condition.peak]) > FULL_SCALE or recording.channels > 8
-    suffix, block = (".wav" if loud else ".flac"), BLOCK_S * recording.sample_rate_hz
+    suffix = lossless_suffix(max([s.peak for s in stems] + [recording.condition.peak]), recording.channels)
+    block = BLOCK_S * recording.sample_rate_hz
     residual_path = folder / f"{StemRole.RESIDUAL}{suffix}"
     residual_energy = song_energy = 0.0
     with ExitStack() as files:
@@ -110,7 +108,7 @@ def write_set(recording: Recording, stems: Sequence[SeparatedStem], folder: Path
             rest = song.astype(np.float64)
             for stem, writer in zip(stems, writers, strict=True):
                 x = stem.audio.read(start, block).samples
-                x = x if loud else quantised_24(x)
+                x = quantised_24(x) if suffix == ".flac" else x
                 writer.write(x)
                 rest -= x
             residual.write(rest.astype(np.float32))

@@ -48,7 +48,7 @@ def say_analysis(a: MusicAnalysis) -> None:
         tempi = [p.tempo_bpm for p in grid.tempo_curve()]
         drift = f", between {min(tempi):.1f} and {max(tempi):.1f}" if max(tempi) - min(tempi) > 0.5 else ""
         say(f"Tempo     {grid.tempo_bpm:.1f} bpm{drift} in {grid.meter}, {len(grid.bars)} bars ({a.grid.confidence:.0%} sure)")
-        others = [f"{t.tempo_bpm:.0f} ({t.relation}, {t.probability:.0%})" for t in a.alternatives if t.probability >= 0.1]
+        others = [f"{t.tempo_bpm:.0f} ({t.relation}, {t.probability:.0%})" for t in a.other_readings]
         if others:
             say(f"          other readings: {', '.join(others)}")
     if a.key:

@@ -22,10 +22,9 @@ class Sound:
 
 @dataclass(frozen=True)
 class Style:
-    """traits: what a listener tells it by. timing scales the players' looseness (1 = a rock band)."""
+    """timing scales the players' looseness (1 = a rock band)."""
 
     name: str
-    traits: tuple[str, str, str]
     swung: bool
     timing: float
     sounds: Mapping[StemRole, Sound]
@@ -42,7 +41,6 @@ def _melodic(program: int) -> Preset:
 STYLES: dict[str, Style] = {
     "rock": Style(
         "rock",
-        ("backbeat on two and four", "driving eighths in bass and guitar", "fills into every section"),
         False,
         1.0,
         {
@@ -55,7 +53,6 @@ STYLES: dict[str, Style] = {
     ),
     "jazz": Style(
         "jazz",
-        ("swung ride cymbal", "walking bass in quarters", "rootless comping off the beat"),
         True,
         1.35,
         {
@@ -68,7 +65,6 @@ STYLES: dict[str, Style] = {
     ),
     "electronic": Style(
         "electronic",
-        ("kick on every beat", "bass between the kicks", "claps and open hats off the beat"),
         False,
         0.15,
         {

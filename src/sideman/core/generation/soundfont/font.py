@@ -135,7 +135,7 @@ def _chunks(data: bytes) -> dict[str, tuple[int, int]]:
         while offset < end - 7:
             name, size = data[offset : offset + 4], struct.unpack("<I", data[offset + 4 : offset + 8])[0]
             if name == b"LIST":
-                walk(offset + 12, offset + 8 + size)
+                walk(offset + 12, min(end, offset + 8 + size))
             else:
                 found[name.decode("latin-1")] = (offset + 8, size)
             offset += 8 + size
