@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sideman.app import analysis as analysis_cases
 from sideman.app import demo as demo_cases
@@ -27,7 +29,15 @@ from sideman.core.music import MusicAnalysis, StemRole, parse_roles
 from sideman.core.pipelines import PlayAlong, PlayAlongOptions
 from sideman.core.pipelines.new_stems import StemWishes
 from sideman.core.separation import PreviewSeparator, WrittenSet
-from sideman.infra.settings import Settings
+from sideman.errors import MissingAsset
+from sideman.infra.settings import PlatformSettings, Settings
+
+if TYPE_CHECKING:  # the library needs the extra `server`; the main job does without
+    import threading
+
+    from sideman.app.library.services import Services
+    from sideman.app.library.studio import Studio
+    from sideman.app.workflows.tasks import TaskContext
 
 DEFAULT_STEMS = ",".join(r.value for r in PlayAlongOptions().roles)
 
@@ -121,3 +131,125 @@ def evaluate_separation(folder: str | Path) -> Iterator[SeparationScores]:
 
 def evaluate_timing(folder: str | Path) -> Iterator[TimingScore]:
     return evaluation_cases.timing_scores(Path(folder), engines())
+
+
+def platform_settings(data: str | Path | None = None) -> PlatformSettings:
+    return PlatformSettings.from_environment(Path(data) if data else None)
+
+
+def _refuse_without_server_extra() -> None:
+    try:
+        import alembic  # noqa: F401
+        import dbos  # noqa: F401
+        import sqlalchemy  # noqa: F401
+    except ImportError as error:
+        raise MissingAsset(
+            f"the library needs the extra `server` ({error.name} is not installed): pip install 'sideman[server]'"
+        ) from error
+
+
+def sqlite_journal_mode() -> str:
+    """`wal`, or `delete` (the rollback journal) for SQLite versions that WAL is not safe with."""
+    from sideman.infra.database import journal_mode
+
+    return journal_mode()
+
+
+def open_services(settings: PlatformSettings) -> Services:
+    """Databases and blob store, ready: created and brought up to date where need be."""
+    _refuse_without_server_extra()
+    from sideman.app.library.services import Services
+    from sideman.infra.blobs import open_blob_store
+    from sideman.infra.database import Database, migrate
+    from sideman.infra.jobs.queue import JobQueue
+
+    if settings.database_url.startswith("postgresql") or settings.jobs_url.startswith("postgresql"):
+        _refuse_without_psycopg()
+    database = Database.open(settings.database_url)
+    migrate(database)
+    return Services.over(settings, database, open_blob_store(settings.blobs_url), JobQueue(settings.jobs_url))
+
+
+def _refuse_without_psycopg() -> None:
+    try:
+        import psycopg  # noqa: F401
+    except ImportError as error:
+        raise MissingAsset("PostgreSQL needs the extra `postgres`: pip install 'sideman[postgres]'") from error
+
+
+def studio_over(services: Services) -> Studio:
+    from sideman.app.library.jobs import Playable
+    from sideman.app.library.studio import Studio
+
+    return Studio(services, Playable(SessionBand.roles, SessionBand.styles, PreviewSeparator().name))
+
+
+def open_studio(data: str | Path | None = None) -> Studio:
+    """The library in a folder (default: SIDEMAN_DATA). Close it, or use it as a context manager."""
+    return studio_over(open_services(platform_settings(data)))
+
+
+def task_context() -> TaskContext:
+    """What heavy tasks work with; called inside a worker's child process."""
+    from sideman.app.workflows.tasks import TaskContext
+    from sideman.infra.blobs import open_blob_store
+
+    return TaskContext(open_blob_store(platform_settings().blobs_url), engines())
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerWish:
+    """device: `cuda:N` or None. parent_pid: a server's process; the worker ends with it."""
+
+    queues: tuple[str, ...] = ("orch", "cpu", "gpu")
+    device: str | None = None
+    parent_pid: int | None = None
+
+
+def run_worker(
+    settings: PlatformSettings, wish: WorkerWish, stopped: threading.Event, ready: Callable[[Callable[[], bytes]], None] | None = None
+) -> None:
+    """Take jobs until stopped. `ready` is called once with a function that checks the worker and gives its metrics.
+
+    Returns with all child processes ended; end the process with os._exit then, threads of the queue may still wait.
+    """
+    _refuse_without_server_extra()
+    from sideman.app.workflows.handlers import JobHandlers
+    from sideman.infra.jobs.executor import claimed
+    from sideman.infra.jobs.upkeep import Upkeep, dispatch_stranded, reconcile
+    from sideman.infra.jobs.worker import Worker, WorkerPlace, run_until
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    services = open_services(settings)
+    studio = studio_over(services)
+    handlers = JobHandlers(services, studio.timelines, studio.jobs, studio.webhooks)
+    with claimed(settings.locks, settings.scratch) as executor:
+        tempfile.tempdir = str(executor.scratch)
+        place = WorkerPlace(
+            settings.jobs_url, executor, wish.queues, settings.worker, _child_environment(settings, executor.scratch, wish.device)
+        )
+        worker = Worker(place, services.jobs, handlers, services.telemetry)
+        worker.start()
+        house = studio.housekeeping
+        upkeep = Upkeep((
+            (1.0, lambda: dispatch_stranded(services.jobs, services.queue)), (2.0, studio.webhooks.deliver),
+            (5.0, lambda: reconcile(services.jobs, services.queue, handlers.ended)), (600.0, studio.uploads.expire),
+            (3600.0, house.empty_trash), (3600.0, house.sweep_blobs), (3600.0, house.forget_jobs),
+        ))  # fmt: skip
+        upkeep.start()
+        logging.getLogger("sideman.worker").info("ready: %s serves %s", executor.name, ", ".join(wish.queues))
+        if ready is not None:
+            ready(studio.measures.text)
+        run_until(stopped, wish.parent_pid)
+        upkeep.stop()
+        worker.stop()
+        studio.close()
+
+
+def _child_environment(settings: PlatformSettings, scratch: Path, device: str | None) -> dict[str, str]:
+    environment = {
+        "SIDEMAN_DATA": str(settings.data), "SIDEMAN_BLOBS_URL": settings.blobs_url, "SIDEMAN_SCRATCH": str(scratch), "SIDEMAN_THREADS": "1",
+    }  # fmt: skip
+    if device and device.startswith("cuda:"):
+        environment["CUDA_VISIBLE_DEVICES"] = device.removeprefix("cuda:")
+    return environment

@@ -8,7 +8,16 @@
     ├── AnalysisError         the music could not be understood
     │   └── TooShort              too short or too quiet for the question asked
     ├── UsageError            what was asked for does not exist (a style, a stem, a file format)
-    ├── MissingAsset          a file that belongs to the installation is not there
+    ├── MissingAsset          a file or an extra that belongs to the installation is not there
+    ├── LibraryError          the library, its store or its jobs
+    │   ├── NotFound              no such thing, or not for this user
+    │   ├── Conflict              the state of the thing does not allow it
+    │   ├── TooLarge              over a limit of the settings
+    │   ├── QuotaExceeded         over the owner's quota or rate
+    │   ├── Forbidden             the role or the share does not allow it
+    │   ├── Unauthenticated       no key, or one that is unknown or revoked
+    │   ├── ServiceUnavailable    database or blob store do not answer: worth trying again
+    │   └── JobFailed             a job ended without a result; the message is its reason
     └── Cancelled             the caller stopped the work
 
 A message is one sentence that says what is wrong, with which value, and what to do.
@@ -53,6 +62,46 @@ class UsageError(SidemanError):
 
 class MissingAsset(SidemanError):
     exit_code = 5
+
+
+class LibraryError(SidemanError):
+    exit_code = 6
+
+
+class NotFound(LibraryError):
+    pass
+
+
+class Conflict(LibraryError):
+    pass
+
+
+class TooLarge(LibraryError):
+    pass
+
+
+class QuotaExceeded(LibraryError):
+    """`retry_after_s` says when asking again makes sense; None when only deleting something helps."""
+
+    def __init__(self, message: str, retry_after_s: int | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class Forbidden(LibraryError):
+    pass
+
+
+class Unauthenticated(LibraryError):
+    pass
+
+
+class ServiceUnavailable(LibraryError):
+    pass
+
+
+class JobFailed(LibraryError):
+    pass
 
 
 class Cancelled(SidemanError):

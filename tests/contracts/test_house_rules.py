@@ -18,7 +18,7 @@ from sideman.errors import SidemanError
 from sideman.infra.settings import ROWS, Settings
 
 ROOT = Path(__file__).parents[2]
-SOURCES = sorted((ROOT / "src/sideman").rglob("*.py"))
+SOURCES = sorted(p for p in (ROOT / "src/sideman").rglob("*.py") if "migrations/versions" not in p.as_posix())
 VAGUE = {"utils", "util", "helpers", "helper", "manager", "common", "misc", "base"}
 
 
@@ -31,6 +31,8 @@ def test_modules_and_functions_stay_small(path: Path) -> None:
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.FunctionDef):
             assert (node.end_lineno or 0) - node.lineno + 1 <= 62, node.name
+            if "sideman/faces/" in path.as_posix():
+                continue  # the parameters of a route or command are what a request or a terminal may say
             assert len(node.args.posonlyargs) + len(node.args.args) <= 7, node.name
 
 

@@ -1,4 +1,4 @@
-"""Settings: one typed value, read once from the environment and passed down. Every row stands in docs/reference/settings.md."""
+"""Settings: typed values, read once from the environment and passed down. Every row stands in docs/reference/settings.md."""
 
 from __future__ import annotations
 
@@ -26,7 +26,33 @@ ROWS = (
     Setting(
         "SIDEMAN_SCRATCH", "the system's temporary folder", "where decoded audio lies while a job runs (21 MB a stereo minute and lane)"
     ),
+    Setting("SIDEMAN_DATA", "~/.local/share/sideman", "folder of the library: databases, blobs, unfinished uploads, scratch"),
+    Setting("SIDEMAN_DATABASE_URL", "library.db in SIDEMAN_DATA", "database of the library: sqlite:///FILE or postgresql://USER@HOST/NAME"),
+    Setting("SIDEMAN_JOBS_URL", "jobs.db in SIDEMAN_DATA", "database of the job queues: sqlite:///FILE or postgresql://USER@HOST/NAME"),
+    Setting(
+        "SIDEMAN_BLOBS_URL", "blobs in SIDEMAN_DATA", "where audio lies: file:///FOLDER, azure://CONTAINER or s3://BUCKET?endpoint=URL"
+    ),
+    Setting("SIDEMAN_MAX_UPLOAD_MB", "2048", "largest file that may be added"),
+    Setting("SIDEMAN_MAX_DURATION_MIN", "240", "longest recording that may be added"),
+    Setting("SIDEMAN_MAX_CHANNELS", "8", "most channels of a recording that may be added"),
+    Setting("SIDEMAN_MAX_RATE_HZ", "192000", "highest sample rate of a recording that may be added"),
+    Setting("SIDEMAN_DECODE_MEMORY_MB", "1024", "memory that decoding one uploaded file may take"),
+    Setting("SIDEMAN_DECODE_S", "300", "time that decoding one uploaded file may take"),
+    Setting("SIDEMAN_QUOTA_MB", "0", "bytes that a user who is no admin may keep, in MB; 0 is no limit"),
+    Setting("SIDEMAN_QUOTA_MINUTES", "0", "minutes of audio that a user who is no admin may keep; 0 is no limit"),
+    Setting("SIDEMAN_QUOTA_JOBS", "0", "jobs that a user who is no admin may start in 24 hours; 0 is no limit"),
+    Setting("SIDEMAN_RATE_PER_MINUTE", "1200", "requests that one API key may send in a minute; 0 is no limit"),
+    Setting("SIDEMAN_TRASH_DAYS", "30", "how long a recording stays in the trash before it is really gone"),
+    Setting("SIDEMAN_BLOB_GRACE_HOURS", "24", "how long bytes that nothing uses any more are kept"),
+    Setting("SIDEMAN_UPLOAD_HOURS", "24", "how long an unfinished resumable upload is kept"),
+    Setting("SIDEMAN_JOB_DAYS", "30", "how long finished jobs are listed"),
+    Setting("SIDEMAN_CPU_SLOTS", "number of processors, at most 4", "heavy CPU steps that one worker runs at once"),
+    Setting("SIDEMAN_HEARTBEAT_S", "5", "how often a worker says that it lives"),
+    Setting("SIDEMAN_DEAD_AFTER_S", "30", "silence after which a worker's jobs go to another one"),
+    Setting("SIDEMAN_TASK_MEMORY_MB", "0", "memory that a heavy step's process may take; 0 is no limit"),
+    Setting("SIDEMAN_WEBHOOK_PRIVATE", "no", "yes: webhooks may go to addresses inside this network"),
 )
+_DEFAULTS = {row.variable: row.default for row in ROWS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +67,123 @@ class Settings:
         env = os.environ if environment is None else environment
         font = env.get("SIDEMAN_SOUNDFONT")
         scratch = env.get("SIDEMAN_SCRATCH")
-        raw = env.get("SIDEMAN_THREADS", str(min(4, os.cpu_count() or 1)))
-        if not raw.isdecimal() or int(raw) < 1:
-            raise UsageError(f"SIDEMAN_THREADS is {raw!r}: set it to a whole number from 1 on")
         if scratch and not Path(scratch).is_dir():
             raise UsageError(f"SIDEMAN_SCRATCH is {scratch!r}, which is not a folder: make it or unset the variable")
-        return cls(Path(font) if font else FOLDER / "soundfont.sf3", int(raw), Path(scratch) if scratch else None)
+        threads = _whole(env, "SIDEMAN_THREADS", 1, _processors())
+        return cls(Path(font) if font else FOLDER / "soundfont.sf3", threads, Path(scratch) if scratch else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What may be added to the library, and how much of it. A quota or rate of 0 is no limit."""
+
+    upload_bytes: int
+    duration_s: int
+    channels: int
+    rate_hz: int
+    decode_memory_bytes: int
+    decode_s: int
+    quota_bytes: int
+    quota_audio_s: int
+    quota_jobs_per_day: int
+    requests_per_minute: int
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    trash_s: int
+    blob_grace_s: int
+    upload_s: int
+    jobs_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSettings:
+    cpu_slots: int
+    heartbeat_s: float
+    dead_after_s: float
+    task_memory_bytes: int
+    private_webhooks: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformSettings:
+    """Where the library lies and what it allows."""
+
+    data: Path
+    database_url: str
+    jobs_url: str
+    blobs_url: str
+    limits: Limits
+    retention: Retention
+    worker: WorkerSettings
+
+    @property
+    def uploads(self) -> Path:
+        return self.data / "uploads"
+
+    @property
+    def scratch(self) -> Path:
+        return self.data / "scratch"
+
+    @property
+    def locks(self) -> Path:
+        return self.data / "locks"
+
+    @classmethod
+    def from_environment(cls, data: Path | None = None, environment: Mapping[str, str] | None = None) -> PlatformSettings:
+        """`data` comes from the command line and goes before SIDEMAN_DATA. Raises UsageError."""
+        env = os.environ if environment is None else environment
+        folder = (data or Path(env.get("SIDEMAN_DATA") or Path.home() / ".local/share/sideman")).expanduser().absolute()
+        if folder.exists() and not folder.is_dir():
+            raise UsageError(f"{folder} is a file: choose a folder for the library")
+        mb = 1 << 20
+        limits = Limits(
+            _whole(env, "SIDEMAN_MAX_UPLOAD_MB", 1) * mb, _whole(env, "SIDEMAN_MAX_DURATION_MIN", 1) * 60, _whole(env, "SIDEMAN_MAX_CHANNELS", 1),
+            _whole(env, "SIDEMAN_MAX_RATE_HZ", 1000), _whole(env, "SIDEMAN_DECODE_MEMORY_MB", 256) * mb, _whole(env, "SIDEMAN_DECODE_S", 1),
+            _whole(env, "SIDEMAN_QUOTA_MB") * mb, _whole(env, "SIDEMAN_QUOTA_MINUTES") * 60, _whole(env, "SIDEMAN_QUOTA_JOBS"),
+            _whole(env, "SIDEMAN_RATE_PER_MINUTE"),
+        )  # fmt: skip
+        retention = Retention(
+            _whole(env, "SIDEMAN_TRASH_DAYS") * 86400, _whole(env, "SIDEMAN_BLOB_GRACE_HOURS") * 3600,
+            _whole(env, "SIDEMAN_UPLOAD_HOURS", 1) * 3600, _whole(env, "SIDEMAN_JOB_DAYS", 1) * 86400,
+        )  # fmt: skip
+        worker = WorkerSettings(
+            _whole(env, "SIDEMAN_CPU_SLOTS", 1, _processors()), _seconds(env, "SIDEMAN_HEARTBEAT_S"), _seconds(env, "SIDEMAN_DEAD_AFTER_S"),
+            _whole(env, "SIDEMAN_TASK_MEMORY_MB") * mb, env.get("SIDEMAN_WEBHOOK_PRIVATE", "no") == "yes",
+        )  # fmt: skip
+        if worker.dead_after_s < 2 * worker.heartbeat_s:
+            raise UsageError("SIDEMAN_DEAD_AFTER_S must be twice SIDEMAN_HEARTBEAT_S or more, or living workers are taken for dead")
+        return cls(
+            folder, _database(env, "SIDEMAN_DATABASE_URL", folder / "library.db"), _database(env, "SIDEMAN_JOBS_URL", folder / "jobs.db"),
+            env.get("SIDEMAN_BLOBS_URL") or f"file://{folder / 'blobs'}", limits, retention, worker,
+        )  # fmt: skip
+
+
+def _processors() -> int:
+    return min(4, os.cpu_count() or 1)
+
+
+def _whole(env: Mapping[str, str], variable: str, least: int = 0, default: int | None = None) -> int:
+    raw = env.get(variable) or str(_DEFAULTS[variable] if default is None else default)
+    if not raw.isdecimal() or int(raw) < least:
+        raise UsageError(f"{variable} is {raw!r}: set it to a whole number from {least} on")
+    return int(raw)
+
+
+def _seconds(env: Mapping[str, str], variable: str) -> float:
+    raw = env.get(variable) or _DEFAULTS[variable]
+    try:
+        value = float(raw)
+    except ValueError:
+        value = 0.0
+    if not 0.1 <= value <= 3600:
+        raise UsageError(f"{variable} is {raw!r}: set it to seconds from 0.1 to 3600")
+    return value
+
+
+def _database(env: Mapping[str, str], variable: str, file: Path) -> str:
+    url = env.get(variable) or f"sqlite:///{file}"
+    if not url.startswith(("sqlite:///", "postgresql://")):
+        raise UsageError(f"{variable} is {url.split('@')[-1]!r}: it begins with sqlite:/// or postgresql://")
+    return url

@@ -10,7 +10,7 @@ import numpy as np
 from sideman.core.analysis import beats, chords, sections
 from sideman.core.analysis.sections import LevelCurve
 from sideman.core.audio import Recording, blocks, measure
-from sideman.core.music import Annotation, EnergyPoint, MusicAnalysis, Provenance
+from sideman.core.music import Annotation, BeatGrid, EnergyPoint, MusicAnalysis, Provenance
 from sideman.errors import TooShort
 
 SHORTEST_S = 4.0
@@ -49,61 +49,75 @@ def _energy(level: LevelCurve) -> tuple[EnergyPoint, ...]:
     return tuple(out)
 
 
-def analyze(recording: Recording, progress: Progress = no_progress) -> MusicAnalysis:
-    """Tempo, beats, bars, meter, key, tuning, chords, sections, loudness and energy of a recording.
-
-    Raises TooShort where it is silent or shorter than four seconds.
-    """
+def refuse_unanalysable(recording: Recording) -> None:
+    """Raises TooShort where it is silent or shorter than four seconds."""
     if recording.condition.silent:
         raise TooShort(f"{recording.info.name} is silent (peak below -80 dBFS): there is nothing to analyse")
     if recording.duration_s < SHORTEST_S:
         raise TooShort(f"{recording.info.name} lasts {recording.duration_s:.2f} s: analysis needs {SHORTEST_S:.0f} s or more")
-    remarks: list[str] = []
-    progress("beats", 0.0)
+
+
+def find_beats(recording: Recording) -> MusicAnalysis:
+    """The part of an analysis that holds tempo, beats, bars and meter."""
     tracked = beats.track(recording.mono(beats.onsets.SAMPLE_RATE_HZ))
-    progress("chords and key", 0.4)
+    if tracked.grid is None:
+        return MusicAnalysis(recording.duration_s, remarks=("No steady pulse was found: there are no beats, bars and sections.",))
+    grid = Annotation(tracked.grid, tracked.confidence, provenance("sideman beats"))
+    return MusicAnalysis(recording.duration_s, grid=grid, alternatives=tracked.alternatives)
+
+
+def find_harmony_and_form(recording: Recording, grid: BeatGrid | None, progress: Progress = no_progress) -> MusicAnalysis:
+    """The part of an analysis that holds key, tuning, chords, and sections where there is a grid to place them on."""
     heard = chords.listen(recording.mono(chords.pitch.SAMPLE_RATE_HZ))
-    harmony = chords.estimate(heard, tracked.grid)
-    progress("sections and loudness", 0.8)
-    level, duration = level_curve(recording), recording.duration_s
-    loudness = measure(recording.audio)
-    grid = None
-    if tracked.grid is not None:
-        grid = Annotation(tracked.grid, tracked.confidence, provenance("sideman beats"))
-    else:
-        remarks.append("No steady pulse was found: there are no beats, bars and sections.")
-    key = key_spans = None
+    harmony = chords.estimate(heard, grid)
+    progress("sections", 0.8)
+    key = key_spans = found = None
+    remarks: tuple[str, ...] = ()
     if harmony.key is not None:
         source = provenance("sideman harmony")
         key = Annotation(harmony.key, harmony.key_confidence, source)
         key_spans = Annotation(harmony.key_spans, harmony.key_confidence, source)
     else:
-        remarks.append("No key stands out.")
+        remarks = ("No key stands out.",)
     tuning_hz = 440.0 * 2 ** (heard.tuning_semitones / 12) if heard.tuning_strength >= LEAST_TUNING_STRENGTH else 440.0
     mean_confidence = float(np.mean([c.confidence for c in harmony.chords])) if harmony.chords else 0.0
-    found = None
     if grid is not None:
-        value = sections.estimate(heard, grid.value, level, duration)
+        value = sections.estimate(heard, grid, level_curve(recording), recording.duration_s)
         found = Annotation(value, float(np.mean([s.confidence for s in value])), provenance("sideman sections"))
+    return MusicAnalysis(
+        recording.duration_s, key=key, key_spans=key_spans,
+        chords=Annotation(harmony.chords, mean_confidence, provenance("sideman harmony")), sections=found,
+        tuning_hz=Annotation(tuning_hz, heard.tuning_strength, provenance("sideman tuning")), remarks=remarks,
+    )  # fmt: skip
+
+
+def find_loudness(recording: Recording) -> MusicAnalysis:
+    """The part of an analysis that holds title and artist, loudness, energy, and what is odd about the recording itself."""
+    remarks: list[str] = []
     if recording.condition.antiphase:
         remarks.append("The channels cancel each other (anti-phase): the loudest one was analysed.")
     if recording.condition.replaced_samples:
         remarks.append(f"{recording.condition.replaced_samples} samples that were no numbers were replaced by silence.")
     if recording.info.damaged_packets:
         remarks.append(f"The file is damaged: {recording.info.damaged_packets} packets were skipped.")
-    progress("sections and loudness", 1.0)
     return MusicAnalysis(
-        duration_s=duration,
-        title=recording.info.tag("title") or "",
-        artist=recording.info.tag("artist") or "",
-        grid=grid,
-        alternatives=tracked.alternatives if grid else (),
-        key=key,
-        key_spans=key_spans,
-        chords=Annotation(harmony.chords, mean_confidence, provenance("sideman harmony")),
-        sections=found,
-        tuning_hz=Annotation(tuning_hz, heard.tuning_strength, provenance("sideman tuning")),
-        loudness=Annotation(loudness, 1.0, provenance("libavfilter ebur128")),
-        energy=_energy(level),
+        recording.duration_s, recording.info.tag("title") or "", recording.info.tag("artist") or "",
+        loudness=Annotation(measure(recording.audio), 1.0, provenance("libavfilter ebur128")), energy=_energy(level_curve(recording)),
         remarks=tuple(remarks),
-    )
+    )  # fmt: skip
+
+
+def analyze(recording: Recording, progress: Progress = no_progress) -> MusicAnalysis:
+    """Tempo, beats, bars, meter, key, tuning, chords, sections, loudness and energy of a recording.
+
+    Raises TooShort where it is silent or shorter than four seconds.
+    """
+    refuse_unanalysable(recording)
+    progress("beats", 0.0)
+    pulse = find_beats(recording)
+    progress("chords and key", 0.4)
+    harmony = find_harmony_and_form(recording, pulse.grid.value if pulse.grid else None)
+    progress("sections and loudness", 0.9)
+    found = pulse.merged(harmony).merged(find_loudness(recording))
+    progress("sections and loudness", 1.0)
+    return found

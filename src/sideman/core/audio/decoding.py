@@ -16,6 +16,24 @@ from sideman.errors import NoAudio, UnreadableAudio
 
 MAX_CHANNELS = 16
 MAX_RATE_HZ = 384_000
+PLAYLISTS = {
+    "hls",
+    "applehttp",
+    "dash",
+    "concat",
+    "concatf",
+    "sdp",
+    "rtsp",
+    "rtp",
+    "imf",
+    "lavfi",
+    "ffmetadata",
+    "image2",
+    "sbg",
+    "webm_dash_manifest",
+}
+_SAFE = {"protocol_whitelist": "file", "format_whitelist": ",".join(sorted(av.formats_available - PLAYLISTS))}
+"""A file must not make FFmpeg open other files or addresses, as a playlist does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +68,10 @@ def _tags(container: av.container.InputContainer, stream: av.AudioStream) -> tup
     return tuple(sorted(merged.items()))
 
 
-def _artwork(path: Path) -> bytes | None:
+def artwork(path: Path) -> bytes | None:
+    """The picture inside the file, as it lies there; None where there is none that can be read."""
     try:
-        with av.open(str(path)) as container:
+        with av.open(str(path), options=_SAFE) as container:
             for stream in container.streams.video:
                 if stream.disposition & av.stream.Disposition.attached_pic:
                     for packet in container.demux(stream):
@@ -63,25 +82,26 @@ def _artwork(path: Path) -> bytes | None:
     return None
 
 
-def probe(path: Path) -> SourceInfo:
-    """Read the header only.
+def probe(path: Path, name: str | None = None) -> SourceInfo:
+    """Read the header only. name: what to call the file where its own name says nothing.
 
     Raises UnreadableAudio when it is not audio, NoAudio when it holds no audio stream.
     """
-    with _open(path) as container:
-        stream = _audio_stream(container, path)
-        return _info(container, stream, path, 0)
+    name = name or path.name
+    with _open(path, name) as container:
+        stream = _audio_stream(container, name)
+        return _info(container, stream, name, 0)
 
 
-def _open(path: Path) -> av.container.InputContainer:
+def _open(path: Path, name: str) -> av.container.InputContainer:
     if not path.is_file():
-        raise UnreadableAudio(f"{path.name} is not a file: check the path")
+        raise UnreadableAudio(f"{name} is not a file: check the path")
     if path.stat().st_size == 0:
-        raise NoAudio(f"{path.name} is empty, it holds no audio: choose another file")
+        raise NoAudio(f"{name} is empty, it holds no audio: choose another file")
     try:
-        return av.open(str(path), metadata_errors="replace")
+        return av.open(str(path), metadata_errors="replace", options=_SAFE)
     except (av.error.FFmpegError, ValueError, OSError) as error:
-        raise UnreadableAudio(f"{path.name} cannot be read as audio ({_reason(error)}): choose another file") from error
+        raise UnreadableAudio(f"{name} cannot be read as audio ({_reason(error)}): choose another file") from error
 
 
 def _reason(error: Exception) -> str:
@@ -89,17 +109,17 @@ def _reason(error: Exception) -> str:
     return text[:1].lower() + text[1:]
 
 
-def _audio_stream(container: av.container.InputContainer, path: Path) -> av.AudioStream:
+def _audio_stream(container: av.container.InputContainer, name: str) -> av.AudioStream:
     if container.format.name.endswith("_pipe") or container.format.name == "image2":
-        raise UnreadableAudio(f"{path.name} is a picture, whatever its name says: choose a file with sound")
+        raise UnreadableAudio(f"{name} is a picture, whatever its name says: choose a file with sound")
     if not container.streams.audio:
-        raise NoAudio(f"{path.name} holds no audio stream: choose a file with sound")
+        raise NoAudio(f"{name} holds no audio stream: choose a file with sound")
     return container.streams.audio[0]
 
 
-def _info(container: av.container.InputContainer, stream: av.AudioStream, path: Path, damaged: int) -> SourceInfo:
+def _info(container: av.container.InputContainer, stream: av.AudioStream, name: str, damaged: int) -> SourceInfo:
     return SourceInfo(
-        name=os.fsencode(path.name).decode("utf-8", "replace"),  # a name that is no UTF-8 could not be written into a report
+        name=os.fsencode(name).decode("utf-8", "replace"),  # a name that is no UTF-8 could not be written into a report
         container=container.format.name.split(",")[0],
         codec=stream.codec_context.name,
         sample_rate_hz=int(stream.codec_context.sample_rate or 0),
@@ -111,7 +131,7 @@ def _info(container: av.container.InputContainer, stream: av.AudioStream, path: 
     )
 
 
-class _Frames:
+class DecodedFrames:
     """Decoded frames of one stream as float32 [channels, frames]; damaged packets are skipped and counted."""
 
     def __init__(self, container: av.container.InputContainer, stream: av.AudioStream) -> None:
@@ -146,20 +166,21 @@ class _Frames:
                 self.damaged += 1
 
 
-def decode(path: Path, scratch: Path) -> Decoded:
-    """Decode the first audio stream of `path` into the scratch file, at its own rate and channels.
+def decode(path: Path, scratch: Path, name: str | None = None) -> Decoded:
+    """Decode the first audio stream of `path` into the scratch file, at its own rate and channels. name: see `probe`.
 
     Raises UnreadableAudio or NoAudio in one sentence.
     """
-    with _open(path) as container:
-        stream = _audio_stream(container, path)
-        frames = _Frames(container, stream)
+    name = name or path.name
+    with _open(path, name) as container:
+        stream = _audio_stream(container, name)
+        frames = DecodedFrames(container, stream)
         writer: ScratchWriter | None = None
         replaced = written = 0
         try:
             for block in frames:
                 if writer is None:
-                    _refuse_odd_format(path, frames.channels, frames.sample_rate_hz)
+                    _refuse_odd_format(name, frames.channels, frames.sample_rate_hz)
                     writer = ScratchWriter(scratch, frames.sample_rate_hz, frames.channels)
                 bad = ~np.isfinite(block)
                 if bad.any():
@@ -168,28 +189,28 @@ def decode(path: Path, scratch: Path) -> Decoded:
                 writer.write(block)
                 written += block.shape[1]
         except (av.error.FFmpegError, ValueError) as error:
-            raise UnreadableAudio(f"{path.name} cannot be decoded ({_reason(error)}): choose another file") from error
+            raise UnreadableAudio(f"{name} cannot be decoded ({_reason(error)}): choose another file") from error
         if writer is None or not written:
-            _refuse_nothing(path, frames.damaged)
+            _refuse_nothing(name, frames.damaged)
         assert writer is not None
-        info = _info(container, stream, path, frames.damaged)
+        info = _info(container, stream, name, frames.damaged)
     audio = writer.finish()
     info = SourceInfo(
         info.name, info.container, info.codec, audio.sample_rate_hz, audio.channels, info.bit_rate_bps, info.tags,
-        _artwork(path), frames.damaged,
+        artwork(path), frames.damaged,
     )  # fmt: skip
     return Decoded(audio, info, replaced)
 
 
-def _refuse_odd_format(path: Path, channels: int, rate: int) -> None:
+def _refuse_odd_format(name: str, channels: int, rate: int) -> None:
     if not 1 <= channels <= MAX_CHANNELS or not 1000 <= rate <= MAX_RATE_HZ:
         raise UnreadableAudio(
-            f"{path.name} claims {channels} channels at {rate} Hz: Sideman takes 1 to {MAX_CHANNELS} channels at 1 to "
+            f"{name} claims {channels} channels at {rate} Hz: Sideman takes 1 to {MAX_CHANNELS} channels at 1 to "
             f"{MAX_RATE_HZ // 1000} kHz, so convert it first"
         )
 
 
-def _refuse_nothing(path: Path, damaged: int) -> None:
+def _refuse_nothing(name: str, damaged: int) -> None:
     if damaged:
-        raise UnreadableAudio(f"{path.name} is damaged, not one of its audio packets can be decoded: choose another file")
-    raise NoAudio(f"{path.name} holds no audio: its audio stream is empty")
+        raise UnreadableAudio(f"{name} is damaged, not one of its audio packets can be decoded: choose another file")
+    raise NoAudio(f"{name} holds no audio: its audio stream is empty")

@@ -45,11 +45,11 @@ class Recording:
         self.condition = _condition(audio, replaced_samples)
 
     @classmethod
-    def open(cls, path: str | Path) -> Recording:
-        """Decode a file. Raises UnreadableAudio or NoAudio."""
+    def open(cls, path: str | Path, name: str | None = None) -> Recording:
+        """Decode a file; `name` goes into messages where the file's own name says nothing. Raises UnreadableAudio or NoAudio."""
         folder = Path(tempfile.mkdtemp(prefix="sideman-"))
         try:
-            decoded = decode(Path(path), folder / "source.f32")
+            decoded = decode(Path(path), folder / "source.f32", name)
             return cls(decoded.audio, decoded.info, folder, decoded.replaced_samples)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)

@@ -1,6 +1,8 @@
 """The vocabulary: frozen values of music that every engine and face speaks, and their files (MIDI, JAMS)."""
 
 from sideman.core.music.analysis import Annotation, EnergyPoint, MusicAnalysis, Provenance
+from sideman.core.music.corrections import KINDS as CORRECTION_KINDS
+from sideman.core.music.corrections import Correction, corrected
 from sideman.core.music.form import Section
 from sideman.core.music.harmony import NO_CHORD, Chord, ChordSpan, Key, KeySpan
 from sideman.core.music.jams import from_jams, read_jams, to_jams, write_jams
@@ -10,7 +12,7 @@ from sideman.core.music.roles import StemRole, parse_roles
 from sideman.core.music.timeline import Bar, BeatGrid, Meter, TempoAlternative, TempoPoint
 
 __all__ = [
-    "NO_CHORD", "Annotation", "Bar", "BeatGrid", "Chord", "ChordSpan", "EnergyPoint", "Key", "KeySpan", "Meter", "MidiPart",
+    "CORRECTION_KINDS", "NO_CHORD", "Annotation", "Bar", "BeatGrid", "Chord", "ChordSpan", "Correction", "EnergyPoint", "Key", "KeySpan", "Meter", "MidiPart",
     "MusicAnalysis", "NoteEvent", "Provenance", "ScoreNote", "Section", "StemRole", "TempoAlternative", "TempoPoint",
-    "from_jams", "parse_roles", "read_jams", "read_midi", "to_jams", "write_jams", "write_midi",
+    "corrected", "from_jams", "parse_roles", "read_jams", "read_midi", "to_jams", "write_jams", "write_midi",
 ]  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from typing import Generic, TypeVar
 
 from sideman.core.audio.loudness import Loudness
@@ -66,6 +66,11 @@ class MusicAnalysis:
     def other_readings(self) -> tuple[TempoAlternative, ...]:
         """The alternatives worth a musician's look: those of at least LIKELY probability."""
         return tuple(a for a in self.alternatives if a.probability >= LIKELY)
+
+    def merged(self, other: MusicAnalysis) -> MusicAnalysis:
+        """This part of an analysis with what the other part adds; where both say something, the other counts. Remarks are joined."""
+        said = {f.name: v for f in fields(other) if f.name not in ("duration_s", "remarks") and (v := getattr(other, f.name))}
+        return replace(self, **said, remarks=self.remarks + other.remarks)
 
     def require_grid(self) -> BeatGrid:
         """The beat grid. Raises AnalysisError where none was found."""

@@ -67,7 +67,14 @@ class Key:
 
     @classmethod
     def parse(cls, text: str) -> Key:
-        """`A minor`, `Bb major`, JAMS's `A:minor`, and a bare `G` for major."""
+        """`A minor`, `Bb major`, `F#m`, JAMS's `A:minor`, Camelot's `8A`, and a bare `G` for major. Raises ValueError."""
+        wheel = re.fullmatch(r"(1[0-2]|[1-9])([AaBb])", text.strip())
+        if wheel:
+            major = (int(wheel[1]) - 8) * 7 % 12
+            return cls(major, "major") if wheel[2] in "Bb" else cls((major + 9) % 12, "minor")
+        short = re.fullmatch(r"([A-G][#b]*)m", text.strip())
+        if short:
+            return cls(pitch_class(short[1]), "minor")
         name, _, mode = text.replace(":", " ").strip().partition(" ")
         mode = mode.strip().lower() or "major"
         return cls(pitch_class(name), "minor" if mode.startswith("min") else "major")
@@ -89,6 +96,26 @@ class Key:
     def scale(self) -> tuple[int, ...]:
         """Pitch classes of the major or natural minor scale, from the tonic."""
         return tuple((self.tonic + s) % 12 for s in (MINOR_SCALE if self.minor else MAJOR_SCALE))
+
+    @property
+    def index(self) -> int:
+        """0..11 the major keys from C, 12..23 the minor keys from C: for tables and filters."""
+        return self.tonic + (12 if self.minor else 0)
+
+    @classmethod
+    def from_index(cls, index: int) -> Key:
+        return cls(index % 12, "minor" if index >= 12 else "major")
+
+    @property
+    def camelot(self) -> str:
+        """The name that DJ software uses: `8B` is C major, `8A` A minor, neighbours on the circle of fifths differ by 1."""
+        return f"{(self.relative_major * 7 + 7) % 12 + 1}{'A' if self.minor else 'B'}"
+
+    @property
+    def compatible(self) -> tuple[Key, ...]:
+        """Keys that mix with this one: the same, its relative, and its neighbours on the circle of fifths."""
+        relative = Key((self.tonic + 3) % 12, "major") if self.minor else Key((self.tonic + 9) % 12, "minor")
+        return (self, relative, Key((self.tonic + 7) % 12, self.mode), Key((self.tonic + 5) % 12, self.mode))
 
     def spell(self, pc: int) -> str:
         return (FLATS if self.flat else SHARPS)[pc % 12]

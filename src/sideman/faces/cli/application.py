@@ -7,7 +7,22 @@ import sys
 import typer
 
 from sideman.errors import SidemanError
-from sideman.faces.cli import analyze, demo, evaluate, generate, info, mix, play_along, render_midi, separate
+from sideman.faces.cli import (
+    analyze,
+    demo,
+    doctor,
+    evaluate,
+    generate,
+    info,
+    jobs,
+    keys,
+    library,
+    mix,
+    play_along,
+    render_midi,
+    separate,
+    serve,
+)
 from sideman.faces.cli.terminal import complain, version
 
 app = typer.Typer(name="sideman", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
@@ -20,7 +35,7 @@ def options(
     """Takes a recording apart, understands it, and plays along.
 
     Exit codes: 0 done, 1 other error, 2 wrong use, 3 the audio cannot be read or written, 4 the music cannot be analysed,
-    5 a file of the installation is missing, 130 stopped.
+    5 a file or extra of the installation is missing, 6 the library or a job refuses or fails, 130 stopped.
     """
 
 
@@ -33,6 +48,14 @@ app.command("render-midi")(render_midi.command)
 app.command("info")(info.command)
 app.command("eval")(evaluate.command)
 app.command("demo")(demo.command)
+app.command("doctor")(doctor.command)
+app.add_typer(library.app)
+app.add_typer(jobs.app)
+app.add_typer(jobs.batch)
+app.add_typer(keys.app)
+app.add_typer(keys.users)
+app.command("serve")(serve.serve)
+app.command("worker")(serve.worker)
 
 
 def run() -> None:

@@ -1,0 +1,1 @@
+"""The library: what is kept, who may see it, what is done with it. Needs the extra `server`."""

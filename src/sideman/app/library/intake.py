@@ -1,0 +1,211 @@
+"""How a file becomes a recording: looked through in a child process, kept once, or refused without a trace."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+import threading
+import zipfile
+from base64 import b64decode
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any
+
+from sideman.app.library.access import Access, Caller
+from sideman.app.library.services import Services
+from sideman.core.audio import Recording, write_lossless
+from sideman.core.mixing import Lane, sum_lanes
+from sideman.core.music import StemRole
+from sideman.errors import Conflict, NoAudio, QuotaExceeded, TooLarge, UnreadableAudio, UsageError
+from sideman.infra.blobs import blob_key
+from sideman.infra.database import RecordingRecord, StemRecord, new_id, now
+from sideman.infra.jobs import ChildDied, OutOfTime, WarmProcess
+
+INSPECT = "sideman.app.workflows.inspecting:inspect_file"
+MOST_STEMS = 64
+MB = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """created is False for bytes that the library already had."""
+
+    recording: RecordingRecord
+    created: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StemFile:
+    """A file of a multitrack; its role is read from its name."""
+
+    path: Path
+    name: str
+
+
+def safe_name(name: str) -> str:
+    """The last part of a name for people to read: no folders, no control characters. It is never used as a path."""
+    last = PureWindowsPath(PurePosixPath(name.replace("\0", "")).name).name
+    return "".join(c for c in last if c.isprintable()).strip()[:200] or "recording"
+
+
+class Intake:
+    def __init__(self, services: Services, access: Access) -> None:
+        self._s, self._access = services, access
+        limits = services.settings.limits
+        self._limits = limits
+        self._child = WarmProcess("", memory_bytes=limits.decode_memory_bytes)
+        self._many = threading.BoundedSemaphore(1)
+
+    def close(self) -> None:
+        self._child.kill()
+
+    def refuse_over_quota(self, who: Caller, size_bytes: int, audio_s: float = 0.0, pending_bytes: int = 0) -> None:
+        """Raises TooLarge for one file, QuotaExceeded for the sum of what the user keeps."""
+        if size_bytes > self._limits.upload_bytes:
+            raise TooLarge(f"the file has {size_bytes / MB:.0f} MB, {self._limits.upload_bytes / MB:.0f} MB are the most that may be added")
+        if who.is_admin:
+            return
+        kept_bytes, kept_s = self._s.recordings.usage(who.user_id)
+        kept_bytes += pending_bytes
+        if self._limits.quota_bytes and kept_bytes + size_bytes > self._limits.quota_bytes:
+            raise QuotaExceeded(f"you keep {kept_bytes / MB:.0f} of {self._limits.quota_bytes / MB:.0f} MB: delete something first")
+        if self._limits.quota_audio_s and kept_s + audio_s > self._limits.quota_audio_s:
+            raise QuotaExceeded(f"you keep {kept_s / 60:.0f} of {self._limits.quota_audio_s / 60:.0f} minutes: delete something first")
+
+    def add(self, who: Caller, path: Path, name: str) -> Added:
+        """Keep a file. Raises TooLarge, QuotaExceeded, UnreadableAudio, NoAudio; then nothing of it stays."""
+        self._access.require(who, "editor")
+        name = safe_name(name)
+        size = path.stat().st_size
+        if size == 0:
+            raise NoAudio(f"{name} is empty, it holds no audio: choose another file")
+        self.refuse_over_quota(who, size)
+        key = blob_key(path)
+        known = self._s.recordings.by_content(who.user_id, key)
+        if known is not None and known.trashed_at is None:
+            return Added(known, False)
+        facts = self._inspect(path, name)
+        self.refuse_over_quota(who, size, float(facts["duration_s"]))
+        record = self._s.recordings.add(self._record(who, path, name, facts))
+        return Added(record, known is None)
+
+    def _inspect(self, path: Path, name: str) -> dict[str, Any]:
+        limits = self._limits
+        arguments = {
+            "path": str(path), "name": name, "duration_s": limits.duration_s, "channels": limits.channels, "rate_hz": limits.rate_hz,
+        }  # fmt: skip
+        try:
+            with self._many:
+                return self._child.call(INSPECT, arguments, {}, lambda step, share: None, limits.decode_s)
+        except OutOfTime as error:
+            raise UnreadableAudio(f"{name} takes longer than {limits.decode_s} s to decode: convert it to FLAC or WAV first") from error
+        except ChildDied as error:
+            raise UnreadableAudio(f"{name} makes the decoder crash or take too much memory: export it again from its source") from error
+
+    def _record(self, who: Caller, path: Path, name: str, facts: dict[str, Any]) -> RecordingRecord:
+        content_key = self._s.blobs.put(path)
+        artwork_key = self._keep(b64decode(facts["artwork"])) if facts["artwork"] else None
+        moment, tags = now(), facts["tags"]
+        return RecordingRecord(
+            new_id(), who.user_id, content_key, path.stat().st_size, name, facts["container"], facts["codec"], facts["sample_rate_hz"],
+            facts["channels"], facts["duration_s"], (tags.get("title") or title_of(name))[:300], tags.get("artist", "")[:300],
+            tags.get("album", "")[:300], None, None, None, "uploaded", None, None, artwork_key, facts["artwork_type"], moment, moment, None,
+            tuple(g.strip().lower()[:60] for g in re.split(r"[;,/]", tags.get("genre", "")) if g.strip())[:8],
+        )  # fmt: skip
+
+    def _keep(self, data: bytes) -> str:
+        with tempfile.NamedTemporaryFile(prefix="sideman-artwork-") as file:
+            file.write(data)
+            file.flush()
+            return self._s.blobs.put(Path(file.name))
+
+    # multitracks
+
+    def add_zip(self, who: Caller, path: Path, name: str) -> Added:
+        """A ZIP of stems as one recording. Sizes are checked while unpacking: what the archive's directory states may be a lie."""
+        self._access.require(who, "editor")
+        name = safe_name(name)
+        self.refuse_over_quota(who, path.stat().st_size)
+        with tempfile.TemporaryDirectory(prefix="sideman-zip-") as folder:
+            try:
+                with zipfile.ZipFile(path) as archive:
+                    files = self._unpacked(archive, Path(folder), name)
+            except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, OSError) as error:
+                raise UnreadableAudio(f"{name} cannot be unpacked ({error}): make the ZIP again") from error
+            return self.add_multitrack(who, files, PurePosixPath(name).stem)
+
+    def _unpacked(self, archive: zipfile.ZipFile, folder: Path, name: str) -> list[StemFile]:
+        left, files = self._limits.upload_bytes, []
+        wanted = [m for m in archive.infolist() if not m.is_dir() and not PurePosixPath(m.filename).name.startswith((".", "__"))]
+        wanted = [m for m in wanted if "__MACOSX" not in m.filename]
+        for k, member in enumerate(wanted[: MOST_STEMS + 1]):
+            target = folder / str(k)
+            with archive.open(member) as source, target.open("wb") as out:
+                while piece := source.read(MB):
+                    left -= len(piece)
+                    if left < 0:
+                        raise TooLarge(f"{name} unpacks to more than {self._limits.upload_bytes / MB:.0f} MB, the most that may be added")
+                    out.write(piece)
+            files.append(StemFile(target, safe_name(member.filename)))
+        return files
+
+    def add_multitrack(self, who: Caller, files: Sequence[StemFile], title: str) -> Added:
+        """Stems of one song as one recording: their sum is the recording, each of them an imported stem.
+
+        They must have one sample rate; shorter ones are taken to be silent at their end.
+        """
+        self._access.require(who, "editor")
+        if not 1 < len(files) <= MOST_STEMS:
+            raise UsageError(f"a multitrack has 2 to {MOST_STEMS} audio files, {title} has {len(files)}")
+        for file in files:
+            self._inspect(file.path, file.name)
+        with tempfile.TemporaryDirectory(prefix="sideman-multitrack-") as name:
+            folder = Path(name)
+            recordings = [Recording.open(f.path, f.name) for f in files]
+            try:
+                rates = {r.sample_rate_hz for r in recordings}
+                if len(rates) > 1:
+                    raise Conflict(
+                        f"the files of {title} have different sample rates ({', '.join(map(str, sorted(rates)))} Hz): export them at one"
+                    )
+                frames, rate = max(r.frames for r in recordings), rates.pop()
+                mixture = write_lossless(
+                    sum_lanes([Lane(r.audio) for r in recordings], frames, rate, folder / "sum.f32"), folder / "mixture"
+                )
+                added = self.add(who, mixture, f"{title}{mixture.suffix}")
+                if added.created:
+                    added = Added(self._s.recordings.update(added.recording.id, title=title[:300]), True)
+                    self._keep_stems(added.recording, files, recordings, folder)
+                return added
+            finally:
+                for r in recordings:
+                    r.close()
+
+    def _keep_stems(self, record: RecordingRecord, files: Sequence[StemFile], recordings: Sequence[Recording], folder: Path) -> None:
+        rows = []
+        for k, (file, recording) in enumerate(zip(files, recordings, strict=True)):
+            path = write_lossless(recording.audio, folder / f"stem-{k}")
+            rows.append(StemRecord(
+                new_id(), record.id, None, "imported", role_in(file.name).value, title_of(file.name)[:100], self._s.blobs.put(path),
+                path.stat().st_size, recording.duration_s, None, None, None, None, None, None, None, {"file": file.name}, None, now(),
+            ))  # fmt: skip
+        self._s.results.put_stems(rows)
+
+
+def title_of(name: str) -> str:
+    """`01_My-Song.wav` as a title."""
+    return re.sub(r"[_\s]+", " ", PurePosixPath(name).stem).strip() or name
+
+
+def role_in(name: str) -> StemRole:
+    """The role that a file's name states: `Kick drums.wav` is drums; `other` where it states none."""
+    for word in re.findall(r"[a-z]+", PurePosixPath(name).stem.lower()):
+        for candidate in (word, word.rstrip("s")):
+            try:
+                return StemRole.parse(
+                    {"kick": "drums", "snare": "drums", "vox": "vocals", "gtr": "guitar", "synth": "pad"}.get(candidate, candidate)
+                )
+            except UsageError:
+                continue
+    return StemRole.OTHER

@@ -1,0 +1,396 @@
+"""Jobs: asked for, watched, cancelled, tried again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from importlib import metadata
+from typing import Any
+
+from sideman.app.library.access import Access, Caller
+from sideman.app.library.services import Services
+from sideman.core.music import StemRole
+from sideman.errors import Conflict, NotFound, QuotaExceeded, ServiceUnavailable, SidemanError, UsageError
+from sideman.infra.database import (
+    BATCH,
+    INTERACTIVE,
+    GenerationQuery,
+    GenerationRecord,
+    JobCount,
+    JobFilter,
+    JobRecord,
+    MixRecord,
+    NewJob,
+    Page,
+    RecordingRecord,
+    new_id,
+    now,
+)
+
+ANALYSIS, GENERATION, MIX, EXPORT = "analysis", "generation", "mix", "export"
+KINDS = (ANALYSIS, GENERATION, MIX, EXPORT)
+DAY_S = 86_400
+MOST_LANES = 32
+FORMATS = ("flac", "wav", "mp3")
+
+
+@dataclass(frozen=True, slots=True)
+class JobView:
+    """A job as people see it. eta_s is None while nothing can be said; position counts the jobs before a queued one."""
+
+    job: JobRecord
+    eta_s: float | None
+    position: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationWish:
+    roles: tuple[StemRole, ...]
+    style: str = "rock"
+    seed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MixLane:
+    """stem_id None is the recording itself."""
+
+    stem_id: str | None
+    gain_db: float = 0.0
+    pan: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class MixWish:
+    lanes: tuple[MixLane, ...]
+    file_format: str = "flac"
+    target_lufs: float = -14.0
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """How a job is asked for. again: also when an equal one was done before."""
+
+    urgency: str = INTERACTIVE
+    idempotency_key: str | None = None
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BatchItem:
+    """What came of one recording of a batch: a job, or the sentence that says why not."""
+
+    recording_id: str
+    job: JobRecord | None
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Playable:
+    """What can be generated, and which separator is there: told by bootstrap, so that a wrong wish is refused when it is made."""
+
+    roles: tuple[StemRole, ...]
+    styles: tuple[str, ...]
+    separator: str
+
+
+class JobDesk:
+    def __init__(self, services: Services, access: Access, playable: Playable) -> None:
+        self._s, self._access, self.playable = services, access, playable
+
+    # asking
+
+    def analyse(self, who: Caller, recording_id: str, how: How = How(), separate: bool = True) -> JobRecord:
+        """Analysis and stems of a recording. An equal job that is under way, or was completed before, is returned instead."""
+        recording = self._access.writable(who, recording_id)
+        request = {"separate": separate, "separator": self.playable.separator, "version": metadata.version("sideman")}
+        new = self._new(who, ANALYSIS, recording, request, how)
+        if not how.again and (done := self._done(new)) is not None:
+            latest = self._s.results.analysis(recording_id)
+            if latest is not None and latest.job_id == done.id:
+                return done
+        job = self._submit(new)
+        if job.unfinished and recording.status != "analyzing":
+            self._s.recordings.update(recording_id, status="analyzing")
+        return job
+
+    def generate(
+        self, who: Caller, recording_id: str, wish: GenerationWish, how: How = How(), shown: dict[str, Any] | None = None
+    ) -> GenerationRecord:
+        """New stems. Equal wishes with an equal seed are one generation; without a seed every wish gets a new one.
+
+        shown: parameters that this engine has no use for, kept to be shown again.
+        """
+        recording = self._access.writable(who, recording_id)
+        self._refuse_unplayable(wish)
+        seed = wish.seed if wish.seed is not None else random.SystemRandom().randrange(1, 2**31)
+        latest = self._s.results.analysis(recording_id)
+        corrections = [c.id for c in self._s.results.corrections(recording_id)]
+        parameters: dict[str, Any] = {"style": wish.style, "seed": seed}
+        request = parameters | {
+            "roles": [r.value for r in wish.roles],
+            "analysis": latest.id if latest else None,
+            "corrections": corrections,
+        }
+        new = self._new(who, GENERATION, recording, request, how)
+        if not how.again and (done := self._done(new)) is not None and done.entity_id:
+            try:
+                return self._s.results.generation(done.entity_id)
+            except NotFound:
+                pass  # it was deleted since: make it again
+        roles = [r.value for r in wish.roles]
+        record = GenerationRecord(new_id(), who.user_id, recording_id, None, roles, (shown or {}) | parameters, now())
+        self._s.results.add_generation(record)
+        job = self._submit(replace(new, entity_id=record.id))
+        if job.entity_id != record.id and job.entity_id:
+            self._s.results.delete_generation(record.id)
+            return self._s.results.generation(job.entity_id)
+        self._s.results.set_generation_job(record.id, job.id)
+        return self._s.results.generation(record.id)
+
+    def _refuse_unplayable(self, wish: GenerationWish) -> None:
+        if not wish.roles:
+            raise UsageError(f"no stems were asked for: choose from {', '.join(r.value for r in self.playable.roles)}")
+        for role in wish.roles:
+            if role not in self.playable.roles:
+                raise UsageError(f"the band plays no {role}: it plays {', '.join(r.value for r in self.playable.roles)}")
+        if wish.style not in self.playable.styles:
+            raise UsageError(f"no style named {wish.style!r}: there are {', '.join(self.playable.styles)}")
+
+    def mix(self, who: Caller, recording_id: str, wish: MixWish, how: How = How()) -> MixRecord:
+        """Sum lanes of a recording into one file."""
+        recording = self._access.readable(who, recording_id)
+        self._access.require(who, "editor")
+        stems = {s.id: s for s in self._s.results.stems_of(recording_id=recording_id)}
+        if not 0 < len(wish.lanes) <= MOST_LANES or wish.file_format not in FORMATS:
+            raise UsageError(f"a mix has 1 to {MOST_LANES} lanes and is written as {', '.join(FORMATS)}")
+        if any(lane.stem_id is not None and lane.stem_id not in stems for lane in wish.lanes):
+            raise NotFound("this recording has no such stem: take the lanes from its list of stems")
+        request = {
+            "lanes": [[lane.stem_id, lane.gain_db, lane.pan] for lane in wish.lanes], "format": wish.file_format, "target_lufs": wish.target_lufs,
+        }  # fmt: skip
+        return self._make_file(who, recording, MIX, f"{recording.title} (mix).{wish.file_format}", request, how)
+
+    def export(self, who: Caller, recording_id: str, how: How = How()) -> MixRecord:
+        """Every stem, its MIDI and the analysis in one ZIP."""
+        recording = self._access.readable(who, recording_id)
+        self._access.require(who, "editor")
+        stems = [s.id for s in self._s.results.stems_of(recording_id=recording_id)]
+        if not stems:
+            raise Conflict("this recording has no stems yet: analyse it first")
+        latest = self._s.results.analysis(recording_id)
+        corrections = [c.id for c in self._s.results.corrections(recording_id)]
+        request = {"stems": stems, "analysis": latest.id if latest else None, "corrections": corrections}
+        return self._make_file(who, recording, EXPORT, f"{recording.title} (stems).zip", request, how)
+
+    def _make_file(
+        self, who: Caller, recording: RecordingRecord, kind: str, file_name: str, request: dict[str, Any], how: How
+    ) -> MixRecord:
+        new = self._new(who, kind, recording, request, how)
+        if not how.again and (done := self._done(new)) is not None and done.entity_id:
+            try:
+                return self._s.results.mix(done.entity_id)
+            except NotFound:
+                pass  # it was deleted since: make it again
+        record = MixRecord(new_id(), who.user_id, recording.id, kind, request, file_name, None, None, None, None, now())
+        self._s.results.add_mix(record)
+        job = self._submit(replace(new, entity_id=record.id))
+        if job.entity_id != record.id and job.entity_id:
+            self._s.results.delete_mix(record.id)
+            return self._s.results.mix(job.entity_id)
+        self._s.results.update_mix(record.id, job_id=job.id)
+        return self._s.results.mix(record.id)
+
+    def batch_analyse(self, who: Caller, recording_ids: Sequence[str], again: bool = False) -> tuple[BatchItem, ...]:
+        """Each on its own: one that cannot be analysed does not keep the others back."""
+        return tuple(self._item(r, lambda r=r: self.analyse(who, r, How(BATCH, again=again))) for r in dict.fromkeys(recording_ids))
+
+    def batch_generate(self, who: Caller, recording_ids: Sequence[str], wish: GenerationWish) -> tuple[BatchItem, ...]:
+        def one(recording_id: str) -> JobRecord:
+            made = self.generate(who, recording_id, wish, How(BATCH))
+            assert made.job_id is not None
+            return self._s.jobs.get(made.job_id)
+
+        return tuple(self._item(r, lambda r=r: one(r)) for r in dict.fromkeys(recording_ids))
+
+    @staticmethod
+    def _item(recording_id: str, ask: Any) -> BatchItem:
+        try:
+            return BatchItem(recording_id, ask(), None)
+        except ServiceUnavailable:
+            raise
+        except SidemanError as error:
+            return BatchItem(recording_id, None, str(error))
+
+    def _new(self, who: Caller, kind: str, recording: RecordingRecord, request: dict[str, Any], how: How) -> NewJob:
+        if recording.trashed_at is not None:
+            raise Conflict("this recording is in the trash: restore it first")
+        equal = json.dumps([kind, recording.id, request], sort_keys=True)
+        return NewJob(
+            who.user_id, kind, request, hashlib.sha256(equal.encode()).hexdigest(), recording.id, None, how.urgency, how.idempotency_key
+        )
+
+    def _done(self, new: NewJob) -> JobRecord | None:
+        return self._s.jobs.completed(new.request_hash)
+
+    def _submit(self, new: NewJob) -> JobRecord:
+        """Into the library first, then into the queue; a process that ends between the two leaves a job that upkeep puts in."""
+        self._refuse_over_quota(new.owner_id)
+        submitted = self._s.jobs.submit(new)
+        if submitted.created:
+            self._dispatch(submitted.job)
+        return submitted.job
+
+    def _refuse_over_quota(self, owner_id: str) -> None:
+        most = self._s.settings.limits.quota_jobs_per_day
+        if not most or self._s.people.user(owner_id).role == "admin":
+            return
+        if self._s.jobs.begun_since(owner_id, now() - timedelta(seconds=DAY_S)) >= most:
+            raise QuotaExceeded(f"you have started {most} jobs in the last 24 hours, which is the most allowed: try again later", 3600)
+
+    def _dispatch(self, job: JobRecord) -> None:
+        try:
+            self._s.queue.put([job])
+            self._s.jobs.dispatched([job.id])
+        except ServiceUnavailable:
+            return  # the job is safe in the library; upkeep puts it in when the queue's database is back
+
+    # watching
+
+    def get(self, who: Caller, job_id: str) -> JobRecord:
+        return self._access.job(who, self._s.jobs.get(job_id))
+
+    def view(self, job: JobRecord) -> JobView:
+        return JobView(job, eta_s(job), self._s.jobs.position(job))
+
+    def page(self, who: Caller, wanted: JobFilter, limit: int, after: str | None = None) -> Page[JobRecord]:
+        return self._s.jobs.page(self._mine(who, wanted), limit, after)
+
+    def offset_page(self, who: Caller, wanted: JobFilter, skip: int, take: int) -> tuple[JobRecord, ...]:
+        return self._s.jobs.offset_page(self._mine(who, wanted), skip, take)
+
+    def of_entity(self, who: Caller, entity_id: str) -> tuple[JobRecord, ...]:
+        """Jobs of a recording, a generation, a mix or an export."""
+        owner = None if who.is_admin else who.user_id
+        return self._s.jobs.of_entity(entity_id, owner)
+
+    def counts(self, who: Caller, wanted: JobFilter) -> tuple[JobCount, ...]:
+        return self._s.jobs.counts(self._mine(who, wanted))
+
+    @staticmethod
+    def _mine(who: Caller, wanted: JobFilter) -> JobFilter:
+        return wanted if who.is_admin else replace(wanted, owner_id=who.user_id)
+
+    # changing
+
+    def cancel(self, who: Caller, job_id: str) -> JobRecord:
+        """A running task ends within a second; what its job has finished stays for a retry. Raises Conflict for a finished job."""
+        job = self.get(who, job_id)
+        self._access.require(who, "editor")
+        if self._s.jobs.finish(job.id, "cancelled") is None:
+            raise Conflict(f"this job is {self._s.jobs.get(job_id).state} already: there is nothing to cancel")
+        self._s.queue.cancel(job.id)
+        self.settle(self._s.jobs.get(job_id))
+        return self._s.jobs.get(job_id)
+
+    def settle(self, job: JobRecord) -> None:
+        """A recording whose analysis ended without a result gets its former status back."""
+        if job.kind == ANALYSIS and job.recording_id and job.state in ("failed", "cancelled"):
+            analysed = self._s.results.analysis(job.recording_id) is not None
+            status = "analyzed" if analysed else "failed" if job.state == "failed" else "uploaded"
+            self._s.recordings.update_if_there(job.recording_id, status=status)
+
+    def retry(self, who: Caller, job_id: str) -> JobRecord:
+        """A new job for one that failed or was cancelled; what was finished is taken over, not repeated."""
+        job = self.get(who, job_id)
+        self._access.require(who, "editor")
+        if job.state not in ("failed", "cancelled"):
+            raise Conflict(f"this job is {job.state}: only failed and cancelled jobs can be tried again")
+        if job.recording_id is not None:
+            self._access.writable(who, job.recording_id)
+        new = NewJob(
+            job.owner_id,
+            job.kind,
+            job.request,
+            job.request_hash,
+            job.recording_id,
+            job.entity_id,
+            job.urgency,
+            None,
+            job.attempt + 1,
+            job.id,
+        )
+        made = self._submit(new)
+        if made.kind == GENERATION and made.entity_id:
+            self._s.results.set_generation_job(made.entity_id, made.id)
+        elif made.entity_id:
+            self._s.results.update_mix(made.entity_id, job_id=made.id)
+        elif made.kind == ANALYSIS and made.recording_id and made.unfinished:
+            self._s.recordings.update(made.recording_id, status="analyzing")
+        return made
+
+    def delete(self, who: Caller, job_id: str) -> None:
+        job = self.get(who, job_id)
+        self._access.require(who, "editor")
+        if job.unfinished:
+            raise Conflict(f"this job is {job.state}: cancel it first")
+        self._s.jobs.delete([job_id])
+        self._s.queue.forget([job_id])
+
+    # generations and files
+
+    def generation(self, who: Caller, generation_id: str) -> GenerationRecord:
+        found = self._s.results.generation(generation_id)
+        try:
+            self._access.readable(who, found.recording_id)
+        except NotFound:
+            raise NotFound("there is no such generation: it may have been deleted") from None
+        return found
+
+    def generations(
+        self, who: Caller, recording_id: str | None, skip: int, take: int, state: str | None = None
+    ) -> tuple[GenerationRecord, ...]:
+        """Newest first; state: that of their jobs."""
+        if recording_id is not None:
+            self._access.readable(who, recording_id)
+            return self._s.results.generation_page(GenerationQuery(None, recording_id, state), skip, take)
+        return self._s.results.generation_page(GenerationQuery(None if who.is_admin else who.user_id, None, state), skip, take)
+
+    def of_generation(self, generation: GenerationRecord) -> JobRecord | None:
+        """Its job; None once that was deleted."""
+        return next(iter(self._s.jobs.many([generation.job_id])), None) if generation.job_id else None
+
+    def delete_generation(self, who: Caller, generation_id: str) -> None:
+        """With its stems; a job that still makes them is cancelled."""
+        found = self.generation(who, generation_id)
+        self._access.writable(who, found.recording_id)
+        job = self.of_generation(found)
+        if job is not None and job.unfinished:
+            self.cancel(who, job.id)
+        self._s.results.delete_generation(generation_id)
+
+    def mix_of(self, who: Caller, mix_id: str) -> MixRecord:
+        found = self._s.results.mix(mix_id)
+        try:
+            self._access.readable(who, found.recording_id)
+        except NotFound:
+            raise NotFound("there is no such mix: it may have been deleted") from None
+        return found
+
+    def mixes(self, who: Caller, recording_id: str) -> tuple[MixRecord, ...]:
+        self._access.readable(who, recording_id)
+        return self._s.results.mixes(recording_id)
+
+    def delete_mix(self, who: Caller, mix_id: str) -> None:
+        self._access.writable(who, self.mix_of(who, mix_id).recording_id)
+        self._s.results.delete_mix(mix_id)
+
+
+def eta_s(job: JobRecord) -> float | None:
+    """From the share that is done and the time it took, once that says something."""
+    if job.state != "running" or job.started_at is None or job.share < 0.02:
+        return None
+    return (now() - job.started_at).total_seconds() * (1 - job.share) / job.share

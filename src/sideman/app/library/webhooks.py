@@ -1,0 +1,114 @@
+"""Webhooks: a signed message to the user's own address when a job is done, sent again until it arrives."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import ipaddress
+import json
+import secrets
+import socket
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+import httpx
+
+from sideman.app.library.access import Access, Caller
+from sideman.app.library.services import Services
+from sideman.errors import NotFound, UsageError
+from sideman.infra.database import DeliveryRecord, JobRecord, WebhookRecord, now
+
+WAITS_S = (10, 60, 300, 1800, 7200, 21600, 43200)
+LEASE_S = 60
+TIMEOUT_S = 10.0
+AT_ONCE = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """timestamp and signature go into the header Sideman-Signature: `t=...,v1=...`, HMAC-SHA-256 over `t.body`."""
+
+    body: bytes
+    header: str
+
+
+def signed(secret: str, payload: dict[str, object]) -> Signed:
+    body, moment = json.dumps(payload, sort_keys=True).encode(), int(time.time())
+    mac = hmac.new(secret.encode(), f"{moment}.".encode() + body, hashlib.sha256).hexdigest()
+    return Signed(body, f"t={moment},v1={mac}")
+
+
+class Webhooks:
+    def __init__(self, services: Services, access: Access) -> None:
+        self._s, self._access = services, access
+
+    def add(self, who: Caller, url: str) -> WebhookRecord:
+        """The record holds the secret that signatures are made with; it is shown once."""
+        self._access.require(who, "editor")
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname or len(url) > 1000:
+            raise UsageError(f"{url[:100]!r} is no web address: it begins with https:// or http://")
+        return self._s.transfers.add_webhook(who.user_id, url, secrets.token_urlsafe(32))
+
+    def list(self, who: Caller) -> tuple[WebhookRecord, ...]:
+        return self._s.transfers.webhooks(who.user_id)
+
+    def delete(self, who: Caller, webhook_id: str) -> None:
+        self._mine(who, webhook_id)
+        self._s.transfers.delete_webhook(webhook_id)
+
+    def deliveries(self, who: Caller, webhook_id: str) -> tuple[DeliveryRecord, ...]:
+        self._mine(who, webhook_id)
+        return self._s.transfers.deliveries(webhook_id)
+
+    def _mine(self, who: Caller, webhook_id: str) -> WebhookRecord:
+        hook = self._s.transfers.webhook(webhook_id)
+        if hook.owner_id != who.user_id:
+            raise NotFound("there is no such webhook")
+        return hook
+
+    def announce(self, job: JobRecord) -> None:
+        if job.state in ("completed", "failed"):
+            self._s.transfers.add_deliveries(job.owner_id, job.id, f"job.{job.state}")
+
+    def deliver(self) -> int:
+        """Send what is due. Returns how many arrived."""
+        arrived = 0
+        for delivery in self._s.transfers.due_deliveries(AT_ONCE, now() + timedelta(seconds=LEASE_S)):
+            hook = self._s.transfers.webhook(delivery.webhook_id)
+            jobs = self._s.jobs.many([delivery.job_id])
+            error = self._send(hook, delivery, jobs[0]) if jobs else None
+            wait = WAITS_S[min(delivery.attempts, len(WAITS_S) - 1)]
+            given_up = error is not None and delivery.attempts >= len(WAITS_S)
+            self._s.transfers.settle_delivery(
+                delivery.id, error, now() + timedelta(days=3650) if given_up else now() + timedelta(seconds=wait)
+            )
+            arrived += error is None
+        return arrived
+
+    def _send(self, hook: WebhookRecord, delivery: DeliveryRecord, job: JobRecord) -> str | None:
+        """None when it arrived, else what went wrong."""
+        payload: dict[str, object] = {
+            "event": delivery.event, "jobId": job.id, "kind": job.kind, "recordingId": job.recording_id, "entityId": job.entity_id,
+            "error": job.error, "finishedAt": job.finished_at.isoformat() if job.finished_at else None, "deliveryId": delivery.id,
+        }  # fmt: skip
+        message = signed(hook.secret, payload)
+        headers = {"Content-Type": "application/json", "Sideman-Signature": message.header, "User-Agent": "sideman-webhook"}
+        try:
+            if not self._s.settings.worker.private_webhooks and (inside := _private_address(hook.url)):
+                return f"{inside} is inside this network: SIDEMAN_WEBHOOK_PRIVATE=yes allows it"
+            answer = httpx.post(hook.url, content=message.body, headers=headers, timeout=TIMEOUT_S, follow_redirects=False)
+        except (httpx.HTTPError, OSError, UnicodeError) as error:
+            return f"{type(error).__name__}: {error}"
+        return None if answer.is_success else f"the address answered {answer.status_code}"
+
+
+def _private_address(url: str) -> str | None:
+    """An address behind the name that is not of the public internet: a webhook must not be a way into the network."""
+    parts = urlsplit(url)
+    for *_, place in socket.getaddrinfo(parts.hostname, parts.port or 443, proto=socket.IPPROTO_TCP):
+        if not ipaddress.ip_address(place[0]).is_global:
+            return str(place[0])
+    return None

@@ -1,0 +1,110 @@
+"""What the worker asks of this floor: plans for jobs, their light tasks, and what happens at their end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sideman.app.library.jobs import ANALYSIS, EXPORT, GENERATION, MIX, JobDesk
+from sideman.app.library.services import Services
+from sideman.app.library.timeline import Timelines
+from sideman.app.library.webhooks import Webhooks
+from sideman.app.workflows import storing
+from sideman.errors import JobFailed, NotFound
+from sideman.infra.database import JobRecord, Json, RecordingRecord
+from sideman.infra.jobs import CPU, GPU, ORCHESTRATION, Plan, Stage, Task
+
+CHILD_CONTEXT = "sideman.bootstrap:task_context"
+HEAVY = "sideman.app.workflows.tasks:"
+
+
+class JobHandlers:
+    child_context = CHILD_CONTEXT
+
+    def __init__(self, services: Services, timelines: Timelines, desk: JobDesk, webhooks: Webhooks) -> None:
+        self._s, self._timelines, self._desk, self._webhooks = services, timelines, desk, webhooks
+
+    def plan(self, job: JobRecord) -> Plan:
+        if job.recording_id is None:
+            raise JobFailed(f"a job of kind {job.kind!r} needs a recording")
+        try:
+            recording = self._s.recordings.get(job.recording_id)
+        except NotFound as error:
+            raise JobFailed("the recording was deleted before the job began") from error
+        plans = {ANALYSIS: self._analysis, GENERATION: self._generation, MIX: self._mix, EXPORT: self._export}
+        if job.kind not in plans:
+            raise JobFailed(f"this version of Sideman knows no jobs of kind {job.kind!r}: update the worker")
+        return plans[job.kind](job, recording)
+
+    def _understand(self, recording: RecordingRecord, separate: bool) -> tuple[Stage, ...]:
+        named = {"name": recording.file_name}
+        decode = Task("decode", "decode", f"{HEAVY}decode", CPU, named | {"content_key": recording.content_key}, 1, 1800)
+        beats = Task("beats", "find beats", f"{HEAVY}find_beats", CPU, named, 4)
+        loudness = Task("loudness", "measure loudness", f"{HEAVY}find_loudness", CPU, named, 1)
+        harmony = Task("harmony", "find chords, key and sections", f"{HEAVY}find_harmony", CPU, named, 5)
+        apart = (Task("separate", "separate", f"{HEAVY}separate", GPU, named, 8, 7200),) if separate else ()
+        return (decode,), (*apart, beats, loudness), (harmony,)
+
+    def _analysis(self, job: JobRecord, recording: RecordingRecord) -> Plan:
+        store = Task("store", "store", "analysis", ORCHESTRATION, {"job_id": job.id, "recording_id": recording.id}, 0.2, 300)
+        return (*self._understand(recording, bool(job.request.get("separate", True))), (store,))
+
+    def _generation(self, job: JobRecord, recording: RecordingRecord) -> Plan:
+        """Without an analysis the job begins with one, so that a generation can be asked for at once."""
+        known = self._timelines.latest(recording.id)
+        before: tuple[Stage, ...] = ()
+        analysis_key = None
+        if known is None:
+            store = Task(
+                "store analysis", "store the analysis", "analysis", ORCHESTRATION, {"job_id": job.id, "recording_id": recording.id}, 0.2
+            )
+            before = (*self._understand(recording, False), (store,))
+        else:
+            analysis_key = self._timelines.keep(known)
+            before = (
+                (
+                    Task(
+                        "decode",
+                        "decode",
+                        f"{HEAVY}decode",
+                        CPU,
+                        {"name": recording.file_name, "content_key": recording.content_key},
+                        1,
+                        1800,
+                    ),
+                ),
+            )
+        common = {"name": recording.file_name, "analysis_key": analysis_key, "style": job.request["style"], "seed": job.request["seed"]}
+        play = tuple(Task(f"play {r}", f"play {r}", f"{HEAVY}generate", GPU, common | {"role": r}, 3) for r in job.request["roles"])
+        finish = {"job_id": job.id, "recording_id": recording.id, "generation_id": job.entity_id, "analysis_key": analysis_key}
+        return (*before, play, (Task("store", "store", "generation", ORCHESTRATION, finish, 0.2),))
+
+    def _mix(self, job: JobRecord, recording: RecordingRecord) -> Plan:
+        stems = {s.id: s for s in self._s.results.stems_of(recording_id=recording.id)}
+        lanes: list[dict[str, Any]] = []
+        for stem_id, gain_db, pan in job.request["lanes"]:
+            if stem_id is not None and stem_id not in stems:
+                raise JobFailed("a stem of this mix was deleted before the job began")
+            key = stems[stem_id].blob_key if stem_id is not None else recording.content_key
+            lanes.append({"key": key, "gain_db": gain_db, "pan": pan})
+        arguments = {"lanes": lanes, "format": job.request["format"], "target_lufs": job.request["target_lufs"]}
+        return self._file(job, Task("mix", "mix", f"{HEAVY}mix", CPU, arguments, 5))
+
+    def _export(self, job: JobRecord, recording: RecordingRecord) -> Plan:
+        stems = {s.id: s for s in self._s.results.stems_of(recording_id=recording.id)}
+        chosen = [stems[i] for i in job.request["stems"] if i in stems]
+        files = [{"key": s.blob_key, "midi": s.midi_key, "name": s.name, "origin": s.origin} for s in chosen]
+        known = self._timelines.latest(recording.id)
+        arguments = {"files": files, "analysis_key": self._timelines.keep(known) if known else None, "title": recording.title}
+        return self._file(job, Task("export", "pack", f"{HEAVY}export_zip", CPU, arguments, 5))
+
+    @staticmethod
+    def _file(job: JobRecord, task: Task) -> Plan:
+        store = Task("store", "store", "file", ORCHESTRATION, {"mix_id": job.entity_id, "task": task.name}, 0.2)
+        return ((task,), (store,))
+
+    def run_light(self, task: Task, inputs: Json) -> Json:
+        return storing.STORE[task.target](self._s, task.arguments, inputs)
+
+    def ended(self, job: JobRecord) -> None:
+        self._desk.settle(job)
+        self._webhooks.announce(job)

@@ -1,0 +1,93 @@
+"""How results come into the library. Each may run twice for the same job, and leaves what one run leaves."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import uuid
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from sideman.app.library.services import Services
+from sideman.app.library.timeline import summary
+from sideman.core.music import Correction, MusicAnalysis, corrected, from_jams, write_jams
+from sideman.infra.database import AnalysisRecord, Json, StemRecord, new_id, now
+
+
+def _same_id(*parts: str) -> str:
+    """The same id for the same job and name, so that a second run finds what the first one stored."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, "/".join(("sideman", *parts))))
+
+
+def _stem(made: dict[str, Any], recording_id: str, job_id: str, origin: str, **more: Any) -> StemRecord:
+    values: dict[str, Any] = {
+        "generation_id": None, "midi_key": None, "tempo_bpm": None, "key_index": None, "score": None, "verdict": None, "report": None,
+    }  # fmt: skip
+    return StemRecord(
+        id=_same_id(job_id, made["role"]), recording_id=recording_id, origin=origin, role=made["role"], name=made["name"],
+        blob_key=made["blob_key"], size_bytes=made["size_bytes"], duration_s=made["duration_s"], peaks_key=made["peaks_key"],
+        provenance=made["provenance"], job_id=job_id, created_at=now(), **(values | more),
+    )  # fmt: skip
+
+
+def store_analysis(services: Services, arguments: Json, inputs: Json) -> Json:
+    """Join the parts of an analysis, keep them as one version; separated stems replace the former ones."""
+    parts = [from_jams(inputs[name]["jams"]) for name in ("beats", "harmony", "loudness")]
+    analysis: MusicAnalysis = parts[0].merged(parts[1]).merged(parts[2])
+    recording_id, job_id = arguments["recording_id"], arguments["job_id"]
+    recording = services.recordings.get(recording_id)
+    analysis = replace(analysis, title=recording.title, artist=recording.artist)
+    with tempfile.TemporaryDirectory(prefix="sideman-jams-") as folder:
+        path = Path(folder) / "analysis.jams"
+        write_jams(analysis, path)
+        jams_key = services.blobs.put(path)
+    separated = inputs.get("separate")
+    engines = {
+        a.provenance.engine: a.provenance.version for a in (analysis.grid, analysis.chords, analysis.sections, analysis.loudness) if a
+    }
+    engine = separated["engine"] if separated else "sideman"
+    services.results.add_analysis(
+        AnalysisRecord(new_id(), recording_id, 0, engine, {"engines": engines, "separated": separated is not None}, jams_key, job_id, now())
+    )
+    made = [Correction(c.kind, c.values) for c in services.results.corrections(recording_id)]
+    facts = summary(corrected(analysis, made))
+    decoded = inputs["decode"]
+    services.recordings.update_if_there(
+        recording_id, status="analyzed", decoded_key=decoded["decoded_key"], peaks_key=decoded["peaks_key"], **facts
+    )
+    if separated:
+        shown = {"tempo_bpm": facts["tempo_bpm"], "key_index": facts["key_index"]}
+        stems = [_stem(s, recording_id, job_id, "separated", **shown) for s in separated["stems"]]
+        services.results.put_stems(stems, replace_origin="separated")
+    return {"jams_key": jams_key}
+
+
+def store_generation(services: Services, arguments: Json, inputs: Json) -> Json:
+    """Keep the stems of a generation, each with its fit report."""
+    analysis_key = arguments["analysis_key"] or inputs["store analysis"]["jams_key"]
+    facts = summary(from_jams(json.loads(b"".join(services.blobs.read(analysis_key)))))
+    stems = []
+    for name, made in inputs.items():
+        if name.startswith("play ") and made:
+            report = made["report"]
+            stems.append(_stem(
+                made, arguments["recording_id"], arguments["job_id"], "generated", generation_id=arguments["generation_id"],
+                midi_key=made["midi_key"], tempo_bpm=facts["tempo_bpm"], key_index=facts["key_index"], score=report["score"],
+                verdict=report["verdict"], report=report,
+            ))  # fmt: skip
+    services.results.put_stems(stems)
+    return {"stems": [s.id for s in stems]}
+
+
+def store_file(services: Services, arguments: Json, inputs: Json) -> Json:
+    """Point a mix or an export to the file that was made."""
+    made = inputs[arguments["task"]]
+    services.results.update_mix(
+        arguments["mix_id"], blob_key=made["blob_key"], size_bytes=made["size_bytes"], integrated_lufs=made.get("integrated_lufs")
+    )
+    return {"mix_id": arguments["mix_id"]}
+
+
+STORE: dict[str, Callable[[Services, Json, Json], Json]] = {"analysis": store_analysis, "generation": store_generation, "file": store_file}

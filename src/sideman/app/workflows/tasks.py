@@ -1,0 +1,218 @@
+"""The heavy tasks of jobs. They run in a child process, by dotted name, and know blobs and engines but no database.
+
+A task gets (context, arguments, inputs, progress) and returns a JSON object that names the blobs it made. Running it again makes the
+same blobs again.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from sideman.app import mixing as mixing_cases
+from sideman.app.engines import Engines
+from sideman.app.generation import report_json
+from sideman.app.mixing import MixInput
+from sideman.core import analysis as analysis_engine
+from sideman.core.audio import AudioReader, Recording, lossless_facts, write_lossless, write_peaks
+from sideman.core.music import MidiPart, MusicAnalysis, Provenance, StemRole, from_jams, to_jams, write_midi
+from sideman.core.pipelines.concurrency import Watch
+from sideman.core.pipelines.new_stems import StemWishes, new_stems
+from sideman.core.separation import write_set
+from sideman.errors import NoAudio, UnreadableAudio
+from sideman.infra.blobs import BlobStore
+
+Progress = Callable[[str, float], None]
+Json = dict[str, Any]
+
+
+class TaskContext:
+    """What a child process keeps between tasks: engines with what they have loaded, and the recording it had last."""
+
+    def __init__(self, blobs: BlobStore, engines: Engines) -> None:
+        self.blobs, self.engines = blobs, engines
+        self._last: tuple[str, Recording] | None = None
+
+    @contextmanager
+    def recording(self, key: str, name: str) -> Iterator[Recording]:
+        """A recording by its blob. The last one stays open: the tasks of one job ask for the same one after another."""
+        if self._last is None or self._last[0] != key:
+            if self._last is not None:
+                self._last[1].close()
+                self._last = None
+            with self.blobs.file(key) as path:
+                self._last = (key, Recording.open(path, name))
+        try:
+            yield self._last[1]
+        except BaseException:
+            self._last[1].close()
+            self._last = None
+            raise
+
+    def analysis(self, key: str) -> MusicAnalysis:
+        return from_jams(json.loads(b"".join(self.blobs.read(key))))
+
+
+def decode(context: TaskContext, arguments: Json, inputs: Json, progress: Progress) -> Json:
+    """The recording as a lossless file, which later tasks and players read, and its peaks."""
+    progress("decode", 0.0)
+    content_key, name = arguments["content_key"], arguments["name"]
+    with context.recording(content_key, name) as recording, _folder() as folder:
+        if recording.condition.peak == 0:
+            raise NoAudio(f"{name} is digital silence: there is nothing to analyse")
+        analysis_engine.refuse_unanalysable(recording)
+        decoded_key = (
+            content_key
+            if _is_lossless(context, content_key, recording)
+            else context.blobs.put(write_lossless(recording.audio, folder / "decoded"))
+        )
+        return {
+            "decoded_key": decoded_key,
+            "peaks_key": _peaks(context, recording.audio, folder),
+            "frames": recording.frames,
+            "audio_s": recording.duration_s,
+        }
+
+
+def _is_lossless(context: TaskContext, key: str, recording: Recording) -> bool:
+    """Whether players can cut chunks out of the file as it came."""
+    if recording.info.container not in ("flac", "wav"):
+        return False
+    try:
+        with context.blobs.file(key) as path:
+            return lossless_facts(path).frames == recording.frames
+    except UnreadableAudio:
+        return False
+
+
+def _peaks(context: TaskContext, audio: AudioReader, folder: Path) -> str:
+    path = folder / "peaks.dat"
+    write_peaks(audio, path)
+    return context.blobs.put(path)
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="sideman-task-") as name:
+        yield Path(name)
+
+
+def _provenance(p: Provenance) -> Json:
+    return {"engine": p.engine, "version": p.version, "parameters": dict(p.parameters)}
+
+
+def separate(context: TaskContext, arguments: Json, inputs: Json, progress: Progress) -> Json:
+    """Stems and residual that add up to the recording."""
+    progress("separate", 0.0)
+    separator = context.engines.separator
+    with context.recording(inputs["decode"]["decoded_key"], arguments["name"]) as recording, _folder() as folder:
+        stems = separator.separate(recording, folder, lambda share: progress("separate", 0.8 * share))
+        written = write_set(recording, stems, folder / "set")
+        progress("separate", 0.9)
+        files = [
+            (w.role, w.path, {"quality": w.quality.value, **_provenance(s.provenance)}) for w, s in zip(written.stems, stems, strict=True)
+        ]
+        files.append((StemRole.RESIDUAL, written.residual, {"engine": separator.name, "residual_db": round(written.residual_db, 1)}))
+        rows = []
+        for role, path, provenance in files:
+            with Recording.open(path, role.value) as stem:
+                peaks_key = _peaks(context, stem.audio, folder)
+            rows.append({
+                "role": role.value, "name": role.value, "blob_key": context.blobs.put(path), "size_bytes": path.stat().st_size,
+                "duration_s": recording.duration_s, "peaks_key": peaks_key, "provenance": provenance,
+            })  # fmt: skip
+    return {"engine": separator.name, "stems": rows, "audio_s": rows[0]["duration_s"]}
+
+
+def find_beats(context: TaskContext, arguments: Json, inputs: Json, progress: Progress) -> Json:
+    progress("find beats", 0.0)
+    with context.recording(inputs["decode"]["decoded_key"], arguments["name"]) as recording:
+        return {"jams": to_jams(analysis_engine.find_beats(recording)), "audio_s": recording.duration_s}
+
+
+def find_harmony(context: TaskContext, arguments: Json, inputs: Json, progress: Progress) -> Json:
+    progress("find chords and key", 0.0)
+    grid = from_jams(inputs["beats"]["jams"]).grid
+    with context.recording(inputs["decode"]["decoded_key"], arguments["name"]) as recording:
+        return {"jams": to_jams(analysis_engine.find_harmony_and_form(recording, grid.value if grid else None, progress))}
+
+
+def find_loudness(context: TaskContext, arguments: Json, inputs: Json, progress: Progress) -> Json:
+    """Also title and artist, from the tags of the file as it came."""
+    progress("measure loudness", 0.0)
+    with context.recording(inputs["decode"]["decoded_key"], arguments["name"]) as recording:
+        return {"jams": to_jams(analysis_engine.find_loudness(recording))}
+
+
+def generate(context: TaskContext, arguments: Json, inputs: Json, progress: Progress) -> Json:
+    """One new stem, judged: audio, MIDI and fit report."""
+    role = StemRole(arguments["role"])
+    analysis = context.analysis(arguments["analysis_key"] or inputs["store analysis"]["jams_key"])
+    wishes = StemWishes((role,), arguments["style"], arguments["seed"])
+    with context.recording(inputs["decode"]["decoded_key"], arguments["name"]) as recording, _folder() as folder:
+        progress(f"play {role}", 0.05)
+        watch = Watch(lambda step, share: progress(f"play {role}", share))
+        made = new_stems(recording, analysis, wishes, context.engines.generators, watch, 1)[0]
+        path = write_lossless(made.stem.audio, folder / role.value)
+        midi = folder / f"{role}.mid"
+        part = MidiPart(role.value, made.stem.notes, made.stem.program, role is StemRole.DRUMS)
+        write_midi(midi, analysis.require_grid(), [part], analysis)
+        return {
+            "role": role.value, "name": f"{role.value} ({arguments['style']})", "blob_key": context.blobs.put(path),
+            "size_bytes": path.stat().st_size, "duration_s": recording.duration_s, "midi_key": context.blobs.put(midi),
+            "peaks_key": _peaks(context, made.stem.audio, folder), "report": report_json(made.report),
+            "audio_s": recording.duration_s, "provenance": _provenance(made.stem.provenance) | {"style": arguments["style"], "seed": arguments["seed"]},
+        }  # fmt: skip
+
+
+def mix(context: TaskContext, arguments: Json, inputs: Json, progress: Progress) -> Json:
+    """Lanes summed, normalised and limited into one file."""
+    progress("mix", 0.0)
+    with _folder() as folder, ExitStack() as files:
+        lanes = [
+            MixInput(files.enter_context(context.blobs.file(lane["key"])), lane["gain_db"], lane["pan"]) for lane in arguments["lanes"]
+        ]  # fmt: skip
+        progress("mix", 0.2)
+        out = folder / f"mix.{arguments['format']}"
+        lufs = mixing_cases.mix(lanes, out, arguments["target_lufs"]).integrated_lufs
+        return {
+            "blob_key": context.blobs.put(out), "size_bytes": out.stat().st_size, "integrated_lufs": round(lufs, 2) if math.isfinite(lufs) else None,
+        }  # fmt: skip
+
+
+def export_zip(context: TaskContext, arguments: Json, inputs: Json, progress: Progress) -> Json:
+    """Stems and MIDI by origin, and the analysis, in a ZIP that stores audio as it is."""
+    with _folder() as folder:
+        out, taken = folder / "stems.zip", set[str]()
+        with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
+            for k, file in enumerate(arguments["files"]):
+                name = _unique(f"{file['origin']}/{_plain(file['name'])}", taken)
+                with context.blobs.file(file["key"]) as path:
+                    archive.write(path, f"{name}{'.flac' if _starts(path, b'fLaC') else '.wav'}")
+                if file["midi"]:
+                    archive.writestr(f"{name}.mid", b"".join(context.blobs.read(file["midi"])))
+                progress("pack", (k + 1) / len(arguments["files"]))
+            if arguments["analysis_key"]:
+                archive.writestr("analysis.jams", b"".join(context.blobs.read(arguments["analysis_key"])))
+        return {"blob_key": context.blobs.put(out), "size_bytes": out.stat().st_size}
+
+
+def _starts(path: Path, magic: bytes) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(magic)) == magic
+
+
+def _plain(name: str) -> str:
+    return "".join(c if c.isalnum() or c in " -_()" else "_" for c in name).strip() or "stem"
+
+
+def _unique(name: str, taken: set[str]) -> str:
+    free = next(n for n in (name, *(f"{name} {k}" for k in range(2, 1000))) if n not in taken)
+    taken.add(free)
+    return free

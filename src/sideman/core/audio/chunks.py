@@ -1,0 +1,48 @@
+"""Cut a lossless file into chunks that a browser can play one after another without a seam."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import soundfile
+
+from sideman.errors import NotFound, UnreadableAudio
+
+CHUNK_FRAMES = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class LosslessFacts:
+    frames: int
+    sample_rate_hz: int
+    channels: int
+
+    @property
+    def chunks(self) -> int:
+        return -(-self.frames // CHUNK_FRAMES)
+
+
+def lossless_facts(path: Path) -> LosslessFacts:
+    """Length, rate and channels of a FLAC or WAV file."""
+    try:
+        with soundfile.SoundFile(path) as file:
+            return LosslessFacts(file.frames, file.samplerate, file.channels)
+    except soundfile.LibsndfileError as error:
+        raise UnreadableAudio(f"this audio cannot be cut into chunks ({error}): it is no FLAC or WAV") from error
+
+
+def flac_chunk(path: Path, number: int) -> bytes:
+    """Chunk `number` (from 0) of CHUNK_FRAMES frames as a FLAC file of 16 bits. Raises NotFound beyond the end."""
+    try:
+        with soundfile.SoundFile(path) as file:
+            if not 0 <= number * CHUNK_FRAMES < file.frames:
+                raise NotFound(f"there is no chunk {number}: this audio has {-(-file.frames // CHUNK_FRAMES)}")
+            file.seek(number * CHUNK_FRAMES)
+            samples = file.read(CHUNK_FRAMES, "float32", always_2d=True)
+            out = io.BytesIO()
+            soundfile.write(out, samples.clip(-1, 1), file.samplerate, "PCM_16", format="FLAC")
+            return out.getvalue()
+    except soundfile.LibsndfileError as error:
+        raise UnreadableAudio(f"this audio cannot be cut into chunks ({error}): it is no FLAC or WAV") from error

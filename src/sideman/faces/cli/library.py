@@ -1,0 +1,214 @@
+"""sideman library: add, find, edit and trash recordings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from sideman.errors import SidemanError
+from sideman.faces.cli.facts import clock
+from sideman.faces.cli.library_options import Data, Json, Key, Server, library
+from sideman.faces.cli.terminal import complain, print_json, progress_bars, say, table
+
+app = typer.Typer(name="library", help="The library: add, find, edit and trash recordings.", no_args_is_help=True)
+Ids = Annotated[list[str], typer.Argument(help="Ids of recordings, or the beginning of one.", show_default=False)]
+Most = Annotated[int, typer.Option("--limit", min=1, max=100_000, help="How many to list.")]
+
+
+@app.command("add")
+def add(
+    paths: Annotated[list[Path], typer.Argument(help="Audio files, ZIPs of stems, or folders of audio files.", show_default=False)],
+    data: Data = None, server: Server = None, key: Key = None, json_output: Json = False,
+) -> None:  # fmt: skip
+    """Add recordings. The same bytes twice are one recording; a file that cannot be read does not keep the others back.
+
+    Example: sideman library add song.mp3 album/
+    """
+    files = [f for p in paths for f in (sorted(x for x in p.rglob("*") if x.is_file()) if p.is_dir() else [p])]
+    added: list[dict[str, Any]] = []
+    first_error: SidemanError | None = None
+    with library(data, server, key) as lib, progress_bars(json_output) as progress:
+        for k, path in enumerate(files):
+            try:
+                added.append(lib.upload(path))
+            except SidemanError as error:
+                first_error = first_error or error
+                if len(files) > 1:
+                    complain(f"{path}: {error}")
+            progress("add", (k + 1) / len(files))
+    if json_output:
+        print_json({"added": added})
+    elif added:
+        _list(added, f"{len(added)} in the library")
+    if first_error is not None:
+        if len(files) == 1:
+            raise first_error
+        raise typer.Exit(first_error.exit_code)
+
+
+@app.command("list")
+def list_(most: Most = 50, trashed: Annotated[bool, typer.Option(help="What lies in the trash.")] = False, data: Data = None, server: Server = None, key: Key = None, json_output: Json = False) -> None:  # fmt: skip
+    """List recordings, newest first.
+
+    Example: sideman library list --limit 20
+    """
+    with library(data, server, key) as lib:
+        rows = lib.pages("/api/v1/recordings", {"trashed": trashed}, most)
+    _show(rows, json_output)
+
+
+@app.command("search")
+def search(
+    words: Annotated[str, typer.Argument(help="Words, or beginnings of words, in title, artist, album, tags, file name.")] = "",
+    artist: Annotated[str, typer.Option(help="Beginning of the artist.")] = "",
+    tag: Annotated[str, typer.Option(help="A tag.")] = "",
+    bpm: Annotated[str, typer.Option(help="A tempo or a range: 120 or 118-124.")] = "",
+    song_key: Annotated[str, typer.Option("--song-key", help="A minor, Am or Camelot's 8A.")] = "",
+    compatible: Annotated[bool, typer.Option(help="Also keys that mix with --song-key.")] = False,
+    sort: Annotated[str, typer.Option(help="added, title, artist, album, tempo, key or duration.")] = "added",
+    most: Most = 50, data: Data = None, server: Server = None, key: Key = None, json_output: Json = False,
+) -> None:  # fmt: skip
+    """Find recordings.
+
+    Example: sideman library search blue --bpm 118-124 --song-key Am --compatible
+    """
+    low, _, high = bpm.partition("-")
+    wanted = {
+        "q": words, "artist": artist, "tag": tag, "key": song_key, "compatible": compatible, "sort": sort, "descending": sort == "added",
+    } | ({"tempoFrom": low if high else f"{float(low) - 0.5}", "tempoTo": high or f"{float(low) + 0.5}"} if _is_number(low) else {})  # fmt: skip
+    with library(data, server, key) as lib:
+        rows = lib.pages("/api/v1/recordings", wanted, most)
+    _show(rows, json_output)
+
+
+@app.command("show")
+def show(recording: Annotated[str, typer.Argument(show_default=False)], data: Data = None, server: Server = None, key: Key = None, json_output: Json = False) -> None:  # fmt: skip
+    """Show one recording with its stems and jobs.
+
+    Example: sideman library show 3f2a
+    """
+    with library(data, server, key) as lib:
+        recording_id = full_id(lib, recording)
+        facts = lib.ask("GET", f"/api/v1/recordings/{recording_id}")
+        stems = lib.pages("/api/v1/stems", {"recording": recording_id}, 1000)
+        jobs = lib.pages("/api/v1/jobs", {"recording": recording_id}, 20)
+    if json_output:
+        print_json({"recording": facts, "stems": stems, "jobs": jobs})
+        return
+    _list([facts], facts["title"])
+    if stems:
+        rows = [
+            [s["name"], s["origin"], f"{s['score']:.2f}" if s["score"] is not None else "", s["verdict"] or "", s["id"][:8]] for s in stems
+        ]
+        table("Stems", ["stem", "origin", "fit", "verdict", "id"], rows)
+    if jobs:
+        table("Jobs", ["job", "state", "step", "id"], [[j["kind"], j["state"], j["error"] or j["step"], j["id"][:8]] for j in jobs])
+
+
+@app.command("edit")
+def edit(
+    recording: Annotated[str, typer.Argument(show_default=False)],
+    title: Annotated[str | None, typer.Option(show_default=False)] = None,
+    artist: Annotated[str | None, typer.Option(show_default=False)] = None,
+    album: Annotated[str | None, typer.Option(show_default=False)] = None,
+    tags: Annotated[str | None, typer.Option(help="All tags, with commas.", show_default=False)] = None,
+    data: Data = None, server: Server = None, key: Key = None, json_output: Json = False,
+) -> None:  # fmt: skip
+    """Change title, artist, album or tags.
+
+    Example: sideman library edit 3f2a --title 'Blue in Green' --tags jazz,ballad
+    """
+    change: dict[str, Any] = {k: v for k, v in (("title", title), ("artist", artist), ("album", album)) if v is not None}
+    if tags is not None:
+        change["tags"] = [t.strip() for t in tags.split(",") if t.strip()]
+    with library(data, server, key) as lib:
+        facts = lib.ask("PATCH", f"/api/v1/recordings/{full_id(lib, recording)}", json=change)
+    _show([facts], json_output)
+
+
+@app.command("trash")
+def trash(recordings: Ids, data: Data = None, server: Server = None, key: Key = None, json_output: Json = False) -> None:
+    """Move recordings to the trash.
+
+    Example: sideman library trash 3f2a
+    """
+    _each(recordings, "trash", library_of=(data, server, key), json_output=json_output)
+
+
+@app.command("restore")
+def restore(recordings: Ids, data: Data = None, server: Server = None, key: Key = None, json_output: Json = False) -> None:
+    """Take recordings out of the trash.
+
+    Example: sideman library restore 3f2a
+    """
+    _each(recordings, "restore", library_of=(data, server, key), json_output=json_output)
+
+
+def _each(ids: list[str], verb: str, library_of: tuple[Path | None, str | None, str | None], json_output: bool) -> None:
+    with library(*library_of) as lib:
+        rows = [lib.ask("POST", f"/api/v1/recordings/{full_id(lib, i, trashed=verb == 'restore')}/{verb}") for i in ids]
+    _show(rows, json_output)
+
+
+@app.command("verify")
+def verify(data: Data = None, server: Server = None, key: Key = None, json_output: Json = False) -> None:
+    """Hash everything again and report what is damaged, missing or unused. Exit code 6 when something is wrong.
+
+    Example: sideman library verify
+    """
+    with library(data, server, key) as lib, progress_bars(True):
+        found = lib.ask("POST", "/api/v1/library/verification")
+    if json_output:
+        print_json(found)
+    else:
+        say(f"{found['blobs']} files, {found['sizeBytes'] / 1e6:.0f} MB: {len(found['damaged'])} damaged, {len(found['missing'])} missing; "
+            f"{found['unused']} unused ({found['unusedBytes'] / 1e6:.0f} MB, removed after the grace period)")  # fmt: skip
+        for name in ("damaged", "missing"):
+            for blob in found[name]:
+                say(f"{name}: {blob}")
+    if found["damaged"] or found["missing"]:
+        raise typer.Exit(6)
+
+
+def full_id(lib: Any, beginning: str, trashed: bool = False) -> str:
+    """The id that begins so, among the newest thousand."""
+    from sideman.errors import NotFound, UsageError
+
+    if len(beginning) == 36:
+        return beginning
+    found = [r["id"] for r in lib.pages("/api/v1/recordings", {"trashed": trashed}, 1000) if r["id"].startswith(beginning)]
+    if not found:
+        raise NotFound(f"no recording has an id that begins with {beginning!r}: `sideman library list` shows them")
+    if len(found) > 1:
+        raise UsageError(f"{len(found)} recordings have ids that begin with {beginning!r}: give more of it")
+    return str(found[0])
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _show(rows: list[dict[str, Any]], json_output: bool) -> None:
+    if json_output:
+        print_json({"recordings": rows})
+    elif rows:
+        _list(rows, f"{len(rows)} recordings")
+    else:
+        say("nothing found")
+
+
+def _list(rows: list[dict[str, Any]], title: str) -> None:
+    cells = [
+        [
+            r["title"], r["artist"], clock(r["durationS"]), f"{r['tempoBpm']:.1f}" if r["tempoBpm"] else "",
+            f"{r['key']['name']} ({r['key']['camelot']})" if r["key"] else "", r["meter"] or "", r["status"], r["id"][:8],
+        ]
+        for r in rows
+    ]  # fmt: skip
+    table(title, ["title", "artist", "length", "bpm", "key", "meter", "status", "id"], cells)

@@ -1,0 +1,92 @@
+"""New stems, mixes and exports: asked for as jobs, found here when they are done."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from fastapi import APIRouter, Request, Response
+
+from sideman.app.library.access import Caller
+from sideman.app.library.jobs import GenerationWish, MixLane, MixWish
+from sideman.app.library.studio import Studio
+from sideman.core.music import StemRole
+from sideman.errors import NotFound
+from sideman.faces.rest.callers import StudioHere, Who
+from sideman.faces.rest.delivery import FILE_RESPONSES, deliver, link
+from sideman.faces.rest.parameters import HowAsked, Id, Skip, Take
+from sideman.faces.rest.shapes import GenerateRequest, GenerationShape, MixRequest, MixShape, StemShape
+from sideman.faces.rest.shaping import mix_file, stem_shape
+
+router = APIRouter(tags=["generations and mixes"])
+
+
+@router.post("/recordings/{recording_id}/generations", status_code=202)
+def generate(studio: StudioHere, who: Who, recording_id: Id, wanted: GenerateRequest, how: HowAsked) -> GenerationShape:
+    """Play new stems for a recording. One that was not analysed yet is analysed first."""
+    wish = GenerationWish(tuple(dict.fromkeys(StemRole.parse(r) for r in wanted.roles)), wanted.style, wanted.seed)
+    return GenerationShape.model_validate(studio.jobs.generate(who, recording_id, wish, replace(how, again=wanted.again)))
+
+
+@router.get("/recordings/{recording_id}/generations")
+def list_generations(studio: StudioHere, who: Who, recording_id: Id, skip: Skip = 0, take: Take = 50) -> list[GenerationShape]:
+    return [GenerationShape.model_validate(g) for g in studio.jobs.generations(who, recording_id, skip, take)]
+
+
+@router.get("/generations/{generation_id}")
+def get_generation(studio: StudioHere, who: Who, generation_id: Id) -> GenerationShape:
+    return GenerationShape.model_validate(studio.jobs.generation(who, generation_id))
+
+
+@router.get("/generations/{generation_id}/stems")
+def list_generated_stems(studio: StudioHere, who: Who, generation_id: Id) -> list[StemShape]:
+    found = studio.jobs.generation(who, generation_id)
+    return [stem_shape(studio, who, s) for s in studio.stems.of_recording(who, found.recording_id) if s.generation_id == generation_id]
+
+
+@router.delete("/generations/{generation_id}", status_code=204)
+def delete_generation(studio: StudioHere, who: Who, generation_id: Id) -> None:
+    studio.jobs.delete_generation(who, generation_id)
+
+
+@router.post("/recordings/{recording_id}/mixes", status_code=202)
+def mix(studio: StudioHere, who: Who, recording_id: Id, wanted: MixRequest, how: HowAsked) -> MixShape:
+    lanes = tuple(MixLane(lane.stem_id, lane.gain_db, lane.pan) for lane in wanted.lanes)
+    made = studio.jobs.mix(who, recording_id, MixWish(lanes, wanted.file_format, wanted.target_lufs), replace(how, again=wanted.again))
+    return _shape(studio, who, made.id)
+
+
+@router.post("/recordings/{recording_id}/exports", status_code=202)
+def export(studio: StudioHere, who: Who, recording_id: Id, how: HowAsked) -> MixShape:
+    """Every stem, its MIDI and the analysis in one ZIP."""
+    return _shape(studio, who, studio.jobs.export(who, recording_id, how).id)
+
+
+@router.get("/recordings/{recording_id}/mixes")
+def list_mixes(studio: StudioHere, who: Who, recording_id: Id) -> list[MixShape]:
+    """Mixes and exports, newest first."""
+    return [_shape(studio, who, m.id) for m in studio.jobs.mixes(who, recording_id)]
+
+
+@router.get("/mixes/{mix_id}")
+def get_mix(studio: StudioHere, who: Who, mix_id: Id) -> MixShape:
+    return _shape(studio, who, mix_id)
+
+
+@router.delete("/mixes/{mix_id}", status_code=204)
+def delete_mix(studio: StudioHere, who: Who, mix_id: Id) -> None:
+    studio.jobs.delete_mix(who, mix_id)
+
+
+@router.get("/mixes/{mix_id}/file", responses=FILE_RESPONSES, response_class=Response)
+def download_mix(request: Request, studio: StudioHere, who: Who, mix_id: Id) -> Response:
+    found = studio.jobs.mix_of(who, mix_id)
+    if found.blob_key is None:
+        raise NotFound("this file is not made yet: wait for its job")
+    return deliver(request, studio, mix_file(MixShape.model_validate(found), found.blob_key), attachment=True)
+
+
+def _shape(studio: Studio, who: Caller, mix_id: str) -> MixShape:
+    found = studio.jobs.mix_of(who, mix_id)
+    shape = MixShape.model_validate(found)
+    shape.download_url = link(studio, mix_file(shape, found.blob_key), who.user_id) if found.blob_key else None
+    return shape

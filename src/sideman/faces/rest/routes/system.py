@@ -1,0 +1,72 @@
+"""The server itself: is it alive, is it ready, what does it measure, what can it do."""
+
+from __future__ import annotations
+
+from importlib import metadata
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi.responses import PlainTextResponse
+
+from sideman.errors import ServiceUnavailable
+from sideman.faces.rest.callers import StudioHere, Who
+from sideman.faces.rest.delivery import FILE_RESPONSES, BlobFile, check_link, deliver
+from sideman.faces.rest.shapes import EnginesShape, HealthShape, VerifiedShape
+
+router = APIRouter(tags=["system"])
+Plain = Annotated[str, Query(max_length=400, pattern=r"^[\x20-\x7e\u00a0-\uffff]*$")]
+
+
+@router.get("/livez", response_class=PlainTextResponse)
+def livez() -> str:
+    """The process answers."""
+    return "ok"
+
+
+@router.get("/readyz", response_class=PlainTextResponse)
+def readyz(studio: StudioHere) -> str:
+    """Database, queues and blob store answer too; 503 otherwise."""
+    studio.check()
+    return "ok"
+
+
+@router.get("/health", responses={503: {"model": HealthShape, "description": "Something does not answer"}})
+def health(studio: StudioHere, response: Response) -> HealthShape:
+    """The same for people. Answers 200 or 503."""
+    try:
+        studio.check()
+        status = "healthy"
+    except ServiceUnavailable:
+        status, response.status_code = "unhealthy", 503
+    workers = studio.living_workers() if status == "healthy" else 0
+    return HealthShape(status=status, version=metadata.version("sideman"), database=studio.database_kind, workers=workers)  # type: ignore[arg-type]
+
+
+@router.get("/metrics", response_class=PlainTextResponse)
+def metrics(studio: StudioHere, who: Who) -> Response:
+    """For Prometheus."""
+    return Response(studio.measures.text(studio.watch.listeners), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+@router.get("/api/v1/engines")
+def engines(studio: StudioHere, who: Who) -> EnginesShape:
+    p = studio.jobs.playable
+    return EnginesShape(separator=p.separator, generation_roles=[r.value for r in p.roles], styles=list(p.styles))
+
+
+@router.post("/api/v1/library/verification")
+def verify(studio: StudioHere, who: Who) -> VerifiedShape:
+    """Hash every blob again; takes as long as reading them does. For admins."""
+    studio.access.require(who, "admin")
+    return VerifiedShape.model_validate(studio.housekeeping.verify())
+
+
+@router.get("/files/{key}", responses=FILE_RESPONSES, response_class=Response)
+def signed_file(
+    request: Request, studio: StudioHere, key: Annotated[str, Path(pattern="^[0-9a-f]{64}$")], name: Plain, type: Plain, user: Plain,  # noqa: A002
+    expires: Plain, signature: Plain,
+) -> Response:  # fmt: skip
+    """A blob by a signed link, which needs no key and expires."""
+    file = BlobFile(key, name, type)
+    check_link(studio, file, user, expires, signature)
+    return deliver(request, studio, file)

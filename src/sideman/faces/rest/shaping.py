@@ -1,0 +1,52 @@
+"""Records of the library as shapes of the REST face, with the links that belong to them."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+
+from sideman.app.library.access import Caller
+from sideman.app.library.queries import RecordingRecord, StemRecord
+from sideman.app.library.studio import Studio
+from sideman.faces.rest.delivery import BlobFile, link, media_type_of
+from sideman.faces.rest.shapes import KeyShape, MixShape, RecordingShape, StemShape
+
+
+def recording_file(r: RecordingRecord) -> BlobFile:
+    return BlobFile(r.content_key, r.file_name, media_type_of(r.container))
+
+
+def artwork_file(r: RecordingRecord) -> BlobFile | None:
+    return BlobFile(r.artwork_key, "artwork", r.artwork_type) if r.artwork_key and r.artwork_type else None
+
+
+def stem_file(s: StemRecord) -> BlobFile:
+    suffix = "wav" if s.provenance.get("suffix") == ".wav" else "flac"
+    return BlobFile(s.blob_key, f"{PurePosixPath(s.name).name}.{suffix}", f"audio/{suffix}")
+
+
+def midi_file(s: StemRecord) -> BlobFile | None:
+    return BlobFile(s.midi_key, f"{PurePosixPath(s.name).name}.mid", "audio/midi") if s.midi_key else None
+
+
+def mix_file(m: MixShape, blob_key: str) -> BlobFile:
+    suffix = PurePosixPath(m.file_name).suffix
+    types = {".flac": "audio/flac", ".wav": "audio/wav", ".mp3": "audio/mpeg", ".zip": "application/zip"}
+    return BlobFile(blob_key, m.file_name, types.get(suffix, "application/octet-stream"))
+
+
+def recording_shape(studio: Studio, who: Caller, r: RecordingRecord) -> RecordingShape:
+    shape = RecordingShape.model_validate(r)
+    shape.key = KeyShape.of(r.key_index)
+    shape.audio_url = link(studio, recording_file(r), who.user_id)
+    art = artwork_file(r)
+    shape.artwork_url = link(studio, art, who.user_id) if art else None
+    return shape
+
+
+def stem_shape(studio: Studio, who: Caller, s: StemRecord) -> StemShape:
+    shape = StemShape.model_validate(s)
+    shape.key = KeyShape.of(s.key_index)
+    shape.audio_url = link(studio, stem_file(s), who.user_id)
+    midi = midi_file(s)
+    shape.midi_url = link(studio, midi, who.user_id) if midi else None
+    return shape

@@ -1,0 +1,278 @@
+"""Recordings in the database: kept, found, filtered, trashed."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+
+from sideman.core.music import Key
+from sideman.errors import NotFound, UsageError
+from sideman.infra.database.engine import Database, now
+from sideman.infra.database.paging import Page, cursor, read_cursor
+from sideman.infra.database.records import RecordingRecord, as_record
+from sideman.infra.database.tables import collection_items, recording_tags, recording_words, recordings, shares
+
+COMMON_WORD = 2000
+LAST_LETTER = "\U0010ffff"
+SORTED_TEXT_CHARS = 100
+
+
+class Sort(StrEnum):
+    ADDED = "added"
+    TITLE = "title"
+    ARTIST = "artist"
+    ALBUM = "album"
+    TEMPO = "tempo"
+    KEY = "key"
+    DURATION = "duration"
+
+
+_COLUMNS = {
+    Sort.ADDED: recordings.c.added_at, Sort.TITLE: recordings.c.title_sort, Sort.ARTIST: recordings.c.artist_sort,
+    Sort.ALBUM: recordings.c.album_sort, Sort.TEMPO: recordings.c.tempo_bpm, Sort.KEY: recordings.c.key_index,
+    Sort.DURATION: recordings.c.duration_s,
+}  # fmt: skip
+_NULLABLE = {Sort.TEMPO, Sort.KEY}
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Whose recordings may be seen: those of the user and those shared with them, or all."""
+
+    user_id: str
+    everything: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingQuery:
+    """text: words, each the beginning of a word in title, artist, album, tags or file name. Unset fields do not filter."""
+
+    text: str = ""
+    title: str = ""
+    artist: str = ""
+    album: str = ""
+    tag: str = ""
+    status: str = ""
+    meter: str = ""
+    tempo_from_bpm: float | None = None
+    tempo_to_bpm: float | None = None
+    duration_from_s: float | None = None
+    duration_to_s: float | None = None
+    added_from: datetime | None = None
+    added_to: datetime | None = None
+    keys: tuple[Key, ...] = ()
+    collection_id: str = ""
+    trashed: bool = False
+    sort: Sort = Sort.ADDED
+    descending: bool = True
+
+
+def folded(text: str) -> str:
+    """Lower case without accents: what is searched and sorted by."""
+    plain = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(c for c in plain if not unicodedata.combining(c) and c != "\0")
+
+
+def words(*texts: str) -> set[str]:
+    return {w[:60] for text in texts for w in re.findall(r"\w+", folded(text))}
+
+
+class Recordings:
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def add(self, record: RecordingRecord) -> RecordingRecord:
+        """Insert; where the owner has the same bytes already, that recording is taken out of the trash and returned instead."""
+        values = {c.name: getattr(record, c.name) for c in recordings.c if not c.name.endswith("_sort")}
+        same = sa.and_(recordings.c.owner_id == record.owner_id, recordings.c.content_key == record.content_key)
+        with self._db.write() as c:
+            if c.execute(sa.update(recordings).where(same).values(trashed_at=None)).rowcount:
+                return self._one(c, same)
+            c.execute(sa.insert(recordings).values(**values, **_sorts(values)))
+            self._index(c, record)
+            return self._one(c, recordings.c.id == record.id)
+
+    def _index(self, c: sa.Connection, record: RecordingRecord) -> None:
+        for table in (recording_words, recording_tags):
+            c.execute(sa.delete(table).where(table.c.recording_id == record.id))
+        found = words(record.title, record.artist, record.album, record.file_name, *record.tags)
+        if found:
+            c.execute(sa.insert(recording_words), [{"word": w, "recording_id": record.id} for w in sorted(found)])
+        if record.tags:
+            c.execute(sa.insert(recording_tags), [{"tag": t, "recording_id": record.id} for t in dict.fromkeys(record.tags)])
+
+    def _one(self, c: sa.Connection, where: sa.ColumnElement[bool]) -> RecordingRecord:
+        row = c.execute(sa.select(recordings).where(where)).first()
+        if row is None:
+            raise NotFound("there is no such recording: it may have been deleted")
+        return self._with_tags(c, [row])[0]
+
+    def _with_tags(self, c: sa.Connection, rows: Sequence[sa.Row[Any]]) -> tuple[RecordingRecord, ...]:
+        found: dict[str, list[str]] = {}
+        if rows:
+            ids = [row.id for row in rows]
+            query = sa.select(recording_tags).where(recording_tags.c.recording_id.in_(ids)).order_by(recording_tags.c.tag)
+            for row in c.execute(query):
+                found.setdefault(row.recording_id, []).append(row.tag)
+        return tuple(as_record(RecordingRecord, row, tags=tuple(found.get(row.id, ()))) for row in rows)
+
+    def get(self, recording_id: str) -> RecordingRecord:
+        """Raises NotFound."""
+        with self._db.read() as c:
+            return self._one(c, recordings.c.id == recording_id)
+
+    def many(self, ids: Iterable[str]) -> tuple[RecordingRecord, ...]:
+        with self._db.read() as c:
+            return self._with_tags(c, c.execute(sa.select(recordings).where(recordings.c.id.in_(list(ids)))).all())
+
+    def by_content(self, owner_id: str, content_key: str) -> RecordingRecord | None:
+        with self._db.read() as c:
+            row = c.execute(sa.select(recordings).where(recordings.c.owner_id == owner_id, recordings.c.content_key == content_key)).first()
+            return self._with_tags(c, [row])[0] if row else None
+
+    def update(self, recording_id: str, tags: tuple[str, ...] | None = None, **values: Any) -> RecordingRecord:
+        """Change columns by name, and the tags when given."""
+        with self._db.write() as c:
+            where = recordings.c.id == recording_id
+            c.execute(sa.update(recordings).where(where).values(**values, **_sorts(values), updated_at=now()))
+            record = self._one(c, where)
+            if tags is not None or {"title", "artist", "album"} & values.keys():
+                if tags is not None:
+                    record = RecordingRecord(**{**{f: getattr(record, f) for f in record.__slots__}, "tags": tags})
+                self._index(c, record)
+            return self._one(c, where)
+
+    def update_if_there(self, recording_id: str, **values: Any) -> None:
+        """Change columns of a recording that may have been deleted meanwhile."""
+        with self._db.write() as c:
+            c.execute(sa.update(recordings).where(recordings.c.id == recording_id).values(**values, updated_at=now()))
+
+    def delete(self, recording_id: str) -> None:
+        with self._db.write() as c:
+            c.execute(sa.delete(recordings).where(recordings.c.id == recording_id))
+
+    def trashed_before(self, moment: datetime) -> tuple[str, ...]:
+        with self._db.read() as c:
+            return tuple(c.scalars(sa.select(recordings.c.id).where(recordings.c.trashed_at < moment)))
+
+    def usage(self, owner_id: str) -> tuple[int, float]:
+        """Bytes and seconds that a user keeps, trash included."""
+        with self._db.read() as c:
+            query = sa.select(
+                sa.func.coalesce(sa.func.sum(recordings.c.size_bytes), 0), sa.func.coalesce(sa.func.sum(recordings.c.duration_s), 0.0)
+            )
+            size, seconds = c.execute(query.where(recordings.c.owner_id == owner_id)).one()
+            return int(size), float(seconds)
+
+    def page(self, query: RecordingQuery, scope: Scope, limit: int, after: str | None = None) -> Page[RecordingRecord]:
+        """One page in the order asked for; recordings without the value that is sorted by come last."""
+        column = _COLUMNS[query.sort]
+        with self._db.read() as c:
+            where = self._filters(c, query, scope)
+            value, last_id = read_cursor(after, 2) if after else (None, "")
+            rows: list[sa.Row[Any]] = []
+            if not after or value is not None:
+                known: list[sa.ColumnElement[bool]] = [column.is_not(None)] if query.sort in _NULLABLE else []
+                if after:
+                    known.append(_beyond(column, recordings.c.id, value, last_id, query.descending))
+                rows += c.execute(_ordered(where + known, column, query.descending, limit + 1)).all()
+            if query.sort in _NULLABLE and len(rows) <= limit:
+                rest: list[sa.ColumnElement[bool]] = [column.is_(None)] + ([recordings.c.id > last_id] if after and value is None else [])
+                rows += c.execute(sa.select(recordings).where(*where, *rest).order_by(recordings.c.id).limit(limit + 1 - len(rows))).all()
+            items = self._with_tags(c, rows[:limit])
+        more = cursor(rows[limit - 1]._mapping[column.name], rows[limit - 1].id) if len(rows) > limit else None
+        return Page(items, more)
+
+    def offset_page(self, scope: Scope, skip: int, take: int) -> tuple[RecordingRecord, ...]:
+        """Newest first, by offset: the paging of the replaced API."""
+        with self._db.read() as c:
+            where = self._filters(c, RecordingQuery(), scope)
+            query = sa.select(recordings).where(*where).order_by(recordings.c.added_at.desc(), recordings.c.id.desc())
+            return self._with_tags(c, c.execute(query.offset(skip).limit(take)).all())
+
+    def ids(self, query: RecordingQuery, scope: Scope, limit: int) -> tuple[str, ...]:
+        """Every recording that a saved search finds, up to `limit`."""
+        with self._db.read() as c:
+            where = self._filters(c, query, scope)
+            column = _COLUMNS[query.sort]
+            order = column.desc() if query.descending else column.asc()
+            return tuple(c.scalars(sa.select(recordings.c.id).where(*where).order_by(order, recordings.c.id).limit(limit)))
+
+    def _filters(self, c: sa.Connection, query: RecordingQuery, scope: Scope) -> list[sa.ColumnElement[bool]]:
+        t = recordings.c
+        trash = t.trashed_at.is_not(None) if query.trashed else t.trashed_at.is_(None)
+        where: list[sa.ColumnElement[bool]] = [trash, *_visible(c, scope)]
+        for column, wanted in ((t.title_sort, query.title), (t.artist_sort, query.artist), (t.album_sort, query.album)):
+            if wanted:
+                text = folded(wanted)[:SORTED_TEXT_CHARS]
+                where.append(sa.and_(column >= text, column < text + LAST_LETTER))
+        for column, least, most in (
+            (t.tempo_bpm, query.tempo_from_bpm, query.tempo_to_bpm), (t.duration_s, query.duration_from_s, query.duration_to_s),
+            (t.added_at, query.added_from, query.added_to),
+        ):  # fmt: skip
+            where += [] if least is None else [column >= least]
+            where += [] if most is None else [column <= most]
+        where += [t.status == query.status] if query.status else []
+        where += [t.meter == query.meter] if query.meter else []
+        where += [t.key_index.in_([k.index for k in query.keys])] if query.keys else []
+        if query.tag:
+            where.append(t.id.in_(sa.select(recording_tags.c.recording_id).where(recording_tags.c.tag == query.tag)))
+        if query.collection_id:
+            inside = sa.select(collection_items.c.recording_id).where(collection_items.c.collection_id == query.collection_id)
+            where.append(t.id.in_(inside))
+        return where + [_has_word(c, w) for w in sorted(words(query.text))]
+
+
+def _sorts(values: dict[str, Any]) -> dict[str, str]:
+    return {f"{name}_sort": folded(values[name])[:SORTED_TEXT_CHARS] for name in ("title", "artist", "album") if name in values}
+
+
+def _visible(c: sa.Connection, scope: Scope) -> list[sa.ColumnElement[bool]]:
+    """A user without shares is asked for by one indexed column; `or` would make the database read every row."""
+    if scope.everything:
+        return []
+    own = recordings.c.owner_id == scope.user_id
+    if c.execute(sa.select(shares.c.id).where(shares.c.user_id == scope.user_id).limit(1)).first() is None:
+        return [own]
+    return [sa.or_(own, recordings.c.id.in_(shared_ids(scope.user_id)))]
+
+
+def shared_ids(user_id: str) -> sa.CompoundSelect[Any]:
+    """Recordings shared with a user, alone or in a collection."""
+    mine = shares.c.user_id == user_id
+    alone = sa.select(shares.c.recording_id).where(mine, shares.c.recording_id.is_not(None))
+    inside = sa.select(collection_items.c.recording_id).join(shares, shares.c.collection_id == collection_items.c.collection_id).where(mine)
+    return sa.union(alone, inside)
+
+
+def _has_word(c: sa.Connection, beginning: str) -> sa.ColumnElement[bool]:
+    """A rare word is looked up and gives its recordings; for a common one each candidate is asked, or thousands would be gathered."""
+    word = sa.and_(recording_words.c.word >= beginning, recording_words.c.word < beginning + LAST_LETTER)
+    counted = sa.select(sa.func.count()).select_from(sa.select(sa.literal(1)).where(word).limit(COMMON_WORD + 1).subquery())
+    if (c.scalar(counted) or 0) <= COMMON_WORD:
+        return recordings.c.id.in_(sa.select(recording_words.c.recording_id).where(word))
+    return sa.exists().where(recording_words.c.recording_id == recordings.c.id, word)
+
+
+def _ordered(where: Sequence[sa.ColumnElement[bool]], column: sa.Column[Any], descending: bool, limit: int) -> sa.Select[Any]:
+    order = (column.desc(), recordings.c.id.desc()) if descending else (column.asc(), recordings.c.id.asc())
+    return sa.select(recordings).where(*where).order_by(*order).limit(limit)
+
+
+def _beyond(column: sa.Column[Any], tie: sa.Column[Any], value: Any, last_id: str, descending: bool) -> sa.ColumnElement[bool]:
+    text = isinstance(column.type, sa.String)
+    if not isinstance(value, str if text else (int, float)) or isinstance(value, bool):
+        raise UsageError("the cursor belongs to another list: leave it out to begin at the first page")
+    at = sa.literal(value, sa.String() if text else sa.Double())
+    place = sa.type_coerce(column, at.type)
+    # the first part alone lets the database begin at the right place of its index
+    if descending:
+        return sa.and_(place <= at, sa.or_(place < at, tie < last_id))
+    return sa.and_(place >= at, sa.or_(place > at, tie > last_id))
