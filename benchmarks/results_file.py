@@ -29,3 +29,8 @@ def write_result(name: str, title: str, body: str) -> Path:
     )
     print(body, f"\nwritten: {path}")
     return path
+
+
+def markdown_table(columns: list[str], rows: list[list[str]]) -> str:
+    lines = [columns, ["--" if k == 0 else "--:" for k in range(len(columns))], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import lzma
 import re
 import tempfile
 import threading
 import zipfile
+import zlib
 from base64 import b64decode
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,6 +27,8 @@ from sideman.infra.jobs import ChildDied, OutOfTime, WarmProcess
 INSPECT = "sideman.app.workflows.inspecting:inspect_file"
 MOST_STEMS = 64
 MB = 1 << 20
+BAD_ZIP = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, RuntimeError, NotImplementedError, EOFError, OSError, ValueError)
+"""What the unpacking of a damaged or locked archive raises."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +135,7 @@ class Intake:
             try:
                 with zipfile.ZipFile(path) as archive:
                     files = self._unpacked(archive, Path(folder), name)
-            except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, OSError) as error:
+            except BAD_ZIP as error:
                 raise UnreadableAudio(f"{name} cannot be unpacked ({error}): make the ZIP again") from error
             return self.add_multitrack(who, files, PurePosixPath(name).stem)
 

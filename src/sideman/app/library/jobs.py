@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from importlib import metadata
@@ -105,17 +105,30 @@ class JobDesk:
 
     def analyse(self, who: Caller, recording_id: str, how: How = How(), separate: bool = True) -> JobRecord:
         """Analysis and stems of a recording. An equal job that is under way, or was completed before, is returned instead."""
-        recording = self._access.writable(who, recording_id)
-        request = {"separate": separate, "separator": self.playable.separator, "version": metadata.version("sideman")}
-        new = self._new(who, ANALYSIS, recording, request, how)
-        if not how.again and (done := self._done(new)) is not None:
-            latest = self._s.results.analysis(recording_id)
-            if latest is not None and latest.job_id == done.id:
-                return done
-        job = self._submit(new)
-        if job.unfinished and recording.status != "analyzing":
-            self._s.recordings.update(recording_id, status="analyzing")
-        return job
+        item = self._analyse_all(who, (recording_id,), how, separate, raises=True)[0]
+        assert item.job is not None
+        return item.job
+
+    def batch_analyse(self, who: Caller, recording_ids: Sequence[str], again: bool = False) -> tuple[BatchItem, ...]:
+        """Each on its own: one that cannot be analysed does not keep the others back."""
+        return self._analyse_all(who, tuple(dict.fromkeys(recording_ids)), How(BATCH, again=again), True, raises=False)
+
+    def _analyse_all(self, who: Caller, ids: Sequence[str], how: How, separate: bool, raises: bool) -> tuple[BatchItem, ...]:
+        def prepare(recording_id: str) -> NewJob | JobRecord:
+            recording = self._access.writable(who, recording_id)
+            request = {"separate": separate, "separator": self.playable.separator, "version": metadata.version("sideman")}
+            new = self._new(who, ANALYSIS, recording, request, how)
+            if not how.again and (done := self._s.jobs.completed(new.request_hash)) is not None:
+                latest = self._s.results.analysis(recording_id)
+                if latest is not None and latest.job_id == done.id:
+                    return done
+            return new
+
+        items = self._ask_all(ids, prepare, raises)
+        begun = [i.recording_id for i in items if i.job is not None and i.job.unfinished]
+        if begun:
+            self._s.recordings.update_those_there(begun, status="analyzing")
+        return items
 
     def generate(
         self, who: Caller, recording_id: str, wish: GenerationWish, how: How = How(), shown: dict[str, Any] | None = None
@@ -124,32 +137,68 @@ class JobDesk:
 
         shown: parameters that this engine has no use for, kept to be shown again.
         """
-        recording = self._access.writable(who, recording_id)
+        item = self._generate_all(who, (recording_id,), wish, how, shown or {}, raises=True)[0]
+        assert item.job is not None and item.job.entity_id is not None
+        return self._s.results.generation(item.job.entity_id)
+
+    def batch_generate(self, who: Caller, recording_ids: Sequence[str], wish: GenerationWish) -> tuple[BatchItem, ...]:
+        """Each on its own, as batch_analyse."""
+        return self._generate_all(who, tuple(dict.fromkeys(recording_ids)), wish, How(BATCH), {}, raises=False)
+
+    def _generate_all(
+        self, who: Caller, ids: Sequence[str], wish: GenerationWish, how: How, shown: dict[str, Any], raises: bool
+    ) -> tuple[BatchItem, ...]:
         self._refuse_unplayable(wish)
-        seed = wish.seed if wish.seed is not None else random.SystemRandom().randrange(1, 2**31)
-        latest = self._s.results.analysis(recording_id)
-        corrections = [c.id for c in self._s.results.corrections(recording_id)]
-        parameters: dict[str, Any] = {"style": wish.style, "seed": seed}
-        request = parameters | {
-            "roles": [r.value for r in wish.roles],
-            "analysis": latest.id if latest else None,
-            "corrections": corrections,
-        }
-        new = self._new(who, GENERATION, recording, request, how)
-        if not how.again and (done := self._done(new)) is not None and done.entity_id:
+        records: list[GenerationRecord] = []
+
+        def prepare(recording_id: str) -> NewJob | JobRecord:
+            recording = self._access.writable(who, recording_id)
+            seed = wish.seed if wish.seed is not None else random.SystemRandom().randrange(1, 2**31)
+            latest = self._s.results.analysis(recording_id)
+            corrections = [c.id for c in self._s.results.corrections(recording_id)]
+            parameters: dict[str, Any] = {"style": wish.style, "seed": seed}
+            roles = [r.value for r in wish.roles]
+            request = parameters | {"roles": roles, "analysis": latest.id if latest else None, "corrections": corrections}
+            new = self._new(who, GENERATION, recording, request, how)
+            if not how.again and (done := self._still_there(new, self._s.results.generation)) is not None:
+                return done
+            records.append(GenerationRecord(new_id(), who.user_id, recording_id, None, roles, shown | parameters, now()))
+            return replace(new, entity_id=records[-1].id)
+
+        items = self._ask_all(ids, prepare, raises, before=lambda: self._s.results.add_generations(records))
+        mine = {r.id for r in records}
+        made = {i.job.entity_id: i.job.id for i in items if i.job is not None and i.job.entity_id in mine}
+        self._s.results.set_generation_jobs({g: j for g, j in made.items() if g is not None})
+        self._s.results.delete_generations([r for r in mine if r not in made])  # an equal job was there already
+        return items
+
+    def _ask_all(
+        self, ids: Sequence[str], prepare: Callable[[str], NewJob | JobRecord], raises: bool, before: Callable[[], None] | None = None
+    ) -> tuple[BatchItem, ...]:
+        """Prepare each, then submit all in one transaction. A job that `prepare` returns is one that needs no doing."""
+        items: dict[str, BatchItem] = {}
+        wanted: dict[str, NewJob] = {}
+        for recording_id in ids:
             try:
-                return self._s.results.generation(done.entity_id)
-            except NotFound:
-                pass  # it was deleted since: make it again
-        roles = [r.value for r in wish.roles]
-        record = GenerationRecord(new_id(), who.user_id, recording_id, None, roles, (shown or {}) | parameters, now())
-        self._s.results.add_generation(record)
-        job = self._submit(replace(new, entity_id=record.id))
-        if job.entity_id != record.id and job.entity_id:
-            self._s.results.delete_generation(record.id)
-            return self._s.results.generation(job.entity_id)
-        self._s.results.set_generation_job(record.id, job.id)
-        return self._s.results.generation(record.id)
+                found = prepare(recording_id)
+            except ServiceUnavailable:
+                raise
+            except SidemanError as error:
+                if raises:
+                    raise
+                items[recording_id] = BatchItem(recording_id, None, str(error))
+                continue
+            if isinstance(found, JobRecord):
+                items[recording_id] = BatchItem(recording_id, found, None)
+            else:
+                wanted[recording_id] = found
+        if wanted:
+            self._refuse_over_quota(next(iter(wanted.values())).owner_id, len(wanted))
+            if before is not None:
+                before()
+            for recording_id, job in zip(wanted, self._submit(tuple(wanted.values())), strict=True):
+                items[recording_id] = BatchItem(recording_id, job, None)
+        return tuple(items[i] for i in ids)
 
     def _refuse_unplayable(self, wish: GenerationWish) -> None:
         if not wish.roles:
@@ -172,7 +221,7 @@ class JobDesk:
         request = {
             "lanes": [[lane.stem_id, lane.gain_db, lane.pan] for lane in wish.lanes], "format": wish.file_format, "target_lufs": wish.target_lufs,
         }  # fmt: skip
-        return self._make_file(who, recording, MIX, f"{recording.title} (mix).{wish.file_format}", request, how)
+        return self._make_file(who, recording, MIX, _file_name(recording, f" (mix).{wish.file_format}"), request, how)
 
     def export(self, who: Caller, recording_id: str, how: How = How()) -> MixRecord:
         """Every stem, its MIDI and the analysis in one ZIP."""
@@ -184,46 +233,34 @@ class JobDesk:
         latest = self._s.results.analysis(recording_id)
         corrections = [c.id for c in self._s.results.corrections(recording_id)]
         request = {"stems": stems, "analysis": latest.id if latest else None, "corrections": corrections}
-        return self._make_file(who, recording, EXPORT, f"{recording.title} (stems).zip", request, how)
+        return self._make_file(who, recording, EXPORT, _file_name(recording, " (stems).zip"), request, how)
 
     def _make_file(
         self, who: Caller, recording: RecordingRecord, kind: str, file_name: str, request: dict[str, Any], how: How
     ) -> MixRecord:
         new = self._new(who, kind, recording, request, how)
-        if not how.again and (done := self._done(new)) is not None and done.entity_id:
-            try:
-                return self._s.results.mix(done.entity_id)
-            except NotFound:
-                pass  # it was deleted since: make it again
+        if not how.again and (done := self._still_there(new, self._s.results.mix)) is not None and done.entity_id:
+            return self._s.results.mix(done.entity_id)
+        self._refuse_over_quota(who.user_id, 1)
         record = MixRecord(new_id(), who.user_id, recording.id, kind, request, file_name, None, None, None, None, now())
         self._s.results.add_mix(record)
-        job = self._submit(replace(new, entity_id=record.id))
+        job = self._submit((replace(new, entity_id=record.id),))[0]
         if job.entity_id != record.id and job.entity_id:
             self._s.results.delete_mix(record.id)
             return self._s.results.mix(job.entity_id)
         self._s.results.update_mix(record.id, job_id=job.id)
         return self._s.results.mix(record.id)
 
-    def batch_analyse(self, who: Caller, recording_ids: Sequence[str], again: bool = False) -> tuple[BatchItem, ...]:
-        """Each on its own: one that cannot be analysed does not keep the others back."""
-        return tuple(self._item(r, lambda r=r: self.analyse(who, r, How(BATCH, again=again))) for r in dict.fromkeys(recording_ids))
-
-    def batch_generate(self, who: Caller, recording_ids: Sequence[str], wish: GenerationWish) -> tuple[BatchItem, ...]:
-        def one(recording_id: str) -> JobRecord:
-            made = self.generate(who, recording_id, wish, How(BATCH))
-            assert made.job_id is not None
-            return self._s.jobs.get(made.job_id)
-
-        return tuple(self._item(r, lambda r=r: one(r)) for r in dict.fromkeys(recording_ids))
-
-    @staticmethod
-    def _item(recording_id: str, ask: Any) -> BatchItem:
+    def _still_there(self, new: NewJob, find: Callable[[str], object]) -> JobRecord | None:
+        """The completed job of an equal request, if what it made was not deleted since."""
+        done = self._s.jobs.completed(new.request_hash)
+        if done is None or done.entity_id is None:
+            return None
         try:
-            return BatchItem(recording_id, ask(), None)
-        except ServiceUnavailable:
-            raise
-        except SidemanError as error:
-            return BatchItem(recording_id, None, str(error))
+            find(done.entity_id)
+        except NotFound:
+            return None
+        return done
 
     def _new(self, who: Caller, kind: str, recording: RecordingRecord, request: dict[str, Any], how: How) -> NewJob:
         if recording.trashed_at is not None:
@@ -233,30 +270,24 @@ class JobDesk:
             who.user_id, kind, request, hashlib.sha256(equal.encode()).hexdigest(), recording.id, None, how.urgency, how.idempotency_key
         )
 
-    def _done(self, new: NewJob) -> JobRecord | None:
-        return self._s.jobs.completed(new.request_hash)
+    def _submit(self, wanted: Sequence[NewJob]) -> tuple[JobRecord, ...]:
+        """Into the library first, then into the queue; a process that ends between the two leaves jobs that upkeep puts in."""
+        submitted = self._s.jobs.submit_many(wanted)
+        created = [s.job for s in submitted if s.created]
+        if created:
+            try:
+                self._s.queue.put(created)
+                self._s.jobs.dispatched([j.id for j in created])
+            except ServiceUnavailable:
+                pass  # they are safe in the library; upkeep puts them in when the queue's database is back
+        return tuple(s.job for s in submitted)
 
-    def _submit(self, new: NewJob) -> JobRecord:
-        """Into the library first, then into the queue; a process that ends between the two leaves a job that upkeep puts in."""
-        self._refuse_over_quota(new.owner_id)
-        submitted = self._s.jobs.submit(new)
-        if submitted.created:
-            self._dispatch(submitted.job)
-        return submitted.job
-
-    def _refuse_over_quota(self, owner_id: str) -> None:
+    def _refuse_over_quota(self, owner_id: str, jobs: int) -> None:
         most = self._s.settings.limits.quota_jobs_per_day
         if not most or self._s.people.user(owner_id).role == "admin":
             return
-        if self._s.jobs.begun_since(owner_id, now() - timedelta(seconds=DAY_S)) >= most:
-            raise QuotaExceeded(f"you have started {most} jobs in the last 24 hours, which is the most allowed: try again later", 3600)
-
-    def _dispatch(self, job: JobRecord) -> None:
-        try:
-            self._s.queue.put([job])
-            self._s.jobs.dispatched([job.id])
-        except ServiceUnavailable:
-            return  # the job is safe in the library; upkeep puts it in when the queue's database is back
+        if self._s.jobs.begun_since(owner_id, now() - timedelta(seconds=DAY_S)) + jobs > most:
+            raise QuotaExceeded(f"only {most} jobs in 24 hours are allowed: ask for fewer, or try again later", 3600)
 
     # watching
 
@@ -301,7 +332,7 @@ class JobDesk:
         if job.kind == ANALYSIS and job.recording_id and job.state in ("failed", "cancelled"):
             analysed = self._s.results.analysis(job.recording_id) is not None
             status = "analyzed" if analysed else "failed" if job.state == "failed" else "uploaded"
-            self._s.recordings.update_if_there(job.recording_id, status=status)
+            self._s.recordings.update_those_there((job.recording_id,), status=status)
 
     def retry(self, who: Caller, job_id: str) -> JobRecord:
         """A new job for one that failed or was cancelled; what was finished is taken over, not repeated."""
@@ -323,9 +354,10 @@ class JobDesk:
             job.attempt + 1,
             job.id,
         )
-        made = self._submit(new)
+        self._refuse_over_quota(job.owner_id, 1)
+        made = self._submit((new,))[0]
         if made.kind == GENERATION and made.entity_id:
-            self._s.results.set_generation_job(made.entity_id, made.id)
+            self._s.results.set_generation_jobs({made.entity_id: made.id})
         elif made.entity_id:
             self._s.results.update_mix(made.entity_id, job_id=made.id)
         elif made.kind == ANALYSIS and made.recording_id and made.unfinished:
@@ -370,7 +402,7 @@ class JobDesk:
         job = self.of_generation(found)
         if job is not None and job.unfinished:
             self.cancel(who, job.id)
-        self._s.results.delete_generation(generation_id)
+        self._s.results.delete_generations([generation_id])
 
     def mix_of(self, who: Caller, mix_id: str) -> MixRecord:
         found = self._s.results.mix(mix_id)
@@ -387,6 +419,11 @@ class JobDesk:
     def delete_mix(self, who: Caller, mix_id: str) -> None:
         self._access.writable(who, self.mix_of(who, mix_id).recording_id)
         self._s.results.delete_mix(mix_id)
+
+
+def _file_name(recording: RecordingRecord, ending: str) -> str:
+    """A recording's title as the name of a file: no folders in it, no control characters, not too long."""
+    return "".join("-" if c in "/\\" else c for c in recording.title if c.isprintable())[:150] + ending
 
 
 def eta_s(job: JobRecord) -> float | None:

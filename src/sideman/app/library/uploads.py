@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import os
 import shutil
@@ -44,7 +43,7 @@ class Checksum:
         algorithm, _, encoded = header.partition(" ")
         try:
             digest = base64.b64decode(encoded, validate=True)
-        except binascii.Error as error:
+        except ValueError as error:
             raise UsageError("the checksum is not `algorithm BASE64`") from error
         if algorithm not in CHECKSUMS:
             raise UsageError(f"no checksum named {algorithm!r}: there are {', '.join(CHECKSUMS)}")

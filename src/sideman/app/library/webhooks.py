@@ -47,8 +47,7 @@ class Webhooks:
     def add(self, who: Caller, url: str) -> WebhookRecord:
         """The record holds the secret that signatures are made with; it is shown once."""
         self._access.require(who, "editor")
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or len(url) > 1000:
+        if len(url) > 1000 or not _is_web_address(url):
             raise UsageError(f"{url[:100]!r} is no web address: it begins with https:// or http://")
         return self._s.transfers.add_webhook(who.user_id, url, secrets.token_urlsafe(32))
 
@@ -100,9 +99,17 @@ class Webhooks:
             if not self._s.settings.worker.private_webhooks and (inside := _private_address(hook.url)):
                 return f"{inside} is inside this network: SIDEMAN_WEBHOOK_PRIVATE=yes allows it"
             answer = httpx.post(hook.url, content=message.body, headers=headers, timeout=TIMEOUT_S, follow_redirects=False)
-        except (httpx.HTTPError, OSError, UnicodeError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError) as error:
             return f"{type(error).__name__}: {error}"
         return None if answer.is_success else f"the address answered {answer.status_code}"
+
+
+def _is_web_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # brackets that are none, a port that is no number
+        return False
 
 
 def _private_address(url: str) -> str | None:

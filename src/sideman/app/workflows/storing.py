@@ -54,8 +54,8 @@ def store_analysis(services: Services, arguments: Json, inputs: Json) -> Json:
     made = [Correction(c.kind, c.values) for c in services.results.corrections(recording_id)]
     facts = summary(corrected(analysis, made))
     decoded = inputs["decode"]
-    services.recordings.update_if_there(
-        recording_id, status="analyzed", decoded_key=decoded["decoded_key"], peaks_key=decoded["peaks_key"], **facts
+    services.recordings.update_those_there(
+        (recording_id,), status="analyzed", decoded_key=decoded["decoded_key"], peaks_key=decoded["peaks_key"], **facts
     )
     if separated:
         shown = {"tempo_bpm": facts["tempo_bpm"], "key_index": facts["key_index"]}

@@ -11,7 +11,6 @@ import hmac
 import ipaddress
 from dataclasses import dataclass
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
 
@@ -97,8 +96,8 @@ def same_origin(request: Request) -> bool:
     origins = request.headers.getlist("origin")
     if not origins:
         return True
-    parts = urlsplit(origins[0])
-    return len(origins) == 1 and parts.scheme in ("http", "https") and parts.netloc.lower() == request.headers.get("host", "").lower()
+    scheme, _, host = origins[0].lower().partition("://")
+    return len(origins) == 1 and scheme in ("http", "https") and host == request.headers.get("host", "").lower()
 
 
 StudioHere = Annotated[Studio, Depends(studio_of)]

@@ -25,10 +25,10 @@ COMPRESS_FROM_BYTES = 1024
 LINK_S = 3600
 ORDINARY_BODY_BYTES = 8 << 20
 UPLOAD_PATHS = re.compile(r"/api/(audio/upload|v1/(recordings|multitracks|uploads/[^/]+))/?")
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
+_BYTES = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in ("audio/*", "image/*", "application/*")}
 FILE_RESPONSES: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}, "description": "The bytes"},
-    206: {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}, "description": "A range of the bytes"},
+    200: {"content": _BYTES, "description": "The bytes"}, 206: {"content": _BYTES, "description": "A range of the bytes"},
     304: {"description": "Not modified"}, **responses(416),
 }  # fmt: skip
 
@@ -55,7 +55,7 @@ def deliver(request: Request, studio: Studio, file: BlobFile, attachment: bool =
     etag = f'"{file.key}"'
     headers = {
         "ETag": etag, "Accept-Ranges": "bytes", "Cache-Control": "private, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff",
-        "Content-Disposition": f"{'attachment' if attachment else 'inline'}; filename*=UTF-8''{quote(file.name)}",
+        "Content-Disposition": f"{'attachment' if attachment else 'inline'}; filename*=UTF-8''{quote(file.name, safe='')}",
         "Content-Security-Policy": "default-src 'none'; sandbox",
     }  # fmt: skip
     if etag in (request.headers.get("if-none-match") or ""):

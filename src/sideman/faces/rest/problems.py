@@ -101,6 +101,8 @@ def install(app: FastAPI) -> None:
 
     async def http_error(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
+        if isinstance(error.__cause__, SidemanError):  # FastAPI makes 400 of whatever happens while it reads a body
+            return of_error(error.__cause__)
         detail = (
             f"there is nothing at {request.url.path}" if error.status_code == 404 and error.detail == "Not Found" else str(error.detail)
         )

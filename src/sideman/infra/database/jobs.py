@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from sideman.errors import Conflict, NotFound
 from sideman.infra.database.engine import Database, new_id, now
-from sideman.infra.database.paging import Page, cursor, read_cursor
+from sideman.infra.database.paging import Page, cursor, read_time_cursor
 from sideman.infra.database.records import JobRecord, Json, TaskRecord, as_record
 from sideman.infra.database.tables import UNFINISHED, job_tasks, jobs
 
@@ -65,29 +65,33 @@ class Jobs:
         self._db = database
 
     def submit(self, new: NewJob) -> Submitted:
-        """Insert, or find the equal job that is unfinished or has the same idempotency key.
+        """See submit_many."""
+        return self.submit_many((new,))[0]
+
+    def submit_many(self, wanted: Sequence[NewJob]) -> tuple[Submitted, ...]:
+        """Insert each, or find the equal job that is unfinished or has the same idempotency key; in one transaction.
 
         `turn` makes the order fair (start-time fair queueing, Goyal, Vin and Cheng 1996): a user's next job comes one turn after
         their last unfinished one, but never before the earliest turn that is still open. Queues serve the lowest turn first, so
         users alternate however many jobs one of them has.
         """
         with self._db.write() as c:
-            found = self._equal(c, new)
-            if found is not None:
-                return Submitted(found, False)
-            open_here = sa.and_(jobs.c.state.in_(UNFINISHED), jobs.c.urgency == new.urgency)
-            first = c.scalar(sa.select(sa.func.min(jobs.c.turn)).where(open_here)) or 0
-            own = c.scalar(sa.select(sa.func.max(jobs.c.turn)).where(open_here, jobs.c.owner_id == new.owner_id)) or 0
-            moment, job_id = now(), new_id()
-            c.execute(
-                sa.insert(jobs).values(
-                    id=job_id, owner_id=new.owner_id, kind=new.kind, recording_id=new.recording_id, entity_id=new.entity_id, state="queued",
-                    share=0.0, step="waiting", request=new.request, request_hash=new.request_hash, idempotency_key=new.idempotency_key,
-                    urgency=new.urgency, turn=max(first, own) + 1, attempt=new.attempt, retry_of=new.retry_of, created_at=moment,
-                    updated_at=moment,
-                )
-            )  # fmt: skip
-            return Submitted(self._get(c, job_id), True)
+            return tuple(self._submit(c, new) for new in wanted)
+
+    def _submit(self, c: sa.Connection, new: NewJob) -> Submitted:
+        found = self._equal(c, new)
+        if found is not None:
+            return Submitted(found, False)
+        open_here = sa.and_(jobs.c.state.in_(UNFINISHED), jobs.c.urgency == new.urgency)
+        first = c.scalar(sa.select(jobs.c.turn).where(open_here).order_by(jobs.c.turn).limit(1)) or 0
+        own = c.scalar(sa.select(sa.func.max(jobs.c.turn)).where(open_here, jobs.c.owner_id == new.owner_id)) or 0
+        moment = now()
+        job = JobRecord(
+            new_id(), new.owner_id, new.kind, new.recording_id, new.entity_id, "queued", 0.0, "waiting", None, new.request, new.request_hash,
+            new.idempotency_key, new.urgency, max(first, own) + 1, new.attempt, new.retry_of, moment, None, None, None, moment,
+        )  # fmt: skip
+        c.execute(sa.insert(jobs).values(**{column.name: getattr(job, column.name) for column in jobs.c}))
+        return Submitted(job, True)
 
     def _equal(self, c: sa.Connection, new: NewJob) -> JobRecord | None:
         same = sa.and_(jobs.c.request_hash == new.request_hash, jobs.c.state.in_(UNFINISHED))
@@ -131,9 +135,9 @@ class Jobs:
         """Newest first."""
         where = _where(wanted)
         if after:
-            moment, last_id = read_cursor(after, 2)
+            moment, last_id = read_time_cursor(after)
             at = sa.type_coerce(jobs.c.created_at, sa.Double)
-            where.append(sa.or_(at < float(moment), sa.and_(at == float(moment), jobs.c.id < last_id)))
+            where.append(sa.or_(at < moment, sa.and_(at == moment, jobs.c.id < last_id)))
         with self._db.read() as c:
             rows = c.execute(sa.select(jobs).where(*where).order_by(jobs.c.created_at.desc(), jobs.c.id.desc()).limit(limit + 1)).all()
         more = cursor(rows[limit - 1].created_at, rows[limit - 1].id) if len(rows) > limit else None

@@ -149,10 +149,10 @@ class Recordings:
                 self._index(c, record)
             return self._one(c, where)
 
-    def update_if_there(self, recording_id: str, **values: Any) -> None:
-        """Change columns of a recording that may have been deleted meanwhile."""
+    def update_those_there(self, recording_ids: Sequence[str], **values: Any) -> None:
+        """Change columns of recordings, some of which may have been deleted meanwhile."""
         with self._db.write() as c:
-            c.execute(sa.update(recordings).where(recordings.c.id == recording_id).values(**values, updated_at=now()))
+            c.execute(sa.update(recordings).where(recordings.c.id.in_(list(recording_ids))).values(**values, updated_at=now()))
 
     def delete(self, recording_id: str) -> None:
         with self._db.write() as c:

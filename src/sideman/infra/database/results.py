@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sideman.core.music import Key
 from sideman.errors import NotFound
 from sideman.infra.database.engine import Database, new_id, now
-from sideman.infra.database.paging import Page, cursor, read_cursor
+from sideman.infra.database.paging import Page, cursor, read_time_cursor
 from sideman.infra.database.recordings import Scope, shared_ids
 from sideman.infra.database.records import AnalysisRecord, CorrectionRecord, GenerationRecord, Json, MixRecord, StemRecord, as_record
 from sideman.infra.database.tables import analyses, corrections, generations, jobs, mixes, recordings, stems
@@ -128,9 +128,9 @@ class Results:
         where += [] if query.tempo_from_bpm is None else [stems.c.tempo_bpm >= query.tempo_from_bpm]
         where += [] if query.tempo_to_bpm is None else [stems.c.tempo_bpm <= query.tempo_to_bpm]
         if after:
-            moment, last_id = read_cursor(after, 2)
+            moment, last_id = read_time_cursor(after)
             at = sa.type_coerce(stems.c.created_at, sa.Double)
-            where.append(sa.or_(at < float(moment), sa.and_(at == float(moment), stems.c.id < last_id)))
+            where.append(sa.or_(at < moment, sa.and_(at == moment, stems.c.id < last_id)))
         statement = sa.select(stems).join(recordings, recordings.c.id == stems.c.recording_id).where(*where)
         with self._db.read() as c:
             rows = c.execute(statement.order_by(stems.c.created_at.desc(), stems.c.id.desc()).limit(limit + 1)).all()
@@ -147,13 +147,15 @@ class Results:
 
     # generations
 
-    def add_generation(self, record: GenerationRecord) -> None:
+    def add_generations(self, records: Sequence[GenerationRecord]) -> None:
         with self._db.write() as c:
-            c.execute(sa.insert(generations).values(**_values(record)))
+            c.execute(sa.insert(generations), [_values(r) for r in records])
 
-    def set_generation_job(self, generation_id: str, job_id: str) -> None:
+    def set_generation_jobs(self, jobs_of: dict[str, str]) -> None:
+        """Generations by id, each with the id of the job that makes it."""
         with self._db.write() as c:
-            c.execute(sa.update(generations).where(generations.c.id == generation_id).values(job_id=job_id))
+            for generation_id, job_id in jobs_of.items():
+                c.execute(sa.update(generations).where(generations.c.id == generation_id).values(job_id=job_id))
 
     def generation(self, generation_id: str) -> GenerationRecord:
         with self._db.read() as c:
@@ -172,10 +174,10 @@ class Results:
         with self._db.read() as c:
             return tuple(as_record(GenerationRecord, r) for r in c.execute(query.offset(skip).limit(take)))
 
-    def delete_generation(self, generation_id: str) -> None:
-        """Its stems go with it."""
+    def delete_generations(self, generation_ids: Sequence[str]) -> None:
+        """Their stems go with them."""
         with self._db.write() as c:
-            c.execute(sa.delete(generations).where(generations.c.id == generation_id))
+            c.execute(sa.delete(generations).where(generations.c.id.in_(list(generation_ids))))
 
     # mixes and exports
 

@@ -265,6 +265,7 @@ jobs = sa.Table(
     sa.Index("ix_jobs_request_hash", "request_hash"),
     sa.Index("ix_jobs_state_urgency_turn", "state", "urgency", "turn"),
     sa.Index("ix_jobs_owner_id_created_at", "owner_id", "created_at"),
+    sa.Index("ix_jobs_owner_id_state_turn", "owner_id", "state", "turn"),
 )  # fmt: skip
 sa.Index(
     "uq_jobs_request_hash_unfinished", jobs.c.request_hash, unique=True,

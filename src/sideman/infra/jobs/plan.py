@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 ORCHESTRATION, CPU, GPU = "orch", "cpu", "gpu"
+BATCHES = "orch-batch"
+"""Where batch jobs wait, apart from the interactive ones, so that waiting batch jobs never hold the places of the latter."""
 QUEUES = (ORCHESTRATION, CPU, GPU)
 """GPU holds what gains from an accelerator (separation, generation); a worker without one may serve it too."""
 

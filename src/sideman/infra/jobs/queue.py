@@ -15,7 +15,7 @@ from dbos import DBOS, DBOSClient
 from sideman.errors import ServiceUnavailable
 from sideman.infra.database import BATCH, Database, JobRecord, wal_is_safe
 from sideman.infra.jobs.heartbeats import living_workers
-from sideman.infra.jobs.plan import ORCHESTRATION
+from sideman.infra.jobs.plan import BATCHES, ORCHESTRATION
 
 APPLICATION = "sideman"
 VERSION = "1"
@@ -80,7 +80,7 @@ class JobQueue:
             there = set(connection.scalars(query, {"ids": ids}))
             for job in jobs:
                 if job.id not in there:
-                    options: Any = {"workflow_name": WORKFLOW, "queue_name": ORCHESTRATION, "workflow_id": job.id, "priority": priority(job), "app_version": VERSION}  # fmt: skip
+                    options: Any = {"workflow_name": WORKFLOW, "queue_name": BATCHES if job.urgency == BATCH else ORCHESTRATION, "workflow_id": job.id, "priority": priority(job), "app_version": VERSION}  # fmt: skip
                     self._client.enqueue_in_transaction(connection, options, job.id)
 
     def cancel(self, job_id: str) -> None:

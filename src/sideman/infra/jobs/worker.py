@@ -25,7 +25,7 @@ from sideman.errors import JobFailed, ServiceUnavailable, SidemanError
 from sideman.infra.database import JobRecord, Jobs, Json, TaskRecord
 from sideman.infra.jobs.executor import Executor
 from sideman.infra.jobs.fleet import Fleet
-from sideman.infra.jobs.plan import CPU, GPU, ORCHESTRATION, Plan, Task, from_json, to_json
+from sideman.infra.jobs.plan import BATCHES, CPU, GPU, ORCHESTRATION, Plan, Task, from_json, to_json
 from sideman.infra.jobs.queue import APPLICATION, VERSION, WORKFLOW, prepare, priority
 from sideman.infra.jobs.running import JobGone, ProcessPool, RunningTasks
 from sideman.infra.jobs.warm import ChildDied
@@ -75,7 +75,7 @@ class Worker:
         slots = {CPU: place.settings.cpu_slots, GPU: 1}
         self._pool = ProcessPool(slots, handlers.child_context, place.environment, place.settings.task_memory_bytes)
         self._running = RunningTasks(jobs)
-        self._threads = ThreadPoolExecutor(WAITING_JOBS + sum(slots.values()) + 4, thread_name_prefix="job")
+        self._threads = ThreadPoolExecutor(2 * WAITING_JOBS + sum(slots.values()) + 4, thread_name_prefix="job")
         self._fleet: Fleet | None = None
 
     def start(self) -> None:
@@ -89,10 +89,11 @@ class Worker:
         self._register()
         settings = place.settings
         self._fleet = Fleet(place.jobs_url, place.executor.name, place.queues, settings.heartbeat_s, settings.dead_after_s)
-        DBOS.listen_queues(place.queues)
+        queues = (*place.queues, *((BATCHES,) if ORCHESTRATION in place.queues else ()))
+        DBOS.listen_queues(queues)
         DBOS.launch()
-        width = {ORCHESTRATION: WAITING_JOBS, CPU: settings.cpu_slots, GPU: 1}
-        for queue in place.queues:
+        width = {ORCHESTRATION: WAITING_JOBS, BATCHES: WAITING_JOBS, CPU: settings.cpu_slots, GPU: 1}
+        for queue in queues:
             DBOS.register_queue(queue, worker_concurrency=width[queue], polling_interval_sec=POLL_S)
         self._running.start()
         self._fleet.start()

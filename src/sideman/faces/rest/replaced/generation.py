@@ -38,9 +38,10 @@ LISTED = 200
 def _request(studio: Studio, who: Caller, generation_id: str) -> GenerationRequest:
     found = studio.jobs.generation(who, generation_id)
     job = studio.jobs.of_generation(found)
+    shown = {"randomSeed" if name == "seed" else name: value for name, value in found.parameters.items()}
     return GenerationRequest(
         id=found.id, audio_file_id=found.recording_id, target_stems=[STEM_TYPES.get(r, "Other") for r in found.roles],
-        parameters=json.dumps(found.parameters), status=STATUS_OF[job.state] if job else "Completed", created_at=found.created_at,
+        parameters=json.dumps(shown), status=STATUS_OF[job.state] if job else "Completed", created_at=found.created_at,
         completed_at=job.finished_at if job else None,
     )  # fmt: skip
 
@@ -133,7 +134,9 @@ def of_audio(studio: StudioHere, who: Who, audio_id: Id) -> list[GeneratedStem]:
 
 @stems.get("/type/{stem_type}")
 def by_type(studio: StudioHere, who: Who, stem_type: StemType) -> list[GeneratedStem]:
-    return _all(studio, who, StemQuery(role=StemRole.parse(stem_type).value))
+    roles = [r.value for r in StemRole if STEM_TYPES.get(r.value, "Other") == stem_type]
+    found = [s for role in roles for s in _all(studio, who, StemQuery(role=role))]
+    return sorted(found, key=lambda s: s.created_at, reverse=True)
 
 
 @stems.get("/key/{key}")

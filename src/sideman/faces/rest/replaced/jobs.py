@@ -46,7 +46,7 @@ def statistics(studio: StudioHere, who: Who) -> JobStatistics:
         states[c.state] += c.jobs
         kinds[c.kind] += c.jobs
     done = [(c.jobs, c.mean_run_s) for c in counts if c.state == "completed"]
-    average = sum(n * s for n, s in done) / states["completed"] if states["completed"] else None
+    average = sum(n * s for n, s in done) / states["completed"] if states["completed"] else 0.0
     return JobStatistics(
         total_jobs=states.total(), pending_jobs=states["queued"], running_jobs=states["running"], completed_jobs=states["completed"],
         failed_jobs=states["failed"], cancelled_jobs=states["cancelled"], analysis_jobs=kinds[ANALYSIS], generation_jobs=kinds[GENERATION],

@@ -200,7 +200,7 @@ class JobStatistics(Shape):
     cancelled_jobs: int
     analysis_jobs: int
     generation_jobs: int
-    average_completion_time_seconds: float | None
+    average_completion_time_seconds: float
 
 
 class MetadataChange(Shape):

@@ -10,7 +10,7 @@ from sideman.app.library.queries import StemQuery
 from sideman.errors import NotFound
 from sideman.faces.rest.callers import StudioHere, Who
 from sideman.faces.rest.delivery import FILE_RESPONSES, BlobFile, deliver
-from sideman.faces.rest.parameters import Cursor, Id, Limit, Word, keys_of
+from sideman.faces.rest.parameters import Cursor, Id, KeyWord, Limit, Word, keys_of
 from sideman.faces.rest.routes.recordings import audio_shape, chunk_response
 from sideman.faces.rest.shapes import AudioShape, Ident, StemCountsShape, StemPage, StemShape
 from sideman.faces.rest.shaping import midi_file, stem_file, stem_shape
@@ -20,7 +20,7 @@ router = APIRouter(prefix="/stems", tags=["stems"])
 
 @router.get("")
 def list_stems(
-    studio: StudioHere, who: Who, role: Word = "", origin: Word = "", key: Annotated[str, Query(max_length=20)] = "", compatible: bool = False,
+    studio: StudioHere, who: Who, role: Word = "", origin: Word = "", key: KeyWord = "", compatible: bool = False,
     recording: Annotated[Ident | None, Query()] = None, tempo_from: Annotated[float | None, Query(alias="tempoFrom", ge=0, le=1000)] = None,
     tempo_to: Annotated[float | None, Query(alias="tempoTo", ge=0, le=1000)] = None, limit: Limit = 50, cursor: Cursor = None,
 ) -> StemPage:  # fmt: skip

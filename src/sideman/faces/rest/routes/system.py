@@ -14,7 +14,7 @@ from sideman.faces.rest.delivery import FILE_RESPONSES, BlobFile, check_link, de
 from sideman.faces.rest.shapes import EnginesShape, HealthShape, VerifiedShape
 
 router = APIRouter(tags=["system"])
-Plain = Annotated[str, Query(max_length=400, pattern=r"^[\x20-\x7e\u00a0-\uffff]*$")]
+Plain = Annotated[str, Query(max_length=400, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
 
 
 @router.get("/livez", response_class=PlainTextResponse)

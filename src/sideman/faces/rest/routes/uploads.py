@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from email.utils import format_datetime
 from typing import Annotated
 
@@ -50,7 +49,7 @@ def _file_name(metadata: str | None) -> str:
         key, _, encoded = pair.strip().partition(" ")
         try:
             values[key] = base64.b64decode(encoded, validate=True).decode("utf-8", "replace")
-        except binascii.Error as error:
+        except ValueError as error:
             raise UsageError("Upload-Metadata is not `key BASE64,key BASE64`") from error
     return values.get("filename") or values.get("name") or "recording"
 

@@ -79,6 +79,7 @@ def upgrade() -> None:
         batch_op.create_index("ix_jobs_created_at", ["created_at", "id"], unique=False)
         batch_op.create_index("ix_jobs_entity_id", ["entity_id"], unique=False)
         batch_op.create_index("ix_jobs_owner_id_created_at", ["owner_id", "created_at"], unique=False)
+        batch_op.create_index("ix_jobs_owner_id_state_turn", ["owner_id", "state", "turn"], unique=False)
         batch_op.create_index("ix_jobs_recording_id", ["recording_id"], unique=False)
         batch_op.create_index("ix_jobs_request_hash", ["request_hash"], unique=False)
         batch_op.create_index("ix_jobs_state_urgency_turn", ["state", "urgency", "turn"], unique=False)
