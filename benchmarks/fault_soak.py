@@ -34,6 +34,9 @@ def soak(yard: Yard, jobs: int, kills: int) -> list[str]:
         ids += yard.submit(jobs // 4, busy_s=BUSY_S)
         made += chaos(yard, ids, kills - made, PAUSE_S, seed=made, timeout_s=3600)
     states = yard.wait(ids, 900)
+    for job in (yard.jobs.get(i) for i in ids):
+        if job.state != "completed":
+            print(job, (yard.folder / "worker.log").read_text()[-4000:])
     runs = sum(e.what == "start" for e in yard.events())
     figures = [
         len(ids), made, states["completed"], len(ids) - states["completed"], len(yard.repeated_after_finish()), runs - 4 * len(ids),

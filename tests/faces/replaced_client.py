@@ -251,7 +251,7 @@ class ReplacedClient:
     def delete_job(self, entity: UUID) -> None:
         self._delete(f"/api/jobs/{entity}")
 
-    def wait_for_job(self, entity: UUID, timeout_s: float = 60) -> Job:
+    def wait_for_job(self, entity: UUID, timeout_s: float = 180) -> Job:
         return _wait(lambda: self.job(entity), timeout_s)
 
     # generation
@@ -284,7 +284,7 @@ class ReplacedClient:
     def delete_generation(self, entity: UUID) -> None:
         self._delete(f"/api/generation/{entity}")
 
-    def wait_for_generation(self, entity: UUID, timeout_s: float = 60) -> GenerationRequest:
+    def wait_for_generation(self, entity: UUID, timeout_s: float = 180) -> GenerationRequest:
         return _wait(lambda: self.generation(entity), timeout_s)
 
     # system

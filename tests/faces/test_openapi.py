@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -24,7 +25,7 @@ from schemathesis.specs.openapi.checks import (
     response_schema_conformance,
     status_code_conformance,
 )
-from seeding import World, world
+from seeding import World, hurried, world
 from servers import PostgresServer, Unavailable
 
 from sideman import bootstrap
@@ -42,6 +43,23 @@ PIECE_TYPE = "application/offset+octet-stream"
 STREAMS = r"/events$"
 """Streams of events, which end only when their job does."""
 IN_BODIES = {"recordingIds": "recording_id", "recordingId": "recording_id", "audioFileId": "recording_id", "stemId": "stem_id", "userId": "user_id"}  # fmt: skip
+
+
+def _cursor(text: str) -> str:
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+NASTY = (
+    "\0", "a\0b", "\U0001f3b5" * 300, "\u0130" * 100, "%", "9" * 30, "-1", "1e400", "nan", "inf", "0001-01-01T00:00:00", "9999-12-31T23:59:59",
+    "http://[", "http://a:99999", "../../etc/passwd", *(
+        _cursor(text)
+        for text in (
+            '[null,"x"]', '["a","x"]', '[[],"x"]', '[1e999,"x"]', '[NaN,"x"]', f'[1{"0" * 400},"x"]', r'[1,"\u0000"]', r'[1,"\ud800"]',
+            r'["\u0000","x"]', "[" * 700, "{}",
+        )
+    ),
+)  # fmt: skip
+"""What databases, calendars, parsers and earlier versions of this server stumbled over."""
 
 
 @schemathesis.serializer(PIECE_TYPE)
@@ -78,7 +96,7 @@ def seeded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         patch = stack.enter_context(pytest.MonkeyPatch.context())
         for name, value in environment.items():
             patch.setenv(name, value)
-        yield Seeded(stack.enter_context(bootstrap.open_studio(tmp_path_factory.mktemp("library"))))
+        yield Seeded(hurried(stack.enter_context(bootstrap.open_studio(tmp_path_factory.mktemp("library")))))
 
 
 def _document() -> BaseSchema:
@@ -96,7 +114,7 @@ def _known(case: Case, ids: dict[str, str]) -> None:
         if kind in ids:
             case.path_parameters[name] = ids[kind]
     if case.path.startswith("/api/v1/uploads"):
-        case.headers |= {"Tus-Resumable": "1.0.0", "Upload-Offset": "0", "Upload-Length": "1000"}
+        case.headers.update({"Tus-Resumable": "1.0.0", "Upload-Offset": "0", "Upload-Length": "1000"})
     if isinstance(case.body, dict):
         _known_in_body(case.body, ids)
 
@@ -110,13 +128,25 @@ def _known_in_body(body: dict[str, Any], ids: dict[str, str]) -> None:
                 _known_in_body(part, ids)
 
 
+def _spoil(case: Case, nasty: str, place: int) -> None:
+    """One value of the request becomes a nasty one: a parameter in the query, or a field of the body."""
+    names = [p.name for p in case.operation.query]
+    fields = [name for name, value in case.body.items() if isinstance(value, str)] if isinstance(case.body, dict) else []
+    if names:
+        case.query = {**(case.query or {}), names[place % len(names)]: nasty}
+    elif fields:
+        case.body[fields[place % len(fields)]] = nasty
+
+
 schema = _document().exclude(path_regex=STREAMS)
 
 
-@schema.given(known=st.integers(0, 2))
+@schema.given(known=st.integers(0, 2), nasty=st.one_of(st.none(), st.sampled_from(NASTY)), place=st.integers(0, 30))
 @schema.parametrize()
 @BOUNDED
-def test_answers_are_those_described(seeded: Seeded, case: Case, known: int) -> None:
+def test_answers_are_those_described(seeded: Seeded, case: Case, known: int, nasty: str | None, place: int) -> None:
     if known:
         _known(case, seeded.ids(case.operation.label))
+    if nasty is not None:
+        _spoil(case, nasty, place)
     case.call_and_validate(headers={"Authorization": f"Bearer {seeded.token}"}, app=seeded.app, checks=CHECKS)

@@ -50,7 +50,8 @@ class StemFile:
 def safe_name(name: str) -> str:
     """The last part of a name for people to read: no folders, no control characters. It is never used as a path."""
     last = PureWindowsPath(PurePosixPath(name.replace("\0", "")).name).name
-    return "".join(c for c in last if c.isprintable()).strip()[:200] or "recording"
+    plain = "".join(c for c in last if c.isprintable()).strip()[:200]
+    return plain if plain.strip(".") else "recording"
 
 
 class Intake:

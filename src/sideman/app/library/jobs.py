@@ -321,11 +321,17 @@ class JobDesk:
         """A running task ends within a second; what its job has finished stays for a retry. Raises Conflict for a finished job."""
         job = self.get(who, job_id)
         self._access.require(who, "editor")
-        if self._s.jobs.finish(job.id, "cancelled") is None:
+        if not self._cancelled(job):
             raise Conflict(f"this job is {self._s.jobs.get(job_id).state} already: there is nothing to cancel")
-        self._s.queue.cancel(job.id)
-        self.settle(self._s.jobs.get(job_id))
         return self._s.jobs.get(job_id)
+
+    def _cancelled(self, job: JobRecord) -> bool:
+        """False when it was finished already."""
+        if self._s.jobs.finish(job.id, "cancelled") is None:
+            return False
+        self._s.queue.cancel(job.id)
+        self.settle(self._s.jobs.get(job.id))
+        return True
 
     def settle(self, job: JobRecord) -> None:
         """A recording whose analysis ended without a result gets its former status back."""
@@ -400,8 +406,8 @@ class JobDesk:
         found = self.generation(who, generation_id)
         self._access.writable(who, found.recording_id)
         job = self.of_generation(found)
-        if job is not None and job.unfinished:
-            self.cancel(who, job.id)
+        if job is not None:
+            self._cancelled(job)  # also another's: who may write to a recording may delete what is made of it
         self._s.results.delete_generations([generation_id])
 
     def mix_of(self, who: Caller, mix_id: str) -> MixRecord:

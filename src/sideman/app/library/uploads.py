@@ -99,6 +99,7 @@ class Uploads:
         Raises Conflict when `offset` is not where the file ends, Locked, ChecksumMismatch, TooLarge.
         """
         record = self._mine(who, upload_id)
+        self._access.require(who, "editor")
         lock = FileLock(self._folder / f"{upload_id}.lock")
         try:
             lock.acquire(timeout=0)
@@ -164,6 +165,7 @@ class Uploads:
 
     def end(self, who: Caller, upload_id: str) -> None:
         self._mine(who, upload_id)
+        self._access.require(who, "editor")
         self._s.transfers.delete_upload(upload_id)
         self._remove(upload_id)
 

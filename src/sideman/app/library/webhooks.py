@@ -56,6 +56,7 @@ class Webhooks:
 
     def delete(self, who: Caller, webhook_id: str) -> None:
         self._mine(who, webhook_id)
+        self._access.require(who, "editor")
         self._s.transfers.delete_webhook(webhook_id)
 
     def deliveries(self, who: Caller, webhook_id: str) -> tuple[DeliveryRecord, ...]:

@@ -17,6 +17,7 @@ from sideman.errors import ServiceUnavailable
 from sideman.infra.telemetry import Telemetry
 
 BUSY_MS = 30_000
+SAMPLED_ROWS = 1000
 
 
 def wal_is_safe(version: tuple[int, int, int] = sqlite3.sqlite_version_info) -> bool:
@@ -77,6 +78,13 @@ class Database:
             connection = plain.execution_options(writes=True)
             with connection.begin():
                 yield connection
+
+    def gather_statistics(self) -> None:
+        """Tell SQLite's planner what the tables hold, from a sample; PostgreSQL does this by itself."""
+        if self.is_sqlite:
+            with self.write() as connection:
+                connection.exec_driver_sql(f"PRAGMA analysis_limit={SAMPLED_ROWS}")
+                connection.exec_driver_sql("ANALYZE")
 
     def _timed(self, call: str) -> AbstractContextManager[None]:
         return self.telemetry.timed("database", call) if self.telemetry else nullcontext()

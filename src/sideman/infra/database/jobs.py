@@ -208,16 +208,22 @@ class Jobs:
                 c.execute(sa.insert(job_tasks), fresh)
             return self._get(c, job_id)
 
-    def begin_task(self, job_id: str, name: str, worker: str) -> bool:
-        """False when the job no longer wants it."""
+    def begin_task(self, job_id: str, name: str, worker: str) -> int | None:
+        """The number of this run, from 1; None when the job no longer wants the task."""
+        own = sa.and_(job_tasks.c.job_id == job_id, job_tasks.c.name == name)
         with self._db.write() as c:
-            title = c.scalar(sa.select(job_tasks.c.title).where(job_tasks.c.job_id == job_id, job_tasks.c.name == name))
+            row = c.execute(sa.select(job_tasks.c.title, job_tasks.c.runs).where(own)).first()
             alive = sa.update(jobs).where(jobs.c.id == job_id, jobs.c.state == "running")
-            if title is None or not c.execute(alive.values(step=title, updated_at=now())).rowcount:
-                return False
-            begun = {"runs": job_tasks.c.runs + 1, "worker": worker, "started_at": now(), "share": 0.0}
-            c.execute(sa.update(job_tasks).where(job_tasks.c.job_id == job_id, job_tasks.c.name == name).values(**begun))
-            return True
+            if row is None or not c.execute(alive.values(step=row.title, updated_at=now())).rowcount:
+                return None
+            c.execute(sa.update(job_tasks).where(own).values(runs=row.runs + 1, worker=worker, started_at=now(), share=0.0))
+            return int(row.runs) + 1
+
+    def forgive_run(self, job_id: str, name: str) -> None:
+        """A run that was cut through no fault of the task does not count."""
+        own = sa.and_(job_tasks.c.job_id == job_id, job_tasks.c.name == name, job_tasks.c.finished_at.is_(None))
+        with self._db.write() as c:
+            c.execute(sa.update(job_tasks).where(own, job_tasks.c.runs > 0).values(runs=job_tasks.c.runs - 1))
 
     def report(self, job_id: str, name: str, share: float, step: str | None = None) -> bool:
         """Progress 0..1 of one task. False when the job no longer wants it."""

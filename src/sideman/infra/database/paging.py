@@ -50,7 +50,7 @@ def read_time_cursor(text: str) -> tuple[float, str]:
 def _plain(value: object) -> bool:
     if isinstance(value, str):
         return not any(c == "\0" or "\ud800" <= c <= "\udfff" for c in value)  # no database keeps these
-    return value is None or isinstance(value, (int, float)) and abs(value) < HUGE
+    return value is None or (isinstance(value, (int, float)) and abs(value) < HUGE)
 
 
 def _of_another_list() -> UsageError:

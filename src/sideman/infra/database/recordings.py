@@ -19,7 +19,8 @@ from sideman.infra.database.paging import Page, cursor, read_cursor
 from sideman.infra.database.records import RecordingRecord, as_record
 from sideman.infra.database.tables import collection_items, recording_tags, recording_words, recordings, shares
 
-COMMON_WORD = 2000
+RARE_ROWS = 1000
+COUNTED_WORDS = 20_000
 LAST_LETTER = "\U0010ffff"
 SORTED_TEXT_CHARS = 100
 
@@ -217,17 +218,17 @@ class Recordings:
             (t.tempo_bpm, query.tempo_from_bpm, query.tempo_to_bpm), (t.duration_s, query.duration_from_s, query.duration_to_s),
             (t.added_at, query.added_from, query.added_to),
         ):  # fmt: skip
-            where += [] if least is None else [column >= least]
-            where += [] if most is None else [column <= most]
-        where += [t.status == query.status] if query.status else []
-        where += [t.meter == query.meter] if query.meter else []
-        where += [t.key_index.in_([k.index for k in query.keys])] if query.keys else []
+            if least is not None or most is not None:
+                range_ = [] if least is None else [column >= least]
+                where.append(_narrowed(c, sa.and_(*range_, *([] if most is None else [column <= most]))))
+        for column, value in ((t.status, query.status), (t.meter, query.meter)):
+            where += [_narrowed(c, column == value)] if value else []
+        where += [_narrowed(c, t.key_index.in_([k.index for k in query.keys]))] if query.keys else []
         if query.tag:
-            where.append(t.id.in_(sa.select(recording_tags.c.recording_id).where(recording_tags.c.tag == query.tag)))
+            where.append(_related(c, recording_tags, recording_tags.c.tag == query.tag))
         if query.collection_id:
-            inside = sa.select(collection_items.c.recording_id).where(collection_items.c.collection_id == query.collection_id)
-            where.append(t.id.in_(inside))
-        return where + [_has_word(c, w) for w in sorted(words(query.text))]
+            where.append(_related(c, collection_items, collection_items.c.collection_id == query.collection_id))
+        return where + _has_words(c, sorted(words(query.text)))
 
 
 def _sorts(values: dict[str, Any]) -> dict[str, str]:
@@ -252,13 +253,44 @@ def shared_ids(user_id: str) -> sa.CompoundSelect[Any]:
     return sa.union(alone, inside)
 
 
-def _has_word(c: sa.Connection, beginning: str) -> sa.ColumnElement[bool]:
-    """A rare word is looked up and gives its recordings; for a common one each candidate is asked, or thousands would be gathered."""
-    word = sa.and_(recording_words.c.word >= beginning, recording_words.c.word < beginning + LAST_LETTER)
-    counted = sa.select(sa.func.count()).select_from(sa.select(sa.literal(1)).where(word).limit(COMMON_WORD + 1).subquery())
-    if (c.scalar(counted) or 0) <= COMMON_WORD:
-        return recordings.c.id.in_(sa.select(recording_words.c.recording_id).where(word))
-    return sa.exists().where(recording_words.c.recording_id == recordings.c.id, word)
+def _has_words(c: sa.Connection, beginnings: list[str]) -> list[sa.ColumnElement[bool]]:
+    """Recordings that have a word with each beginning. The rarest one leads, the others are asked of what it finds."""
+    w = recording_words.c
+
+    def begins(beginning: str, table: sa.FromClause = recording_words) -> sa.ColumnElement[bool]:
+        return sa.and_(table.c.word >= beginning, table.c.word < beginning + LAST_LETTER)
+
+    def frequency(beginning: str) -> int:
+        some = sa.select(sa.literal(1)).select_from(recording_words).where(begins(beginning)).limit(COUNTED_WORDS).subquery()
+        return c.scalar(sa.select(sa.func.count()).select_from(some)) or 0
+
+    if not beginnings:
+        return []
+    leading, *others = sorted(beginnings, key=frequency) if len(beginnings) > 1 else beginnings
+    also = [sa.exists().where(o.c.recording_id == w.recording_id, begins(b, o)) for b in others for o in (recording_words.alias(),)]
+    few = _few(c, sa.select(w.recording_id).where(begins(leading), *also).distinct())
+    if few is not None:
+        return [recordings.c.id.in_(few)]
+    return [sa.exists().where(w.recording_id == recordings.c.id, begins(b)) for b in beginnings]
+
+
+def _few(c: sa.Connection, ids: sa.Select[Any]) -> list[str] | None:
+    """The ids when an index finds few; None when there are many. Counting stops where the answer is known."""
+    counted = sa.select(sa.func.count()).select_from(ids.limit(RARE_ROWS + 1).subquery())
+    return list(c.scalars(ids)) if (c.scalar(counted) or 0) <= RARE_ROWS else None
+
+
+def _related(c: sa.Connection, table: sa.Table, where: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+    """Recordings that have such a row. Few are named by their ids; of many each candidate is asked in the order of the page, or thousands
+    would be gathered for fifty."""
+    few = _few(c, sa.select(table.c.recording_id).where(where))
+    return recordings.c.id.in_(few) if few is not None else sa.exists().where(table.c.recording_id == recordings.c.id, where)
+
+
+def _narrowed(c: sa.Connection, where: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+    """A filter that few recordings pass becomes their ids: the planner does not know that they are few."""
+    few = _few(c, sa.select(recordings.c.id).where(where))
+    return recordings.c.id.in_(few) if few is not None else where
 
 
 def _ordered(where: Sequence[sa.ColumnElement[bool]], column: sa.Column[Any], descending: bool, limit: int) -> sa.Select[Any]:

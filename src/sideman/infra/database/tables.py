@@ -112,12 +112,16 @@ recordings = sa.Table(
     sa.Column("trashed_at", Moment),
     sa.UniqueConstraint("owner_id", "content_key"),
 )  # fmt: skip
+_HERE = recordings.c.trashed_at.is_(None)
 for _sort in ("added_at", "title_sort", "artist_sort", "album_sort", "tempo_bpm", "duration_s", "key_index"):
-    sa.Index(f"ix_recordings_{_sort}", recordings.c[_sort], recordings.c.id, sqlite_where=recordings.c.trashed_at.is_(None), postgresql_where=recordings.c.trashed_at.is_(None))  # fmt: skip
-sa.Index("ix_recordings_owner_id_added_at", recordings.c.owner_id, recordings.c.added_at, recordings.c.id)
+    # one for a user's own, one for an admin, who sees all: a page is then read from its index without sorting
+    for _name, _first in ((f"ix_recordings_owner_id_{_sort}", (recordings.c.owner_id,)), (f"ix_recordings_{_sort}", ())):
+        sa.Index(_name, *_first, recordings.c[_sort], recordings.c.id, sqlite_where=_HERE, postgresql_where=_HERE)
+sa.Index("ix_recordings_meter", recordings.c.meter)
+sa.Index("ix_recordings_status", recordings.c.status)
 sa.Index("ix_recordings_content_key", recordings.c.content_key)
-sa.Index("ix_recordings_trashed_at", recordings.c.trashed_at)
-sa.Index("ix_recordings_key_index_tempo_bpm", recordings.c.key_index, recordings.c.tempo_bpm)
+_GONE = recordings.c.trashed_at.is_not(None)
+sa.Index("ix_recordings_trashed_at", recordings.c.trashed_at, sqlite_where=_GONE, postgresql_where=_GONE)
 
 recording_words = sa.Table(
     "recording_words", metadata,

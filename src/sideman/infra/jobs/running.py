@@ -51,7 +51,7 @@ class RunningTasks:
 
     def __init__(self, jobs: Jobs) -> None:
         self._jobs = jobs
-        self._tasks: dict[WarmProcess, str] = {}
+        self._tasks: dict[WarmProcess, tuple[str, str]] = {}
         self._gone: set[WarmProcess] = set()
         self._lock = threading.Lock()
         self._stop = threading.Event()
@@ -61,14 +61,22 @@ class RunningTasks:
         self._thread.start()
 
     def stop(self) -> None:
+        """What is cut by a clean stop is forgiven: it will begin again elsewhere, as if it had not begun."""
         self._stop.set()
         self._thread.join(5)
+        with self._lock:
+            tasks = list(self._tasks.values())
+        for job_id, name in tasks:
+            try:
+                self._jobs.forgive_run(job_id, name)
+            except ServiceUnavailable as error:
+                log.warning("a run that this stop cuts is counted: %s", error)
 
     @contextmanager
-    def watched(self, job_id: str, process: WarmProcess) -> Iterator[None]:
+    def watched(self, job_id: str, name: str, process: WarmProcess) -> Iterator[None]:
         """A ChildDied that this watch caused becomes JobGone."""
         with self._lock:
-            self._tasks[process] = job_id
+            self._tasks[process] = (job_id, name)
         try:
             yield
         except ChildDied as error:
@@ -87,14 +95,14 @@ class RunningTasks:
             if not tasks:
                 continue
             try:
-                states = self._jobs.states(sorted(set(tasks.values())))
+                states = self._jobs.states(sorted({job_id for job_id, _ in tasks.values()}))
             except ServiceUnavailable as error:
                 log.warning("cannot see whether jobs were cancelled: %s", error)
                 continue
-            for process, job_id in tasks.items():
-                if states.get(job_id) != "running":
+            for process, task in tasks.items():
+                if states.get(task[0]) != "running":
                     with self._lock:
-                        if self._tasks.get(process) != job_id:
+                        if self._tasks.get(process) != task:
                             continue
                         self._gone.add(process)
                     process.kill()

@@ -70,6 +70,11 @@ class WarmProcess:
                 if not clean:
                     self.kill()  # a busy child never gets the next call
 
+    def warm_up(self) -> None:
+        """Start the child if it does not run."""
+        with self._lock:
+            self._ensure()
+
     def _ensure(self) -> None:
         if self._process is not None and self._process.poll() is None:
             return

@@ -1,8 +1,8 @@
 """A worker: takes jobs from the queues and runs their plans.
 
 A job is one workflow on the orchestration queue. It enqueues each task of its plan as a child workflow and waits; children on the CPU
-and GPU queues run in warm child processes. Only children have an attempt limit: what waits is recovered however often workers
-restart. Time limits belong to tasks, from when they begin. Every finished task is checkpointed twice: as the queue's step, and as
+and GPU queues run in warm child processes. Only heavy tasks have an attempt limit: what waits is recovered however often
+workers restart. Time limits belong to tasks, from when they begin. Every finished task is checkpointed twice: as the queue's step, and as
 the task's result in the library, which a retried job takes over.
 """
 
@@ -35,8 +35,11 @@ from sideman.infra.telemetry import Telemetry
 WAITING_JOBS = 64
 POLL_S = 0.1
 TASK_ATTEMPTS = 3
+UNLIMITED = 1_000_000
+"""The queue counts every recovery, also of what only waited or had not begun; attempts are counted where a task really begins."""
 TRANSIENT_WAITS_S = (0.5, 1, 2, 4, 8, 15, 30, 30, 30, 30)
 DRAIN_S = 3
+CHILD_STARTS, CHILD_WAIT_S = 10, 0.2
 T = TypeVar("T")
 log = logging.getLogger("sideman.worker")
 
@@ -123,7 +126,7 @@ class Worker:
         async def heavy(job_id: str, task: dict[str, Any]) -> Json:
             return await self._outcome(lambda: self._run_heavy(job_id, Task(**task)))
 
-        @DBOS.workflow(name="task", max_recovery_attempts=TASK_ATTEMPTS)
+        @DBOS.workflow(name="task", max_recovery_attempts=UNLIMITED)
         async def run_task(job_id: str, task: dict[str, Any]) -> Json:
             return await heavy(job_id, task)
 
@@ -135,7 +138,7 @@ class Worker:
                 handle = await DBOS.enqueue_workflow_async(task.queue, run_task, job_id, body)
             return handle.get_result(polling_interval_sec=POLL_S)
 
-        @DBOS.workflow(name=WORKFLOW, max_recovery_attempts=1_000_000)
+        @DBOS.workflow(name=WORKFLOW, max_recovery_attempts=UNLIMITED)
         async def run_job(job_id: str) -> None:
             stages = await lay_out(job_id)
             if stages is None:
@@ -186,7 +189,7 @@ class Worker:
         known, inputs = self._inputs(job_id, task.name)
         if known is not None:
             return known
-        if not self._jobs.begin_task(job_id, task.name, self._place.executor.name):
+        if self._jobs.begin_task(job_id, task.name, self._place.executor.name) is None:
             raise JobGone
         result = self._handlers.run_light(task, inputs)
         self._jobs.finish_task(job_id, task.name, result)
@@ -196,14 +199,20 @@ class Worker:
         known, inputs = self._inputs(job_id, task.name)
         if known is not None:
             return known
-        with self._pool.process(task.queue) as process, self._running.watched(job_id, process):
-            if not self._jobs.begin_task(job_id, task.name, self._place.executor.name):
+        with self._pool.process(task.queue) as process, self._running.watched(job_id, task.name, process):
+            process.warm_up()
+            run = self._jobs.begin_task(job_id, task.name, self._place.executor.name)
+            if run is None:
                 raise JobGone
+            if run > TASK_ATTEMPTS:
+                raise JobFailed(f"what ran it crashed or was killed {TASK_ATTEMPTS} times in the middle of it, so it was given up")
             progress, start = self._running.reporter(job_id, task.name), time.monotonic()
             try:
                 result = process.call(task.target, task.arguments, inputs, progress, task.timeout_s)
             except SidemanError as error:
                 self._telemetry.tasks.labels(_kind(task), type(error).__name__).inc()
+                if isinstance(error, ServiceUnavailable):
+                    self._jobs.forgive_run(job_id, task.name)
                 raise
         self._jobs.finish_task(job_id, task.name, result)
         self._measure(task, result, time.monotonic() - start)
@@ -249,11 +258,12 @@ class Worker:
                     raise
                 log.warning("waiting %.1f s: %s", wait, error)
                 await asyncio.sleep(wait)
-            except ChildDied as error:
+            except ChildDied as error:  # runs are counted where the task begins; this bounds children that do not even start
                 died += 1
-                if died >= TASK_ATTEMPTS:
-                    raise JobFailed(f"{error}; it was tried {died} times") from error
+                if died >= CHILD_STARTS:
+                    raise JobFailed(f"the process for heavy steps ended {died} times: {error}") from error
                 log.warning("trying again: %s", error)
+                await asyncio.sleep(died * CHILD_WAIT_S)
 
 
 def _kind(task: Task) -> str:
@@ -265,7 +275,7 @@ async def _settled(result: Awaitable[Json]) -> Json:
     try:
         return await result
     except DBOSAwaitedWorkflowMaxRecoveryAttemptsExceeded:
-        return {"error": f"it took its worker down {TASK_ATTEMPTS} times and was given up"}
+        return {"error": "the job queue recovered it too often and gave it up"}
     except DBOSAwaitedWorkflowCancelledError:
         return {"error": "it was cancelled"}
     except DBOSException as error:

@@ -60,7 +60,7 @@ def _number(header: str | None, name: str) -> int:
     return int(header)
 
 
-@router.options("", status_code=204)
+@router.options("", status_code=204, response_class=Response)
 def describe(studio: StudioHere) -> Response:
     """What this server's tus can do."""
     return Response(status_code=204, headers={
@@ -69,7 +69,7 @@ def describe(studio: StudioHere) -> Response:
     })  # fmt: skip
 
 
-@router.post("", status_code=201, responses=responses(412))
+@router.post("", status_code=201, response_class=Response, responses=responses(412))
 def begin(studio: StudioHere, who: Who, resumable: Resumable = None, length: Length = None, metadata: Metadata = None) -> Response:
     """Announce a file: its length, and its name in Upload-Metadata."""
     if (refusal := _other_version(resumable)) is not None:
@@ -78,7 +78,7 @@ def begin(studio: StudioHere, who: Who, resumable: Resumable = None, length: Len
     return Response(status_code=201, headers=_headers(state) | {"Location": f"/api/v1/uploads/{state.record.id}"})
 
 
-@router.head("/{upload_id}", responses=responses(412))
+@router.head("/{upload_id}", response_class=Response, responses=responses(412))
 def ask(studio: StudioHere, who: Who, upload_id: Id, resumable: Resumable = None) -> Response:
     """How many bytes have arrived; Sideman-Recording names the recording once all have."""
     if (refusal := _other_version(resumable)) is not None:
@@ -97,7 +97,10 @@ async def append(
         return refusal
     if request.headers.get("content-type") != PIECE_TYPE:
         return problem(415, f"a piece is sent as {PIECE_TYPE}")
-    wanted = Checksum.parse(checksum) if checksum else None
+    try:
+        wanted = Checksum.parse(checksum) if checksum else None
+    except UsageError as error:
+        return problem(400, str(error))  # the protocol's status for an algorithm that is not there
     state = await studio.uploads.append(who, upload_id, _number(offset, "Upload-Offset"), request.stream(), wanted)
     if state.offset_bytes == state.record.size_bytes:
         state = await run_in_threadpool(studio.uploads.complete, who, upload_id)

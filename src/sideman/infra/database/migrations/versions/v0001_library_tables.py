@@ -162,8 +162,57 @@ def upgrade() -> None:
             sqlite_where=sa.text("trashed_at IS NULL"),
             postgresql_where=sa.text("trashed_at IS NULL"),
         )
-        batch_op.create_index("ix_recordings_key_index_tempo_bpm", ["key_index", "tempo_bpm"], unique=False)
-        batch_op.create_index("ix_recordings_owner_id_added_at", ["owner_id", "added_at", "id"], unique=False)
+        batch_op.create_index("ix_recordings_meter", ["meter"], unique=False)
+        batch_op.create_index(
+            "ix_recordings_owner_id_added_at",
+            ["owner_id", "added_at", "id"],
+            unique=False,
+            sqlite_where=sa.text("trashed_at IS NULL"),
+            postgresql_where=sa.text("trashed_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_recordings_owner_id_album_sort",
+            ["owner_id", "album_sort", "id"],
+            unique=False,
+            sqlite_where=sa.text("trashed_at IS NULL"),
+            postgresql_where=sa.text("trashed_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_recordings_owner_id_artist_sort",
+            ["owner_id", "artist_sort", "id"],
+            unique=False,
+            sqlite_where=sa.text("trashed_at IS NULL"),
+            postgresql_where=sa.text("trashed_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_recordings_owner_id_duration_s",
+            ["owner_id", "duration_s", "id"],
+            unique=False,
+            sqlite_where=sa.text("trashed_at IS NULL"),
+            postgresql_where=sa.text("trashed_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_recordings_owner_id_key_index",
+            ["owner_id", "key_index", "id"],
+            unique=False,
+            sqlite_where=sa.text("trashed_at IS NULL"),
+            postgresql_where=sa.text("trashed_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_recordings_owner_id_tempo_bpm",
+            ["owner_id", "tempo_bpm", "id"],
+            unique=False,
+            sqlite_where=sa.text("trashed_at IS NULL"),
+            postgresql_where=sa.text("trashed_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_recordings_owner_id_title_sort",
+            ["owner_id", "title_sort", "id"],
+            unique=False,
+            sqlite_where=sa.text("trashed_at IS NULL"),
+            postgresql_where=sa.text("trashed_at IS NULL"),
+        )
+        batch_op.create_index("ix_recordings_status", ["status"], unique=False)
         batch_op.create_index(
             "ix_recordings_tempo_bpm",
             ["tempo_bpm", "id"],
@@ -178,7 +227,13 @@ def upgrade() -> None:
             sqlite_where=sa.text("trashed_at IS NULL"),
             postgresql_where=sa.text("trashed_at IS NULL"),
         )
-        batch_op.create_index("ix_recordings_trashed_at", ["trashed_at"], unique=False)
+        batch_op.create_index(
+            "ix_recordings_trashed_at",
+            ["trashed_at"],
+            unique=False,
+            sqlite_where=sa.text("trashed_at IS NOT NULL"),
+            postgresql_where=sa.text("trashed_at IS NOT NULL"),
+        )
 
     op.create_table(
         "uploads",
