@@ -124,7 +124,7 @@ def _stopped(process: subprocess.Popen[str]) -> str:
 
 def _answer(port: int, key: str | None = None) -> int:
     headers = {"Authorization": f"Bearer {key}"} if key else {}
-    for _ in range(300):
+    for _ in range(900):
         try:
             return httpx.get(f"http://127.0.0.1:{port}/api/v1/me", headers=headers | {"Host": "studio.lan"}).status_code
         except httpx.TransportError:

@@ -19,7 +19,7 @@ from sideman.app.library.services import Services
 from sideman.core.audio import Recording, write_lossless
 from sideman.core.mixing import Lane, sum_lanes
 from sideman.core.music import StemRole
-from sideman.errors import Conflict, NoAudio, QuotaExceeded, TooLarge, UnreadableAudio, UsageError
+from sideman.errors import Conflict, JobFailed, NoAudio, QuotaExceeded, TooLarge, UnreadableAudio, UsageError
 from sideman.infra.blobs import blob_key
 from sideman.infra.database import RecordingRecord, StemRecord, new_id, now
 from sideman.infra.jobs import ChildDied, OutOfTime, WarmProcess
@@ -107,6 +107,8 @@ class Intake:
             raise UnreadableAudio(f"{name} takes longer than {limits.decode_s} s to decode: convert it to FLAC or WAV first") from error
         except ChildDied as error:
             raise UnreadableAudio(f"{name} makes the decoder crash or take too much memory: export it again from its source") from error
+        except JobFailed as error:  # of a file, not of a job
+            raise UnreadableAudio(f"{name} cannot be decoded ({error})") from error
 
     def _record(self, who: Caller, path: Path, name: str, facts: dict[str, Any]) -> RecordingRecord:
         content_key = self._s.blobs.put(path)

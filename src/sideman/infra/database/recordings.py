@@ -220,10 +220,10 @@ class Recordings:
         ):  # fmt: skip
             if least is not None or most is not None:
                 range_ = [] if least is None else [column >= least]
-                where.append(_narrowed(c, sa.and_(*range_, *([] if most is None else [column <= most]))))
+                where.append(_narrowed(c, trash, sa.and_(*range_, *([] if most is None else [column <= most]))))
         for column, value in ((t.status, query.status), (t.meter, query.meter)):
-            where += [_narrowed(c, column == value)] if value else []
-        where += [_narrowed(c, t.key_index.in_([k.index for k in query.keys]))] if query.keys else []
+            where += [_narrowed(c, trash, column == value)] if value else []
+        where += [_narrowed(c, trash, t.key_index.in_([k.index for k in query.keys]))] if query.keys else []
         if query.tag:
             where.append(_related(c, recording_tags, recording_tags.c.tag == query.tag))
         if query.collection_id:
@@ -270,7 +270,7 @@ def _has_words(c: sa.Connection, beginnings: list[str]) -> list[sa.ColumnElement
     also = [sa.exists().where(o.c.recording_id == w.recording_id, begins(b, o)) for b in others for o in (recording_words.alias(),)]
     few = _few(c, sa.select(w.recording_id).where(begins(leading), *also).distinct())
     if few is not None:
-        return [recordings.c.id.in_(few)]
+        return [_one_of(few)]
     return [sa.exists().where(w.recording_id == recordings.c.id, begins(b)) for b in beginnings]
 
 
@@ -284,13 +284,18 @@ def _related(c: sa.Connection, table: sa.Table, where: sa.ColumnElement[bool]) -
     """Recordings that have such a row. Few are named by their ids; of many each candidate is asked in the order of the page, or thousands
     would be gathered for fifty."""
     few = _few(c, sa.select(table.c.recording_id).where(where))
-    return recordings.c.id.in_(few) if few is not None else sa.exists().where(table.c.recording_id == recordings.c.id, where)
+    return _one_of(few) if few is not None else sa.exists().where(table.c.recording_id == recordings.c.id, where)
 
 
-def _narrowed(c: sa.Connection, where: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+def _narrowed(c: sa.Connection, trash: sa.ColumnElement[bool], where: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
     """A filter that few recordings pass becomes their ids: the planner does not know that they are few."""
-    few = _few(c, sa.select(recordings.c.id).where(where))
-    return recordings.c.id.in_(few) if few is not None else where
+    few = _few(c, sa.select(recordings.c.id).where(trash, where))
+    return _one_of(few) if few is not None else where
+
+
+def _one_of(ids: list[str]) -> sa.ColumnElement[bool]:
+    """An empty list is said to be empty: SQLite would walk the whole table to find it out."""
+    return recordings.c.id.in_(ids) if ids else sa.false()
 
 
 def _ordered(where: Sequence[sa.ColumnElement[bool]], column: sa.Column[Any], descending: bool, limit: int) -> sa.Select[Any]:
