@@ -4,10 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
+SERVER_STAMP := $(VENV)/.installed-server
 OUT ?= demo
+DATA ?= library
+PORT ?= 5000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format assets relock soak bench clean
+.PHONY: help demo serve test check format migration assets relock soak bench clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -20,12 +23,19 @@ $(STAMP): $(BIN)/python pyproject.toml assets.lock.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
 	@touch $@
 
+$(SERVER_STAMP): $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[server]'
+	@touch $@
+
 $(DEV_STAMP): $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $@
 
 demo: $(STAMP)  ## run the main job on the demo song, or on SONG=path
 	$(BIN)/sideman demo -o $(OUT) $(if $(SONG),--song '$(SONG)')
+
+serve: $(SERVER_STAMP)  ## run the server and a worker on the library in DATA=library, PORT=5000
+	$(BIN)/sideman serve --host 127.0.0.1 --port $(PORT) --data $(DATA)
 
 test: $(DEV_STAMP)  ## set up and pass the whole test suite
 	$(BIN)/python -m pytest -n 2
@@ -41,18 +51,25 @@ format: $(DEV_STAMP)  ## let ruff format and mend
 	$(BIN)/ruff format src tests tools benchmarks training hatch_build.py
 	$(BIN)/ruff check --fix src tests tools benchmarks training hatch_build.py
 
+migration: $(DEV_STAMP)  ## write a migration after a change of the tables: NAME='what changes'
+	$(BIN)/python tools/make_migration.py '$(NAME)'
+
 assets: $(STAMP)  ## lay the third-party files of assets.lock.toml
 	$(BIN)/python tools/carry.py
 
 relock: $(STAMP)  ## after editing a version in assets.lock.toml
 	$(BIN)/python tools/carry.py --relock
 
-soak: $(DEV_STAMP)  ## long recordings: memory and time; writes benchmarks/results
+soak: $(DEV_STAMP)  ## long runs: memory of long recordings, kill -9 over a batch; writes benchmarks/results
 	$(BIN)/python -m benchmarks.long_recordings
+	$(BIN)/python -m benchmarks.fault_soak
 
 bench: $(DEV_STAMP)  ## every benchmark that needs no outside audio; writes benchmarks/results
 	$(BIN)/python -m benchmarks.main_job
 	$(BIN)/python -m benchmarks.install
+	$(BIN)/python -m benchmarks.library_scale
+	$(BIN)/python -m benchmarks.platform
+	$(BIN)/python -m benchmarks.deployment
 
 clean:  ## remove the environment and what was made
 	rm -rf $(VENV) demo dist build .mypy_cache .ruff_cache .pytest_cache

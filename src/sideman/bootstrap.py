@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sideman.app import analysis as analysis_cases
-from sideman.app import demo as demo_cases
-from sideman.app import evaluation as evaluation_cases
 from sideman.app import generation as generation_cases
 from sideman.app import midi as midi_cases
 from sideman.app import mixing as mixing_cases
@@ -20,9 +18,6 @@ from sideman.app import separation as separation_cases
 from sideman.app.engines import Engines, Source, StepProgress, no_progress
 from sideman.app.mixing import MixInput
 from sideman.core.audio import Loudness
-from sideman.core.evaluation.scores import AnalysisScores
-from sideman.core.evaluation.separation import SeparationScores
-from sideman.core.evaluation.timing import TimingScore
 from sideman.core.fit import FitReport
 from sideman.core.generation import Generator, SessionBand
 from sideman.core.music import MusicAnalysis, StemRole, parse_roles
@@ -32,12 +27,16 @@ from sideman.core.separation import PreviewSeparator, WrittenSet
 from sideman.errors import MissingAsset
 from sideman.infra.settings import PlatformSettings, Settings
 
-if TYPE_CHECKING:  # the library needs the extra `server`; the main job does without
+# the library needs the extra `server`, which the main job does without; evaluation loads mir_eval, 80 MB that a server does without
+if TYPE_CHECKING:
     import threading
 
     from sideman.app.library.services import Services
     from sideman.app.library.studio import Studio
     from sideman.app.workflows.tasks import TaskContext
+    from sideman.core.evaluation.scores import AnalysisScores
+    from sideman.core.evaluation.separation import SeparationScores
+    from sideman.core.evaluation.timing import TimingScore
 
 DEFAULT_STEMS = ",".join(r.value for r in PlayAlongOptions().roles)
 
@@ -111,25 +110,35 @@ def play_along(
 
 def record_demo_song(path: str | Path, seed: int = 7, progress: StepProgress = no_progress) -> MusicAnalysis:
     """Compose and record the demo song as MP3; returns the truth about it."""
+    from sideman.app import demo as demo_cases
+
     return demo_cases.record_song(Path(path), engines(), seed, progress)
 
 
 def compare_with_truth(truth: MusicAnalysis, found: MusicAnalysis) -> AnalysisScores:
     """Scores of an analysis against the composed truth."""
+    from sideman.app import demo as demo_cases
+
     return demo_cases.compare(truth, found)
 
 
 def evaluate_analysis(folder: str | Path) -> Iterator[AnalysisScores]:
     """Scores of every annotated recording below `folder`."""
+    from sideman.app import evaluation as evaluation_cases
+
     current_settings()
     return evaluation_cases.analysis_scores(Path(folder))
 
 
 def evaluate_separation(folder: str | Path) -> Iterator[SeparationScores]:
+    from sideman.app import evaluation as evaluation_cases
+
     return evaluation_cases.separation_scores(Path(folder), engines())
 
 
 def evaluate_timing(folder: str | Path) -> Iterator[TimingScore]:
+    from sideman.app import evaluation as evaluation_cases
+
     return evaluation_cases.timing_scores(Path(folder), engines())
 
 

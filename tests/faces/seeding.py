@@ -6,8 +6,10 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 from uuid import uuid4
 
+import httpx
 from sqlalchemy import event
 
 from sideman.app.library.access import Caller
@@ -15,6 +17,8 @@ from sideman.app.library.studio import Studio
 from sideman.core.audio import write_audio
 from sideman.core.generation.composer import compose
 from sideman.core.music import MusicAnalysis
+from sideman.faces.rest.delivery import link
+from sideman.faces.rest.shaping import recording_file
 from sideman.infra.database import AnalysisRecord, GenerationRecord, MixRecord, NewJob, RecordingRecord, StemRecord, new_id, now
 from sideman.testing import faded_tone
 
@@ -24,12 +28,14 @@ PEOPLE = {"admin": "admin", "owner": "editor", "writer": "editor", "reader": "ed
 
 @dataclass(frozen=True)
 class World:
-    """tokens: an API key of each person, and `owner's viewer key`. ids: by the names that the paths of routes use."""
+    """tokens: an API key of each person, and `owner's viewer key`. ids: by the names that the paths of routes use. mark: ends all names."""
 
+    mark: str
     tokens: dict[str, str]
     users: dict[str, str]
     ids: dict[str, str]
     recording: RecordingRecord
+    link: httpx.URL
 
 
 def hurried(studio: Studio) -> Studio:
@@ -71,7 +77,8 @@ def world(studio: Studio) -> World:
     for name, access in (("writer", "write"), ("reader", "read"), ("viewer", "write")):
         share = studio.services.people.share(users[name], access, recording_id=record.id)
     ids = {"recording_id": record.id, "audio_id": record.id, "entity_id": record.id, "recording_share_id": share.id}
-    return World(tokens, users, ids | _results(studio, record, jams, small) | _belongings(studio, users, record), record)
+    ids |= _results(studio, record, jams, small) | _belongings(studio, users, record)
+    return World(mark, tokens, users, ids, record, httpx.URL(link(studio, recording_file(record), owner.user_id)))
 
 
 def _results(studio: Studio, record: RecordingRecord, jams: str, small: str) -> dict[str, str]:
@@ -111,3 +118,47 @@ def _belongings(studio: Studio, users: dict[str, str], record: RecordingRecord) 
         "collection_id": collection.id, "collection_share_id": share.id, "webhook_id": hook.id, "key_id": key.id,
         "upload_id": upload.record.id, "user_id": users["stranger"],
     }  # fmt: skip
+
+
+# requests that routes take, each as `GET /path/{with_names}`
+
+
+def names(route: str, w: World) -> dict[str, str]:
+    """What stands for the names in the path of a route."""
+    method, path = route.split()
+    ids = dict(w.ids, number="0", stem_type="Bass", key="Am")
+    ids["share_id"] = w.ids["collection_share_id" if "collections" in path else "recording_share_id"]
+    if path.startswith(("/api/jobs/", "/api/v1/jobs/")) and (method == "DELETE" or path.endswith("retry")):
+        ids["job_id"] = w.ids["failed_job_id"]
+    if path.startswith("/files/"):
+        ids["key"] = w.recording.content_key
+    return ids
+
+
+def body(route: str, w: World) -> dict[str, Any] | None:
+    """The JSON of a route; None for those that take none."""
+    recording, other = w.ids["recording_id"], f"stranger {w.mark}"
+    batch: dict[str, Any] = {"recordingIds": [recording]}
+    return {
+        "POST /api/v1/session": {"key": w.tokens["viewer"]}, "POST /api/v1/keys": {"role": "viewer"},
+        "POST /api/v1/collections": {"name": "x"}, "POST /api/v1/webhooks": {"url": "https://example.org/"},
+        "POST /api/v1/batch/analyse": batch, "POST /api/v1/batch/trash": batch, "POST /api/v1/batch/tag": batch | {"add": ["x"]},
+        "POST /api/v1/batch/export": batch, "POST /api/v1/batch/generate": batch | {"roles": ["bass"]},
+        "POST /api/v1/users": {"name": f"new {uuid4().hex}"}, "PATCH /api/v1/users/{user_id}": {"role": "viewer"},
+        "POST /api/v1/recordings/{recording_id}/mixes": {"lanes": [{"stemId": w.ids["stem_id"]}]},
+        "PATCH /api/v1/recordings/{recording_id}": {"title": "new"}, "POST /api/v1/recordings/{recording_id}/analyses": {"separate": False},
+        "POST /api/v1/recordings/{recording_id}/corrections": {"kind": "set-key", "values": {"key": "C major"}},
+        "POST /api/v1/recordings/{recording_id}/generations": {"roles": ["bass"]}, "PATCH /api/v1/collections/{collection_id}": {"name": "new"},
+        "PUT /api/audio/{audio_id}/metadata": {"title": "new"}, "POST /api/generation": {"audioFileId": recording, "targetStems": ["Bass"]},
+        "POST /api/v1/recordings/{recording_id}/shares": {"user": other}, "POST /api/v1/collections/{collection_id}/shares": {"user": other},
+    }.get(route)  # fmt: skip
+
+
+def headers(route: str) -> dict[str, str]:
+    """What resumable uploads ask for; their body is any bytes."""
+    tus = {"tus-resumable": "1.0.0", "upload-length": "100", "upload-offset": "0", "content-type": "application/offset+octet-stream"}
+    return tus if "/api/v1/uploads" in route else {}
+
+
+UPLOADS = ("POST /api/v1/recordings", "POST /api/audio/upload")
+"""They take a form with a file."""

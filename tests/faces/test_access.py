@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import pytest
 from calling import ELSEWHERE, Caller
-from seeding import World, hurried, world
+from seeding import UPLOADS, World, body, headers, hurried, names, world
 from servers import free_port
 
 from sideman import bootstrap
@@ -244,10 +244,10 @@ def test_a_session_changes_things_only_with_its_token(house: House) -> None:
     w = world(house.studio)
     session, other = _signed_in(house, w.tokens["owner"]), _signed_in(house, w.tokens["owner"])
     assert house.ask("GET", "/api/v1/me", headers=session.headers(None)).json()["csrf"] == session.csrf
-    for headers in (session.headers(None), session.headers("x"), session.headers(other.csrf), session.headers(origin="http://evil.com")):
-        _refused(house.ask("POST", "/api/v1/collections", json={"name": "x"}, headers=headers), 403, "X-CSRF-Token")
-    for headers in (session.headers(), session.headers(origin="http://localhost")):
-        assert house.ask("POST", "/api/v1/collections", json={"name": "x"}, headers=headers).status_code == 201
+    for fields in (session.headers(None), session.headers("x"), session.headers(other.csrf), session.headers(origin="http://evil.com")):
+        _refused(house.ask("POST", "/api/v1/collections", json={"name": "x"}, headers=fields), 403, "X-CSRF-Token")
+    for fields in (session.headers(), session.headers(origin="http://localhost")):
+        assert house.ask("POST", "/api/v1/collections", json={"name": "x"}, headers=fields).status_code == 201
     _refused(house.ask("DELETE", "/api/v1/session", headers=session.headers(None)), 403)
     assert house.ask("DELETE", "/api/v1/session", headers=session.headers()).status_code == 204
     _refused(house.ask("GET", "/api/v1/me", headers=session.headers()), 401, "ended")
@@ -368,52 +368,13 @@ def test_every_route_has_its_row(house: House) -> None:
     assert set(there) - described == {"GET /openapi.json"}
 
 
-def _body(route: str, w: World, tone: bytes) -> dict[str, Any]:
-    """A body that this route takes."""
-    recording, other = w.ids["recording_id"], _stranger(w)
-    batch: dict[str, Any] = {"recordingIds": [recording]}
-    bodies: dict[str, dict[str, Any]] = {
-        "POST /api/v1/session": {"key": w.tokens["viewer"]}, "POST /api/v1/keys": {"role": "viewer"},
-        "POST /api/v1/collections": {"name": "x"}, "POST /api/v1/webhooks": {"url": "https://example.org/"},
-        "POST /api/v1/batch/analyse": batch, "POST /api/v1/batch/trash": batch, "POST /api/v1/batch/tag": batch | {"add": ["x"]},
-        "POST /api/v1/batch/export": batch, "POST /api/v1/batch/generate": batch | {"roles": ["bass"]},
-        "POST /api/v1/users": {"name": f"new {time.monotonic_ns()}"}, "PATCH /api/v1/users/{user_id}": {"role": "viewer"},
-        "POST /api/v1/recordings/{recording_id}/mixes": {"lanes": [{"stemId": w.ids["stem_id"]}]},
-        "PATCH /api/v1/recordings/{recording_id}": {"title": "new"}, "POST /api/v1/recordings/{recording_id}/analyses": {},
-        "POST /api/v1/recordings/{recording_id}/corrections": {"kind": "set-key", "values": {"key": "C major"}},
-        "POST /api/v1/recordings/{recording_id}/generations": {"roles": ["bass"]}, "PATCH /api/v1/collections/{collection_id}": {"name": "new"},
-        "PUT /api/audio/{audio_id}/metadata": {"title": "new"}, "POST /api/generation": {"audioFileId": recording, "targetStems": ["Bass"]},
-        "POST /api/v1/recordings/{recording_id}/shares": {"user": other}, "POST /api/v1/collections/{collection_id}/shares": {"user": other},
-    }  # fmt: skip
-    if route in ("POST /api/v1/recordings", "POST /api/audio/upload"):
+def _sent_to(route: str, w: World, tone: bytes) -> dict[str, Any]:
+    """The body of a request that this route takes."""
+    if route in UPLOADS:
         return {"files": {"file": ("tone.flac", tone)}}
     if route == "PATCH /api/v1/uploads/{upload_id}":
         return {"content": b"some bytes"}
-    return {"json": bodies[route]} if route in bodies else {}
-
-
-def _stranger(w: World) -> str:
-    """The stranger's name."""
-    return f"stranger {w.recording.title.removeprefix('tone ')}"
-
-
-def _path(route: str, w: World, house: House) -> str:
-    method, path = route.split()
-    names = dict(w.ids, number="0", stem_type="Bass", key="Am")
-    names["share_id"] = w.ids["collection_share_id" if "collections" in path else "recording_share_id"]
-    if path.startswith(("/api/jobs/", "/api/v1/jobs/")) and (method == "DELETE" or path.endswith("retry")):
-        names["job_id"] = w.ids["failed_job_id"]
-    if path == "/files/{key}":
-        return str(house.ask("GET", f"/api/v1/recordings/{w.recording.id}", w.tokens["owner"]).json()["audioUrl"])
-    return path.format(**names)
-
-
-def _headers(route: str) -> list[tuple[str, str]]:
-    if "/uploads" not in route:
-        return []
-    return [
-        ("tus-resumable", "1.0.0"), ("upload-length", "100"), ("upload-offset", "0"), ("content-type", "application/offset+octet-stream"),
-    ]  # fmt: skip
+    return {"json": made} if (made := body(route, w)) is not None else {}
 
 
 @pytest.mark.parametrize("route", sorted(CLASS_OF))
@@ -425,7 +386,9 @@ def test_everybody_on_every_route(house: House, town: World, tone: bytes, route:
             house.studio.services.recordings.update(w.recording.id, trashed_at=w.recording.added_at)
         key = w.tokens.get(caller)
         assert key is not None or caller == "nobody"
-        answer = house.ask(route.split()[0], _path(route, w, house), key, headers=_headers(route), **_body(route, w, tone))
+        method, path = route.split()
+        path = str(w.link) if path.startswith("/files/") else path.format(**names(route, w))
+        answer = house.ask(method, path, key, headers=headers(route).items(), **_sent_to(route, w, tone))
         answers[caller] = (200 if answer.is_success else answer.status_code, answer.text[:200] if expected != answer.status_code else "")
         if route.startswith("DELETE /api/v1/recordings/{recording_id}") and w is town:
             house.studio.services.recordings.update(w.recording.id, trashed_at=None)
@@ -522,13 +485,13 @@ def test_the_jobs_of_a_day_are_counted(limited: House) -> None:
     w = world(limited.studio)  # its owner has three jobs
     path = f"/api/v1/recordings/{w.recording.id}/generations"
     assert limited.ask("POST", path, w.tokens["owner"], json={"roles": ["bass"]}).status_code == 202
-    for route, body in (
+    for route, wanted in (
         (path, {"roles": ["drums"]}),
         (f"/api/v1/recordings/{w.recording.id}/mixes", {"lanes": [{}]}),
         ("/api/v1/batch/analyse", {"recordingIds": [w.recording.id], "again": True}),
         (f"/api/v1/jobs/{w.ids['failed_job_id']}/retry", None),
     ):
-        answer = limited.ask("POST", route, w.tokens["owner"], json=body)
+        answer = limited.ask("POST", route, w.tokens["owner"], json=wanted)
         _refused(answer, 429, "4 jobs")
         assert int(answer.headers["retry-after"]) > 0
     assert len(limited.ask("GET", path, w.tokens["owner"]).json()) == 2, "what was refused left nothing behind"
@@ -561,6 +524,7 @@ def test_an_upload_that_is_too_large_is_refused_however_it_comes(limited: House)
 def test_a_signed_link_needs_no_key_and_bears_no_change(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     w = world(house.studio)
     link = httpx.URL(house.ask("GET", f"/api/v1/recordings/{w.recording.id}", w.tokens["owner"]).json()["audioUrl"])
+    assert link == w.link
     good = house.ask("GET", str(link))
     assert good.status_code == 200 and len(good.content) == w.recording.size_bytes
     assert good.headers["content-type"] == "audio/flac" and "sandbox" in good.headers["content-security-policy"]

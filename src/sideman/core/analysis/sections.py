@@ -10,9 +10,8 @@ import itertools
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.cluster.hierarchy import fcluster, linkage
-from scipy.spatial.distance import squareform
 
 from sideman.core.analysis.chords.pitch import FRAME_RATE_HZ, PitchActivations
 from sideman.core.music import BeatGrid, Section
@@ -120,7 +119,9 @@ def _letters(limits: list[int], timbre: Array, pitch: Array) -> list[str]:
             ratio = min(b - a, d - c) / max(b - a, d - c)
             value = 0.5 * _alike(t[a:b], t[c:d]) + 0.5 * _alike(p[a:b], p[c:d]) - 0.2 * (ratio < 0.45)
             distance[i, j] = distance[j, i] = np.clip(1 - value, 0, 2)
-    groups = fcluster(linkage(squareform(distance, checks=False), "average"), SAME_LETTER, "distance")
+    groups = scipy.cluster.hierarchy.fcluster(
+        scipy.cluster.hierarchy.linkage(scipy.spatial.distance.squareform(distance, checks=False), "average"), SAME_LETTER, "distance"
+    )
     order = {g: LETTERS[min(k, 25)] for k, g in enumerate(dict.fromkeys(groups))}
     return [order[g] for g in groups]
 

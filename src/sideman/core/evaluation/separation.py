@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.ndimage import median_filter
-from scipy.signal import butter, istft, sosfiltfilt, stft
 
 from sideman.core.audio import Recording, Samples, read_all
 from sideman.core.music import StemRole
@@ -53,14 +52,14 @@ def si_sdr(estimate: NDArray[np.floating], reference: NDArray[np.floating]) -> f
 def hpss_split(mixture: Samples, sample_rate_hz: int) -> dict[StemRole, Samples]:
     """Median-filter split (Fitzgerald 2010): percussive = drums, harmonic below 200 Hz = bass, the rest stands for both others."""
     window, hop = 4096, 1024
-    _, _, spectrum = stft(mixture, nperseg=window, noverlap=window - hop)
+    _, _, spectrum = scipy.signal.stft(mixture, nperseg=window, noverlap=window - hop)
     magnitude = np.abs(spectrum).mean(0)
-    harmonic, percussive = median_filter(magnitude, (1, 17)), median_filter(magnitude, (31, 1))
+    harmonic, percussive = scipy.ndimage.median_filter(magnitude, (1, 17)), scipy.ndimage.median_filter(magnitude, (31, 1))
     mask = percussive**2 / (harmonic**2 + percussive**2 + 1e-12)
-    _, drums = istft(spectrum * mask, nperseg=window, noverlap=window - hop)
+    _, drums = scipy.signal.istft(spectrum * mask, nperseg=window, noverlap=window - hop)
     drums = drums[:, : mixture.shape[1]]
     rest = mixture - np.pad(drums, ((0, 0), (0, mixture.shape[1] - drums.shape[1])))
-    bass = sosfiltfilt(butter(4, BASS_HZ, "low", fs=sample_rate_hz, output="sos"), rest, axis=1)
+    bass = scipy.signal.sosfiltfilt(scipy.signal.butter(4, BASS_HZ, "low", fs=sample_rate_hz, output="sos"), rest, axis=1)
     return {StemRole.DRUMS: mixture - rest, StemRole.BASS: bass, StemRole.VOCALS: rest - bass, StemRole.OTHER: rest - bass}
 
 

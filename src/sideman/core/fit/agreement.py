@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 from scipy.fft import irfft, rfft
-from scipy.ndimage import uniform_filter1d
 
 from sideman.core.fit.listening import CHROMA_RATE_HZ, Heard
 from sideman.core.fit.rhythm import LAG_S, MAX_LAG_S, NEAR_S, STEP_S, WINDOW_S, lag_range, weighted_t
@@ -23,7 +23,7 @@ Array = NDArray[np.floating]
 
 def _centred(chroma: Array) -> Array:
     """Smoothed over 5 frames, centred over the pitch classes, unit length per frame."""
-    smooth = uniform_filter1d(chroma, 5, axis=1)
+    smooth = scipy.ndimage.uniform_filter1d(chroma, 5, axis=1)
     x = smooth - smooth.mean(0, keepdims=True)
     return np.asarray(x / (np.sqrt((x**2).sum(0, keepdims=True)) + 1e-9))
 

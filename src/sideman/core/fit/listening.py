@@ -9,9 +9,9 @@ import itertools
 from dataclasses import dataclass, replace
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 from scipy.fft import rfft
-from scipy.ndimage import median_filter, uniform_filter1d
 
 from sideman.core.audio import AudioReader, read_padded
 
@@ -84,7 +84,7 @@ def _accents(reader: AudioReader, frames: int) -> Array:
                 rise[2:] = np.maximum(0, log[2:] - log[:-2])
                 flux[k, a:b] += rise[a - first :]
     e = np.sqrt(flux)
-    return (e - uniform_filter1d(e, 129, axis=1)).astype(np.float32)
+    return (e - scipy.ndimage.uniform_filter1d(e, 129, axis=1)).astype(np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,7 +135,7 @@ def listen(reader: AudioReader, tuning_semitones: float | None = None) -> Heard:
     for a in range(0, chroma_frames, step):
         first, b = max(0, a - 2), min(chroma_frames, a + step)
         s = _spectra(reader, CHROMA_WINDOW, CHROMA_HOP, first, min(chroma_frames, b + 2))
-        s = median_filter(s, size=(1, 5))[:, a - first : a - first + b - a]  # a note stays, a drum hit does not
+        s = scipy.ndimage.median_filter(s, size=(1, 5))[:, a - first : a - first + b - a]  # a note stays, a drum hit does not
         p = _peaks(s, float(s.max()))
         chunks.append(p)
         total += _tuning_vector(p)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.ndimage import minimum_filter1d, uniform_filter1d
-from scipy.signal import resample_poly
 
 from sideman.core.audio import AudioReader, Samples, read_padded
 
@@ -34,7 +33,7 @@ def true_peaks(reader: AudioReader, threshold: float) -> Curve:
         near = np.flatnonzero(peaks > threshold * NEAR)
         for first, last in _runs(near):
             a, b = first * CONTROL, (last + 1) * CONTROL
-            up = np.abs(resample_poly(x[:, a : b + 2 * CONTEXT], OVERSAMPLING, 1, axis=1)).max(0)
+            up = np.abs(scipy.signal.resample_poly(x[:, a : b + 2 * CONTEXT], OVERSAMPLING, 1, axis=1)).max(0)
             inner = up[CONTEXT * OVERSAMPLING : CONTEXT * OVERSAMPLING + (b - a) * OVERSAMPLING]
             peaks[first : last + 1] = np.maximum(peaks[first : last + 1], inner.reshape(-1, CONTROL * OVERSAMPLING).max(1))
         out.append(peaks)
@@ -52,13 +51,13 @@ def _runs(steps: NDArray[np.int64]) -> list[tuple[int, int]]:
 def limiting_curve(peaks: Curve, gain: float, ceiling: float, sample_rate_hz: int) -> Curve:
     """Gain per control step, `gain` included, that keeps the true peak under `ceiling`: down ahead of a peak, back up slowly."""
     needed = np.minimum(1.0, ceiling / np.maximum(peaks * gain, 1e-12))
-    held = minimum_filter1d(needed, 2 * LOOK_AHEAD + 1, mode="nearest")
+    held = scipy.ndimage.minimum_filter1d(needed, 2 * LOOK_AHEAD + 1, mode="nearest")
     recover = float(np.exp(-CONTROL / (RELEASE_S * sample_rate_hz)))
     out, state = np.empty(len(held)), 1.0
     for i, target in enumerate(held.tolist()):
         state = min(target, 1 - (1 - state) * recover)
         out[i] = state
-    return gain * uniform_filter1d(out, LOOK_AHEAD + 1, mode="nearest")
+    return gain * scipy.ndimage.uniform_filter1d(out, LOOK_AHEAD + 1, mode="nearest")
 
 
 def with_gain(samples: Samples, start: int, curve: Curve) -> Samples:

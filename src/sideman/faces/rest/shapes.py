@@ -138,6 +138,7 @@ class JobShape(Shape):
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    updated_at: datetime
     tasks: list[TaskShape] = []
 
     @classmethod

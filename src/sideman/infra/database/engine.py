@@ -79,6 +79,14 @@ class Database:
             with connection.begin():
                 yield connection
 
+    def alone(self, connection: sa.Connection, what: str) -> None:
+        """Until this transaction ends, others that say the same wait: between looking for a row and inserting it nobody inserts it.
+
+        SQLite has one writer anyway.
+        """
+        if not self.is_sqlite:
+            connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtextextended(:what, 0))"), {"what": what})
+
     def gather_statistics(self) -> None:
         """Tell SQLite's planner what the tables hold, from a sample; PostgreSQL does this by itself."""
         if self.is_sqlite:

@@ -76,6 +76,7 @@ class Jobs:
         users alternate however many jobs one of them has.
         """
         with self._db.write() as c:
+            self._db.alone(c, "jobs")
             return tuple(self._submit(c, new) for new in wanted)
 
     def _submit(self, c: sa.Connection, new: NewJob) -> Submitted:
@@ -97,7 +98,8 @@ class Jobs:
         same = sa.and_(jobs.c.request_hash == new.request_hash, jobs.c.state.in_(UNFINISHED))
         if new.idempotency_key is not None:
             same = sa.or_(same, sa.and_(jobs.c.owner_id == new.owner_id, jobs.c.idempotency_key == new.idempotency_key))
-        row = c.execute(sa.select(jobs).where(same).order_by(jobs.c.created_at).limit(1)).first()
+        used_before = sa.case((jobs.c.idempotency_key == new.idempotency_key, 0), else_=1)
+        row = c.execute(sa.select(jobs).where(same).order_by(used_before, jobs.c.created_at).limit(1)).first()
         if row is None:
             return None
         if row.idempotency_key == new.idempotency_key and row.request_hash != new.request_hash:

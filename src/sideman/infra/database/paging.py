@@ -28,13 +28,18 @@ def cursor(*values: Any) -> str:
     return base64.urlsafe_b64encode(json.dumps(plain).encode()).decode().rstrip("=")
 
 
-def read_cursor(text: str, length: int) -> list[Any]:
-    """The values of a cursor: texts, finite numbers and None, the last one a text. Raises UsageError for one that no server gave."""
+def read_cursor(text: str, length: int, first: str | None = None) -> list[Any]:
+    """The values of a cursor: texts, finite numbers and None, the last one a text. Raises UsageError for one that no server gave.
+
+    first: what the first value must be, where it names the list.
+    """
     try:
         values = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
     except (ValueError, RecursionError) as error:
         raise UsageError("the cursor is not one that this server gave: leave it out to begin at the first page") from error
     if not isinstance(values, list) or len(values) != length or not all(map(_plain, values)) or not isinstance(values[-1], str):
+        raise _of_another_list()
+    if first is not None and values[0] != first:
         raise _of_another_list()
     return values
 

@@ -77,7 +77,7 @@ class RecordingQuery:
 
 def folded(text: str) -> str:
     """Lower case without accents: what is searched and sorted by."""
-    plain = unicodedata.normalize("NFKD", text.casefold())
+    plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())  # 𝐁 and ™ become capitals first
     return "".join(c for c in plain if not unicodedata.combining(c) and c != "\0")
 
 
@@ -94,6 +94,7 @@ class Recordings:
         values = {c.name: getattr(record, c.name) for c in recordings.c if not c.name.endswith("_sort")}
         same = sa.and_(recordings.c.owner_id == record.owner_id, recordings.c.content_key == record.content_key)
         with self._db.write() as c:
+            self._db.alone(c, record.owner_id)
             if c.execute(sa.update(recordings).where(same).values(trashed_at=None)).rowcount:
                 return self._one(c, same)
             c.execute(sa.insert(recordings).values(**values, **_sorts(values)))
@@ -177,7 +178,8 @@ class Recordings:
         column = _COLUMNS[query.sort]
         with self._db.read() as c:
             where = self._filters(c, query, scope)
-            value, last_id = read_cursor(after, 2) if after else (None, "")
+            of_list = f"{query.sort} {'down' if query.descending else 'up'}"  # in another list a cursor would silently leave rows out
+            value, last_id = read_cursor(after, 3, of_list)[1:] if after else (None, "")
             rows: list[sa.Row[Any]] = []
             if not after or value is not None:
                 known: list[sa.ColumnElement[bool]] = [column.is_not(None)] if query.sort in _NULLABLE else []
@@ -188,7 +190,7 @@ class Recordings:
                 rest: list[sa.ColumnElement[bool]] = [column.is_(None)] + ([recordings.c.id > last_id] if after and value is None else [])
                 rows += c.execute(sa.select(recordings).where(*where, *rest).order_by(recordings.c.id).limit(limit + 1 - len(rows))).all()
             items = self._with_tags(c, rows[:limit])
-        more = cursor(rows[limit - 1]._mapping[column.name], rows[limit - 1].id) if len(rows) > limit else None
+        more = cursor(of_list, rows[limit - 1]._mapping[column.name], rows[limit - 1].id) if len(rows) > limit else None
         return Page(items, more)
 
     def offset_page(self, scope: Scope, skip: int, take: int) -> tuple[RecordingRecord, ...]:
@@ -204,7 +206,8 @@ class Recordings:
             where = self._filters(c, query, scope)
             column = _COLUMNS[query.sort]
             order = column.desc() if query.descending else column.asc()
-            return tuple(c.scalars(sa.select(recordings.c.id).where(*where).order_by(order, recordings.c.id).limit(limit)))
+            known_first = (order.nulls_last(),) if query.sort in _NULLABLE else (order,)
+            return tuple(c.scalars(sa.select(recordings.c.id).where(*where).order_by(*known_first, recordings.c.id).limit(limit)))
 
     def _filters(self, c: sa.Connection, query: RecordingQuery, scope: Scope) -> list[sa.ColumnElement[bool]]:
         t = recordings.c

@@ -45,6 +45,7 @@ class Results:
     def add_analysis(self, record: AnalysisRecord) -> AnalysisRecord:
         """Once per job: a store step that runs twice leaves one. The version is the recording's next."""
         with self._db.write() as c:
+            self._db.alone(c, record.recording_id)
             if record.job_id is not None:
                 there = c.execute(sa.select(analyses).where(analyses.c.job_id == record.job_id)).first()
                 if there is not None:
@@ -71,6 +72,7 @@ class Results:
 
     def add_correction(self, recording_id: str, kind: str, values: Json, user_id: str) -> CorrectionRecord:
         with self._db.write() as c:
+            self._db.alone(c, recording_id)
             last = c.scalar(sa.select(sa.func.max(corrections.c.sequence)).where(corrections.c.recording_id == recording_id)) or 0
             record = CorrectionRecord(new_id(), recording_id, last + 1, kind, values, user_id, now(), None)
             c.execute(sa.insert(corrections).values(**_values(record)))
@@ -95,6 +97,8 @@ class Results:
     def put_stems(self, records: Sequence[StemRecord], replace_origin: str | None = None) -> None:
         """Insert what is not there yet. `replace_origin`: the recording's other stems of that origin go."""
         with self._db.write() as c:
+            for recording_id in sorted({r.recording_id for r in records}):
+                self._db.alone(c, recording_id)
             if records and replace_origin:
                 old = sa.and_(stems.c.recording_id == records[0].recording_id, stems.c.origin == replace_origin)
                 c.execute(sa.delete(stems).where(old, stems.c.id.not_in([r.id for r in records])))

@@ -77,6 +77,7 @@ class Transfers:
     def add_deliveries(self, owner_id: str, job_id: str, event: str) -> None:
         """One for each webhook of the owner, once per job and event."""
         with self._db.write() as c:
+            self._db.alone(c, job_id)
             there = set(c.scalars(sa.select(deliveries.c.webhook_id).where(deliveries.c.job_id == job_id, deliveries.c.event == event)))
             hooks = c.scalars(sa.select(webhooks.c.id).where(webhooks.c.owner_id == owner_id)).all()
             rows: list[dict[str, Any]] = [

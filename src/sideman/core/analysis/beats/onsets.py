@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 from scipy.fft import rfft
-from scipy.ndimage import gaussian_filter1d, maximum_filter1d, uniform_filter1d
 
 SAMPLE_RATE_HZ = 44100
 FRAME_RATE_HZ = 100
@@ -67,7 +67,7 @@ def _flux(x: NDArray[np.float32], chunk: int = 1500) -> NDArray[np.float32]:
         part = view[a : min(a + chunk, frames)] * _HANN
         log = np.log10(1 + np.abs(rfft(part, axis=1, workers=1)) @ _BANK)
         joined = log if before is None else np.vstack([before, log])
-        widened = maximum_filter1d(joined, 3, axis=1)
+        widened = scipy.ndimage.maximum_filter1d(joined, 3, axis=1)
         rise = np.maximum(0, joined[2:] - widened[:-2]) @ _GROUPS
         out[a + (2 if before is None else 0) : a + len(log)] = rise
         before = joined[-2:]
@@ -90,9 +90,9 @@ def _semitones(x: NDArray[np.float32], chunk: int = 1000) -> NDArray[np.float32]
 
 def normalise(flux: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Local level (6 s) and local mean (0.6 s) removed per band -> bands [frames, 4], activation [frames] in 0..1."""
-    level = np.sqrt(uniform_filter1d(flux * flux, 600, axis=0)) + 0.05 * np.sqrt((flux * flux).mean(0)) + 1e-6
+    level = np.sqrt(scipy.ndimage.uniform_filter1d(flux * flux, 600, axis=0)) + 0.05 * np.sqrt((flux * flux).mean(0)) + 1e-6
     relative = flux / level
-    bands = gaussian_filter1d(np.maximum(0, relative - uniform_filter1d(relative, 60, axis=0)), 1.2, axis=0)
+    bands = scipy.ndimage.gaussian_filter1d(np.maximum(0, relative - scipy.ndimage.uniform_filter1d(relative, 60, axis=0)), 1.2, axis=0)
     joint = bands @ _BAND_WEIGHTS
     activation = np.clip(joint / (np.percentile(joint, 98) + 1e-9), 0, 1)
     return bands.astype(np.float32), activation.astype(np.float32)

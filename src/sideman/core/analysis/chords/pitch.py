@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 from scipy.fft import rfft
-from scipy.ndimage import uniform_filter1d
 
 from sideman.core.audio import AudioReader, read_padded
 
@@ -101,8 +101,8 @@ _GRAM = _NOTES.T @ _NOTES
 
 def _whiten(s: Matrix) -> Matrix:
     octave = 12 * BINS_PER_SEMITONE + 1
-    mean = uniform_filter1d(s, octave, axis=1, mode="nearest")
-    variance = uniform_filter1d(s * s, octave, axis=1, mode="nearest") - mean**2
+    mean = scipy.ndimage.uniform_filter1d(s, octave, axis=1, mode="nearest")
+    variance = scipy.ndimage.uniform_filter1d(s * s, octave, axis=1, mode="nearest") - mean**2
     return np.maximum(0, s - mean) / (np.sqrt(np.maximum(variance, 0)) ** WHITENING + 1e-6**WHITENING)
 
 

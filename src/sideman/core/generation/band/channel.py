@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from scipy.ndimage import uniform_filter1d
+import scipy
 
 from sideman.core.audio import AudioReader, Samples, ScratchAudio, ScratchWriter, blocks, integrated_loudness
 from sideman.core.generation.band.filters import (
@@ -115,7 +115,7 @@ def _percentile_level(rms: Curve) -> float:
 
 
 def _compression(rms: Curve, c: Compressor, rate: int) -> Curve:
-    smooth = decibels(np.sqrt(np.maximum(uniform_filter1d(rms * rms, 5), 0)))
+    smooth = decibels(np.sqrt(np.maximum(scipy.ndimage.uniform_filter1d(rms * rms, 5), 0)))
     over = smooth - (_percentile_level(rms) - c.over_db)
     knee = c.knee_db
     soft = np.where(over > knee / 2, over, np.where(over > -knee / 2, (over + knee / 2) ** 2 / (2 * knee), 0))

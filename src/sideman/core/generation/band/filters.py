@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 from scipy.fft import irfft, next_fast_len, rfft
-from scipy.signal import sosfilt
 
 from sideman.core.audio import Samples
 
@@ -56,7 +56,7 @@ class Equaliser:
         self._state = np.zeros((len(bands), channels, 2))
 
     def __call__(self, x: Samples) -> Samples:
-        y, self._state = sosfilt(self._sos, x, axis=1, zi=self._state)
+        y, self._state = scipy.signal.sosfilt(self._sos, x, axis=1, zi=self._state)
         return np.asarray(y, np.float32)
 
 

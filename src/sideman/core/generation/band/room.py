@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.signal import butter, lfilter, sosfilt
 
 DECAY_S = (0.75, 0.6, 0.45, 0.28)
 BAND_GAIN = (0.7, 1.0, 0.85, 0.5)
@@ -24,12 +24,12 @@ def late_tail(rate: int, seed: int = 7) -> NDArray[np.float32]:
     t, tail = np.arange(n) / rate, np.zeros((2, n))
     for (low, high), decay, gain in zip(BAND_EDGES_HZ, DECAY_S, BAND_GAIN, strict=True):
         if not low:
-            sos = butter(2, high, "low", fs=rate, output="sos")
+            sos = scipy.signal.butter(2, high, "low", fs=rate, output="sos")
         elif not high:
-            sos = butter(2, low, "high", fs=rate, output="sos")
+            sos = scipy.signal.butter(2, low, "high", fs=rate, output="sos")
         else:
-            sos = butter(2, (low, high), "band", fs=rate, output="sos")
-        tail += gain * sosfilt(sos, rng.normal(size=(2, n)), axis=1) * 10 ** (-3 * t / decay)
+            sos = scipy.signal.butter(2, (low, high), "band", fs=rate, output="sos")
+        tail += gain * scipy.signal.sosfilt(sos, rng.normal(size=(2, n)), axis=1) * 10 ** (-3 * t / decay)
     tail *= np.clip((t - 0.012) / 0.02, 0, 1) ** 2
     mixed = np.stack([tail[0] + 0.25 * tail[1], tail[1] + 0.25 * tail[0]])
     return (mixed / np.sqrt((mixed**2).sum() / 2)).astype(np.float32)
@@ -56,7 +56,7 @@ def early_part(rate: int, pan: float, depth_m: float) -> NDArray[np.float32]:
                     cardioid = 0.5 + 0.5 * (v[0] / distance * aim + v[1] / distance * 0.8)
                     if 0 < at < h.shape[1]:
                         h[c, at] += (1 - ABSORPTION) ** order * cardioid / distance * (-1 if order % 2 else 1)
-    h = lfilter([0.45], [1, -0.55], h, axis=1)
+    h = scipy.signal.lfilter([0.45], [1, -0.55], h, axis=1)
     return (h / np.sqrt((h**2).sum() / 2)).astype(np.float32)
 
 

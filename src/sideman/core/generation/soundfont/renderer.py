@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import scipy
 import soxr
 from numpy.typing import NDArray
-from scipy.signal import lfilter
 
 from sideman.core.audio import Samples
 from sideman.core.generation.soundfont.font import Gen, SoundFont, Zone, source_value
@@ -70,7 +70,7 @@ def low_pass(y: Mono, cutoff_cents: float, resonance_cb: float, rate: int) -> Mo
     alpha, c = np.sin(w) / 2 / q, np.cos(w)
     gain = 1 / np.sqrt(q) / 1.189
     b = np.array([(1 - c) / 2, 1 - c, (1 - c) / 2]) * gain
-    return np.asarray(lfilter(b, [1 + alpha, -2 * c, 1 - alpha], y), np.float32)
+    return np.asarray(scipy.signal.lfilter(b, [1 + alpha, -2 * c, 1 - alpha], y), np.float32)
 
 
 @dataclass(frozen=True, eq=False, slots=True)

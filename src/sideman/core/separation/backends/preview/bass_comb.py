@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
 
 from sideman.core.separation.backends.preview.bands import BIN_HZ
 
@@ -34,7 +34,7 @@ def follow_pitch(magnitude: Array) -> NDArray[np.float64]:
 
     salience = sum((HARMONIC_DECAY ** (h - 1) * at(h) for h in range(1, HARMONICS + 1)), np.zeros((len(a), len(f0)), np.float32))
     salience -= 0.35 * at(1.5) + 0.3 * at(2.5)
-    salience = gaussian_filter1d(salience, 1.0, axis=0)
+    salience = scipy.ndimage.gaussian_filter1d(salience, 1.0, axis=0)
     return f0[_viterbi(salience)]
 
 
