@@ -136,9 +136,9 @@ def _finish(lib: Library, ids: list[str], json_output: bool) -> None:
                 if jobs.get(job_id, {}).get("finishedAt") is None:
                     jobs[job_id] = lib.ask("GET", f"/api/v1/jobs/{job_id}")
             done = sum(j["finishedAt"] is not None for j in jobs.values())
-            running = [j for j in jobs.values() if j["state"] == "running"]
             if ids:
-                progress("all jobs" if len(ids) > 1 else jobs[ids[0]]["step"] if running else "job", sum(1 if j["finishedAt"] else j["share"] for j in jobs.values()) / len(ids))  # fmt: skip
+                label = "all jobs" if len(ids) > 1 else str(jobs[ids[0]]["kind"])
+                progress(label, sum(1 if j["finishedAt"] else j["share"] for j in jobs.values()) / len(ids))
             if done == len(ids):
                 break
             time.sleep(LOOK_S)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+import zipfile
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,16 +22,36 @@ Most = Annotated[int, typer.Option("--limit", min=1, max=100_000, help="How many
 @app.command("add")
 def add(
     paths: Annotated[list[Path], typer.Argument(help="Audio files, ZIPs of stems, or folders of audio files.", show_default=False)],
+    multitrack: Annotated[bool, typer.Option(help="Each folder holds the stems of one song and becomes one recording.")] = False,
     data: Data = None, server: Server = None, key: Key = None, json_output: Json = False,
 ) -> None:  # fmt: skip
     """Add recordings. The same bytes twice are one recording; a file that cannot be read does not keep the others back.
 
     Example: sideman library add song.mp3 album/
     """
-    files = [f for p in paths for f in (sorted(x for x in p.rglob("*") if x.is_file()) if p.is_dir() else [p])]
+    with tempfile.TemporaryDirectory(prefix="sideman-add-") as folder:
+        files = [_zipped(p, Path(folder)) for p in paths if p.is_dir()] if multitrack else []
+        files += [f for p in paths if not (multitrack and p.is_dir()) for f in _files(p)]
+        _add(files, (data, server, key), json_output)
+
+
+def _files(path: Path) -> list[Path]:
+    """What a path holds: itself, or every file of the folder."""
+    return sorted(x for x in path.rglob("*") if x.is_file() and not x.name.startswith(".")) if path.is_dir() else [path]
+
+
+def _zipped(folder: Path, into: Path) -> Path:
+    target = into / f"{folder.resolve().name}.zip"
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
+        for file in _files(folder):
+            archive.write(file, file.relative_to(folder))
+    return target
+
+
+def _add(files: list[Path], library_of: tuple[Path | None, str | None, str | None], json_output: bool) -> None:
     added: list[dict[str, Any]] = []
     first_error: SidemanError | None = None
-    with library(data, server, key) as lib, progress_bars(json_output) as progress:
+    with library(*library_of) as lib, progress_bars(json_output) as progress:
         for k, path in enumerate(files):
             try:
                 added.append(lib.upload(path))

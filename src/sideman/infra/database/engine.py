@@ -18,6 +18,8 @@ from sideman.infra.telemetry import Telemetry
 
 BUSY_MS = 30_000
 SAMPLED_ROWS = 1000
+CACHE_KB = 8192
+"""Per connection; the system caches the file as well."""
 
 
 def wal_is_safe(version: tuple[int, int, int] = sqlite3.sqlite_version_info) -> bool:
@@ -116,7 +118,7 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     if journal_mode() == "wal":
         cursor.execute("PRAGMA journal_mode=wal")
     cursor.execute("PRAGMA foreign_keys=on")
-    cursor.execute("PRAGMA cache_size=-65536")
+    cursor.execute(f"PRAGMA cache_size=-{CACHE_KB}")
     cursor.close()
 
 

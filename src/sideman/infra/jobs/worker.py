@@ -34,6 +34,8 @@ from sideman.infra.telemetry import Telemetry
 
 WAITING_JOBS = 64
 POLL_S = 0.1
+QUEUE_POLL_S = 0.2
+"""Each look costs: at 0.1 s an idle worker would take a tenth of a processor."""
 TASK_ATTEMPTS = 3
 UNLIMITED = 1_000_000
 """The queue counts every recovery, also of what only waited or had not begun; attempts are counted where a task really begins."""
@@ -97,7 +99,7 @@ class Worker:
         DBOS.launch()
         width = {ORCHESTRATION: WAITING_JOBS, BATCHES: WAITING_JOBS, CPU: settings.cpu_slots, GPU: 1}
         for queue in queues:
-            DBOS.register_queue(queue, worker_concurrency=width[queue], polling_interval_sec=POLL_S)
+            DBOS.register_queue(queue, worker_concurrency=width[queue], polling_interval_sec=QUEUE_POLL_S)
         self._running.start()
         self._fleet.start()
 
