@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sideman.bootstrap import analyze, generate, mix, play_along, render_midi, separate
+    from sideman.bootstrap import analyze, generate, mix, open_studio, play_along, render_midi, separate
     from sideman.core.audio import AudioClip
     from sideman.core.music import MusicAnalysis, StemRole
     from sideman.errors import SidemanError
@@ -20,6 +20,7 @@ _HOMES = {
     "analyze": "sideman.bootstrap",
     "generate": "sideman.bootstrap",
     "mix": "sideman.bootstrap",
+    "open_studio": "sideman.bootstrap",
     "play_along": "sideman.bootstrap",
     "render_midi": "sideman.bootstrap",
     "separate": "sideman.bootstrap",
@@ -29,7 +30,19 @@ _HOMES = {
     "SidemanError": "sideman.errors",
 }
 
-__all__ = ["AudioClip", "MusicAnalysis", "SidemanError", "StemRole", "analyze", "generate", "mix", "play_along", "render_midi", "separate"]
+__all__ = [
+    "AudioClip",
+    "MusicAnalysis",
+    "SidemanError",
+    "StemRole",
+    "analyze",
+    "generate",
+    "mix",
+    "open_studio",
+    "play_along",
+    "render_midi",
+    "separate",
+]
 
 
 def __getattr__(name: str) -> Any:

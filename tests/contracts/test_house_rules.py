@@ -44,7 +44,7 @@ def test_modules_say_what_they_are_for(path: Path) -> None:
 
 def test_the_public_door() -> None:
     assert sorted(sideman.__all__) == [
-        "AudioClip", "MusicAnalysis", "SidemanError", "StemRole", "analyze", "generate", "mix", "play_along", "render_midi", "separate",
+        "AudioClip", "MusicAnalysis", "SidemanError", "StemRole", "analyze", "generate", "mix", "open_studio", "play_along", "render_midi", "separate",
     ]  # fmt: skip
     for name in sideman.__all__:
         assert getattr(sideman, name).__doc__

@@ -71,7 +71,9 @@ def world(studio: Studio) -> World:
     tokens["owner's viewer key"] = studio.access.add_key(local, users["owner"], "key", "viewer").token
     first, jams, small = _blobs(studio)
     owner = studio.access.by_key(tokens["owner"])
-    record = studio.services.recordings.add(replace(first, id=new_id(), owner_id=owner.user_id, title=f"tone {mark}", tags=("test",)))
+    record = studio.services.recordings.add(
+        replace(first, id=new_id(), owner_id=owner.user_id, title=f"tone {mark}", tags=("test",), added_at=now())
+    )
     # an artwork that is no picture: nothing looks inside
     studio.services.recordings.update(record.id, artwork_key=small, artwork_type="image/png")
     for name, access in (("writer", "write"), ("reader", "read"), ("viewer", "write")):

@@ -77,7 +77,10 @@ class Webhooks:
         """Send what is due. Returns how many arrived."""
         arrived = 0
         for delivery in self._s.transfers.due_deliveries(AT_ONCE, now() + timedelta(seconds=LEASE_S)):
-            hook = self._s.transfers.webhook(delivery.webhook_id)
+            try:
+                hook = self._s.transfers.webhook(delivery.webhook_id)
+            except NotFound:
+                continue  # deleted meanwhile, and the delivery with it
             jobs = self._s.jobs.many([delivery.job_id])
             error = self._send(hook, delivery, jobs[0]) if jobs else None
             wait = WAITS_S[min(delivery.attempts, len(WAITS_S) - 1)]

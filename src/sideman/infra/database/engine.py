@@ -70,13 +70,13 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
-        with _translated(), self._timed("read"), self.engine.begin() as connection:
+        with translated(), self._timed("read"), self.engine.begin() as connection:
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
         """SQLite takes its write lock at once: a transaction that begins by reading could otherwise not be upgraded under load."""
-        with _translated(), self._timed("write"), self.engine.connect() as plain:
+        with translated(), self._timed("write"), self.engine.connect() as plain:
             connection = plain.execution_options(writes=True)
             with connection.begin():
                 yield connection
@@ -104,12 +104,13 @@ class Database:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def translated(what: str = "the library's database") -> Iterator[None]:
+    """A database that does not answer becomes ServiceUnavailable; `what` says which one."""
     try:
         yield
     except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as error:
         reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
-        raise ServiceUnavailable(f"the library's database does not answer ({reason}): try again when it is back") from error
+        raise ServiceUnavailable(f"{what} does not answer ({reason}): try again when it is back") from error
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

@@ -110,8 +110,16 @@ class Jobs:
         row = c.execute(sa.select(jobs).where(jobs.c.id == job_id)).first()
         if row is None:
             raise NotFound("there is no such job: it may have been deleted")
-        tasks = c.execute(sa.select(job_tasks).where(job_tasks.c.job_id == job_id).order_by(job_tasks.c.started_at, job_tasks.c.name)).all()
-        return as_record(JobRecord, row, tasks=tuple(as_record(TaskRecord, t) for t in tasks))
+        return as_record(JobRecord, row, tasks=self._tasks(c, job_id))
+
+    def _tasks(self, c: sa.Connection, job_id: str) -> tuple[TaskRecord, ...]:
+        rows = c.execute(sa.select(job_tasks).where(job_tasks.c.job_id == job_id).order_by(job_tasks.c.started_at, job_tasks.c.name))
+        return tuple(as_record(TaskRecord, row) for row in rows)
+
+    def tasks(self, job_id: str) -> tuple[TaskRecord, ...]:
+        """Of a job that was deleted there are none."""
+        with self._db.read() as c:
+            return self._tasks(c, job_id)
 
     def get(self, job_id: str) -> JobRecord:
         """With its tasks. Raises NotFound."""

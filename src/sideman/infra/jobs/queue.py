@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,8 @@ from typing import Any
 import sqlalchemy as sa
 from dbos import DBOS, DBOSClient
 
-from sideman.errors import ServiceUnavailable
 from sideman.infra.database import BATCH, Database, JobRecord, wal_is_safe
+from sideman.infra.database.engine import translated
 from sideman.infra.jobs.heartbeats import living_workers
 from sideman.infra.jobs.plan import BATCHES, ORCHESTRATION
 
@@ -21,6 +20,7 @@ APPLICATION = "sideman"
 VERSION = "1"
 """Fixed: by default it is a hash of the code, and every update would strand the jobs that were under way."""
 WORKFLOW = "job"
+QUEUES_DATABASE = "the database of the job queues"
 BATCH_PRIORITY = 1_000_000_000
 LAST_PRIORITY = 2_000_000_000
 
@@ -46,10 +46,8 @@ def prepare(url: str) -> None:
             with database.read():
                 pass  # connecting sets the journal mode, which stays in the file
             database.close()
-    try:
+    with translated(QUEUES_DATABASE):
         DBOS.migrate(url)
-    except sa.exc.OperationalError as error:
-        raise ServiceUnavailable(f"the database of the job queues does not answer ({error.orig}): check SIDEMAN_JOBS_URL") from error
 
 
 def priority(job: JobRecord) -> int:
@@ -72,7 +70,7 @@ class JobQueue:
 
     def put(self, jobs: Sequence[JobRecord]) -> None:
         """One transaction; the job's id is the workflow's, so putting it in twice is putting it in once."""
-        with _translated(), self._engine.begin() as connection:
+        with translated(QUEUES_DATABASE), self._engine.begin() as connection:
             ids = [j.id for j in jobs]
             query = sa.text(f"SELECT workflow_uuid FROM {self._table} WHERE workflow_uuid IN :ids").bindparams(
                 sa.bindparam("ids", expanding=True)
@@ -84,20 +82,20 @@ class JobQueue:
                     self._client.enqueue_in_transaction(connection, options, job.id)
 
     def cancel(self, job_id: str) -> None:
-        with _translated():
+        with translated(QUEUES_DATABASE):
             self._client.cancel_workflow(job_id, cancel_children=True)
 
     def states(self, ids: Sequence[str]) -> dict[str, str]:
         """The queue's own states of jobs; a job that it does not know is missing."""
         query = sa.text(f"SELECT workflow_uuid, status FROM {self._table} WHERE workflow_uuid IN :ids")
-        with _translated(), self._engine.connect() as connection:
+        with translated(QUEUES_DATABASE), self._engine.connect() as connection:
             return {
                 str(r[0]): str(r[1]) for r in connection.execute(query.bindparams(sa.bindparam("ids", expanding=True)), {"ids": list(ids)})
             }
 
     def forget(self, ids: Sequence[str]) -> None:
         """Delete the queue's rows of finished jobs and of their tasks."""
-        with _translated():
+        with translated(QUEUES_DATABASE):
             self._client.delete_workflows(list(ids), delete_children=True)
 
     def depths(self) -> tuple[QueueDepth, ...]:
@@ -105,22 +103,13 @@ class JobQueue:
             f"SELECT queue_name, status, count(*), min(created_at) FROM {self._table} "
             "WHERE status IN ('ENQUEUED', 'PENDING', 'DELAYED') AND queue_name IS NOT NULL GROUP BY queue_name, status"
         )
-        with _translated(), self._engine.connect() as connection:
+        with translated(QUEUES_DATABASE), self._engine.connect() as connection:
             return tuple(QueueDepth(r[0], r[1], r[2], r[3] / 1000) for r in connection.execute(query))
 
     def living_workers(self, within_s: float) -> int:
         """How many workers gave a heartbeat within that time."""
-        with _translated():
+        with translated(QUEUES_DATABASE):
             return living_workers(self._engine, within_s)
 
     def close(self) -> None:
         self._client.destroy()
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as error:
-        reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
-        raise ServiceUnavailable(f"the database of the job queues does not answer ({reason}): try again when it is back") from error

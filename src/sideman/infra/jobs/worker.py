@@ -171,7 +171,7 @@ class Worker:
         except SidemanError as error:
             self._end(job_id, "failed", str(error))
             return None
-        former = {t.name: t for t in self._jobs.get(job.retry_of).tasks} if job.retry_of else {}
+        former = {t.name: t for t in self._jobs.tasks(job.retry_of)} if job.retry_of else {}
         rows = []
         for task in (t for stage in plan for t in stage):
             old = former.get(task.name)
