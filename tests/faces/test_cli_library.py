@@ -114,7 +114,7 @@ class Way:
 def one_sentence(done: Done, code: int) -> str:
     """What a refusal says: on standard error, one line, nothing on standard output."""
     assert (done.code, done.out) == (code, ""), done
-    lines = done.err.strip().splitlines()
+    lines = [line for line in done.err.strip().splitlines() if "━" not in line]  # but for the bar of progress
     assert len(lines) == 1 and lines[0].startswith("sideman: "), done
     return lines[0]
 
@@ -457,7 +457,7 @@ def test_wrong_use_is_an_exit_code_and_one_sentence(kind: str, sideman: Sideman,
         else:
             options = ("--data", data) if kind == "folder" else ("--server", server.url)
         done = sideman(*words, *options)
-        said = done.err.strip().splitlines()
+        said = [line for line in done.err.strip().splitlines() if "━" not in line]
         usage = done.code == 2 and "Usage:" in done.err  # what Typer says of options
         if done.code != code or done.out or not (usage or (said and all(s.startswith("sideman: ") for s in said) and len(said) <= 2)):
             failures.append((text, code, done))

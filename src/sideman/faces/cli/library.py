@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sideman.errors import SidemanError
+from sideman.errors import SidemanError, UsageError
 from sideman.faces.cli.facts import clock
 from sideman.faces.cli.library_options import Data, Json, Key, Server, library
 from sideman.faces.cli.terminal import complain, print_json, progress_bars, say, table
@@ -41,7 +41,7 @@ def _files(path: Path) -> list[Path]:
 
 
 def _zipped(folder: Path, into: Path) -> Path:
-    target = into / f"{folder.resolve().name}.zip"
+    target = Path(tempfile.mkdtemp(dir=into)) / f"{folder.resolve().name}.zip"  # two folders may have one name
     with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
         for file in _files(folder):
             archive.write(file, file.relative_to(folder))
@@ -96,10 +96,9 @@ def search(
 
     Example: sideman library search blue --bpm 118-124 --song-key Am --compatible
     """
-    low, _, high = bpm.partition("-")
     wanted = {
         "q": words, "artist": artist, "tag": tag, "key": song_key, "compatible": compatible, "sort": sort, "descending": sort == "added",
-    } | ({"tempoFrom": low if high else f"{float(low) - 0.5}", "tempoTo": high or f"{float(low) + 0.5}"} if _is_number(low) else {})  # fmt: skip
+    } | _tempo_range(bpm)  # fmt: skip
     with library(data, server, key) as lib:
         rows = lib.pages("/api/v1/recordings", wanted, most)
     _show(rows, json_output)
@@ -196,7 +195,7 @@ def verify(data: Data = None, server: Server = None, key: Key = None, json_outpu
 
 def full_id(lib: Any, beginning: str, trashed: bool = False) -> str:
     """The id that begins so, among the newest thousand."""
-    from sideman.errors import NotFound, UsageError
+    from sideman.errors import NotFound
 
     if len(beginning) == 36:
         return beginning
@@ -206,6 +205,20 @@ def full_id(lib: Any, beginning: str, trashed: bool = False) -> str:
     if len(found) > 1:
         raise UsageError(f"{len(found)} recordings have ids that begin with {beginning!r}: give more of it")
     return str(found[0])
+
+
+def _tempo_range(text: str) -> dict[str, str]:
+    """`120` or `118-124` as parameters of the API; none for an empty text."""
+    low, dash, high = text.partition("-")
+    if text and not (_is_number(low) and (not dash or _is_number(high))):
+        raise UsageError(f"--bpm is {text!r}: write a tempo or a range, 120 or 118-124")
+    return (
+        {"tempoFrom": low, "tempoTo": high}
+        if dash
+        else {"tempoFrom": f"{float(low) - 0.5}", "tempoTo": f"{float(low) + 0.5}"}
+        if low
+        else {}
+    )
 
 
 def _is_number(text: str) -> bool:

@@ -24,6 +24,7 @@ from sideman.errors import (
     SidemanError,
     TooLarge,
     Unauthenticated,
+    UnreadableAudio,
     UsageError,
 )
 from sideman.faces.cli.arguments import Json
@@ -39,6 +40,7 @@ Key = Annotated[str | None, typer.Option(help="API key for --server; default: SI
 ERRORS: dict[int, type[SidemanError]] = {
     401: Unauthenticated, 403: Forbidden, 404: NotFound, 409: Conflict, 413: TooLarge, 422: UsageError, 429: QuotaExceeded, 503: ServiceUnavailable,
 }  # fmt: skip
+NOT_OURS = "and not as Sideman does: check the address"
 __all__ = ["Data", "Json", "Key", "Library", "Server", "library"]
 
 
@@ -97,20 +99,23 @@ class Library:
 
     def ask(self, method: str, path: str, **more: Any) -> Any:
         answer = self._way.send(method, path, **more)
-        if answer.is_success:
-            return answer.json() if answer.content else None
         try:
+            if answer.is_success:
+                return answer.json() if answer.content else None
             detail = str(answer.json()["detail"])
         except (ValueError, KeyError, TypeError):
-            detail = f"the server answered {answer.status_code}, and not as Sideman does: check the address"
+            raise LibraryError(f"the server answered {answer.status_code}, {NOT_OURS}") from None
         kind = ERRORS.get(answer.status_code, LibraryError)
         raise kind(detail)
 
     def upload(self, path: Path) -> Any:
         if not path.is_file():
             raise UsageError(f"{path} is not a file: check the path")
-        with path.open("rb") as file:
-            return self.ask("POST", "/api/v1/recordings", files={"file": (path.name, file)})
+        try:
+            with path.open("rb") as file:
+                return self.ask("POST", "/api/v1/recordings", files={"file": (path.name, file)})
+        except UsageError as error:  # the API has one status for what was asked wrongly and for audio that cannot be used
+            raise UnreadableAudio(str(error)) from error
 
     def pages(self, path: str, params: dict[str, Any], most: int) -> list[dict[str, Any]]:
         """Items of a paged list, up to `most`."""
@@ -119,6 +124,8 @@ class Library:
         while len(items) < most:
             asked = params | {"limit": min(200, most - len(items))} | ({"cursor": cursor} if cursor else {})
             page = self.ask("GET", path, params=asked)
+            if not isinstance(page, dict) or "items" not in page:
+                raise LibraryError(f"the server answered, {NOT_OURS}")
             items += page["items"]
             cursor = page["nextCursor"]
             if cursor is None:

@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import event
 
-from sideman.errors import ServiceUnavailable
+from sideman.errors import LibraryError, ServiceUnavailable
 from sideman.infra.telemetry import Telemetry
 
 BUSY_MS = 30_000
@@ -111,6 +111,10 @@ def translated(what: str = "the library's database") -> Iterator[None]:
     except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as error:
         reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
         raise ServiceUnavailable(f"{what} does not answer ({reason}): try again when it is back") from error
+    except sa.exc.DatabaseError as error:
+        if type(error) is not sa.exc.DatabaseError:
+            raise  # a mistake in a statement
+        raise LibraryError(f"{what} cannot be read ({error.orig}): bring it back from a backup") from error
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
