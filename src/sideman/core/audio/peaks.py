@@ -26,6 +26,8 @@ def write_peaks(reader: AudioReader, path: Path) -> int:
             padded = np.pad(block, ((0, 0), (0, bins * SAMPLES_PER_PEAK - block.shape[1])), mode="edge")
             x = padded.reshape(block.shape[0], bins, SAMPLES_PER_PEAK)
             rms = np.sqrt((x.astype(np.float64) ** 2).mean((0, 2)))
+            if bins:  # the last one may hold fewer samples; what it was padded with is not heard
+                rms[-1] = np.sqrt((block[:, (bins - 1) * SAMPLES_PER_PEAK :].astype(np.float64) ** 2).mean())
             columns = np.stack([x.min((0, 2)), x.max((0, 2)), -rms, rms], 1)
             file.write(np.clip(np.rint(columns * 127), -128, 127).astype(np.int8).tobytes())
             pairs += bins

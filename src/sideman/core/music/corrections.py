@@ -37,7 +37,7 @@ def corrected(analysis: MusicAnalysis, corrections: Sequence[Correction]) -> Mus
             raise UsageError(f"no correction named {correction.kind!r}: there are {', '.join(KINDS)}")
         try:
             analysis = apply(analysis, correction.values)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise UsageError(f"the correction {correction.kind} cannot be applied ({error}): check its values") from error
     return analysis
 
@@ -49,10 +49,10 @@ def _mine(value: Any) -> Annotation[Any]:
 def _halve_tempo(a: MusicAnalysis, values: Mapping[str, Any]) -> MusicAnalysis:
     """Every other beat, so that downbeats stay beats where they can. The meter keeps its count: bars become twice as long."""
     grid = a.require_grid()
-    first_downbeat = next((k for k, p in enumerate(grid.positions) if p == 1), 0)
-    times = grid.times_s[first_downbeat % 2 :: 2]
-    first = -(first_downbeat // 2) % grid.meter.beats_per_bar
-    return replace(a, grid=_mine(_counted(times, grid.meter, first)))
+    downbeats = [k for k, p in enumerate(grid.positions) if p == 1] or [0]
+    odd = downbeats[0] % 2 if grid.meter.beats_per_bar % 2 == 0 else 0  # in odd meters every other downbeat goes either way
+    kept = next((k for k in downbeats if k % 2 == odd), odd)
+    return replace(a, grid=_mine(_counted(grid.times_s[odd::2], grid.meter, -(kept // 2) % grid.meter.beats_per_bar)))
 
 
 def _double_tempo(a: MusicAnalysis, values: Mapping[str, Any]) -> MusicAnalysis:

@@ -77,6 +77,8 @@ class Key:
             return cls(pitch_class(short[1]), "minor")
         name, _, mode = text.replace(":", " ").strip().partition(" ")
         mode = mode.strip().lower() or "major"
+        if not mode.startswith(("maj", "min")):
+            raise ValueError(f"no key with mode {mode!r}")
         return cls(pitch_class(name), "minor" if mode.startswith("min") else "major")
 
     @property

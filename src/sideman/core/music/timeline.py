@@ -41,9 +41,11 @@ class Meter:
 
     @classmethod
     def parse(cls, text: str) -> Meter:
-        """`4/4`, `6/8`; eighths in threes are compound."""
+        """`4/4`, `6/8`; eighths in threes are compound. Raises ValueError."""
         numerator, _, denominator = text.partition("/")
         n, d = int(numerator), int(denominator)
+        if d not in (1, 2, 4, 8, 16):
+            raise ValueError(f"{text!r} is no meter")
         return cls(n // 3, True) if d == 8 and n % 3 == 0 and n > 3 else cls(n)
 
 
