@@ -343,17 +343,20 @@ class Stream(threading.Thread):
 
     def __init__(self, url: str, **headers: str) -> None:
         super().__init__(daemon=True)
-        self._client = httpx.Client(headers=headers, timeout=httpx.Timeout(10, read=300))
-        self._url, self.events, self.ids = url, [], []
+        self._url, self._headers = url, headers
+        self.events: list[dict[str, Any]] = []
+        self.ids: list[int] = []
         self.connected, self.completed = threading.Event(), threading.Event()
-        self.left = False
+        self._left = False
+        self._socket: socket.socket | None = None
         self.start()
         assert self.connected.wait(60)
 
     def run(self) -> None:
         try:
-            with self._client.stream("GET", self._url) as answer:
+            with httpx.stream("GET", self._url, headers=self._headers, timeout=httpx.Timeout(10, read=300)) as answer:
                 assert answer.headers["content-type"].startswith("text/event-stream"), answer.status_code
+                self._socket = answer.extensions["network_stream"].get_extra_info("socket")
                 for line in answer.iter_lines():
                     self.connected.set()
                     if line.startswith("id: "):
@@ -362,13 +365,17 @@ class Stream(threading.Thread):
                         self.events.append(json.loads(line[6:]))
                         if self.events[-1]["state"] == "completed":
                             self.completed.set()
-        except httpx.HTTPError:
-            if not self.left:
+        except httpx.TransportError:
+            if not self._left:
                 raise
 
     def leave(self) -> None:
-        self.left = True
-        self._client.close()
+        """The reading thread sees the end of its connection, and closes it."""
+        self._left = True
+        assert self._socket
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self.join(60)
+        assert not self.is_alive()
 
     def of(self, job_id: str) -> list[dict[str, Any]]:
         return [e for e in self.events if e["id"] == job_id]
