@@ -346,7 +346,7 @@ class Stream(threading.Thread):
         self._url, self._headers = url, headers
         self.events: list[dict[str, Any]] = []
         self.ids: list[int] = []
-        self.connected, self.completed = threading.Event(), threading.Event()
+        self.connected, self.news = threading.Event(), threading.Condition()
         self._left = False
         self._socket: socket.socket | None = None
         self.start()
@@ -362,9 +362,9 @@ class Stream(threading.Thread):
                     if line.startswith("id: "):
                         self.ids.append(int(line[4:]))
                     if line.startswith("data: "):
-                        self.events.append(json.loads(line[6:]))
-                        if self.events[-1]["state"] == "completed":
-                            self.completed.set()
+                        with self.news:
+                            self.events.append(json.loads(line[6:]))
+                            self.news.notify_all()
         except httpx.TransportError:
             if not self._left:
                 raise
@@ -376,6 +376,12 @@ class Stream(threading.Thread):
         self._socket.shutdown(socket.SHUT_RDWR)
         self.join(60)
         assert not self.is_alive()
+
+    def saw_completed(self, *job_ids: str) -> bool:
+        """True once it has; False when that takes a minute."""
+        wanted = set(job_ids)
+        with self.news:
+            return self.news.wait_for(lambda: wanted <= {e["id"] for e in self.events if e["state"] == "completed"}, 60)
 
     def of(self, job_id: str) -> list[dict[str, Any]]:
         return [e for e in self.events if e["id"] == job_id]
@@ -403,7 +409,7 @@ def test_jobs_of_a_server_are_watched_cancelled_and_tried_again(server, sideman:
     one.join(60)
     assert not one.is_alive(), "the stream of one job ends by itself"
     assert {e["id"] for e in one.events} == {first} and one.events[-1]["state"] == "completed"
-    assert mine.completed.wait(60)
+    assert mine.saw_completed(first, retried)
     order = ["queued", "running", "completed"]
     for events in (one.events, mine.of(first), mine.of(retried)):
         seen = [e["state"] for e in events]

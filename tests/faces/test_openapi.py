@@ -1,6 +1,7 @@
 """The server against its own description: whatever schemathesis makes up, no 5xx and no answer that /openapi.json does not describe.
 
-`OPENAPI_EXAMPLES=300 pytest tests/faces/test_openapi.py` draws that many requests for each operation, and new ones in every run.
+`OPENAPI_EXAMPLES=300 pytest tests/faces/test_openapi.py` draws that many requests for each operation on both
+databases, and new ones in every run.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ CHECKS = [
     not_a_server_error, status_code_conformance, content_type_conformance, response_headers_conformance, response_schema_conformance,
 ]  # fmt: skip
 PIECE_TYPE = "application/offset+octet-stream"
+DATABASES = ["sqlite", "postgresql"]
 STREAMS = r"/events$"
 """Streams of events, which end only when their job does."""
 IN_BODIES = {"recordingIds": "recording_id", "recordingId": "recording_id", "audioFileId": "recording_id", "stemId": "stem_id", "userId": "user_id"}  # fmt: skip
@@ -92,7 +94,7 @@ class Seeded:
             self._world = None if operation.startswith("DELETE") else self._world
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+@pytest.fixture(scope="module", params=DATABASES)
 def seeded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seeded]:
     environment, folder = {"SIDEMAN_RATE_PER_MINUTE": "0", "SIDEMAN_MAX_UPLOAD_MB": "1"}, tmp_path_factory.mktemp("library")
     write_audio(faded_tone(330, 0.5), folder / "tone.flac")
@@ -205,6 +207,7 @@ def test_nasty_values_are_answered_as_described(seeded: Seeded) -> None:
     assert asked.total() > 1000 and asked[422] > 300
 
 
+@pytest.mark.parametrize("seeded", DATABASES if EXAMPLES else DATABASES[:1], indirect=True)  # both: what is short enough is above
 @schema.given(way=st.sampled_from((None, _with_ids, _plausible)), person=st.sampled_from(("owner", "admin")))
 @schema.parametrize()
 @BOUNDED
