@@ -1,6 +1,7 @@
 # One image for the API and for workers. `docker build -t sideman .`
 #
-# Dependencies lie in a layer of their own, made from pyproject.toml alone: a change of code rebuilds the last layers only.
+# Dependencies lie in a layer of their own, made from pyproject.toml alone: a change of code rebuilds the last layers only. Wheels are
+# mounted for the installation, not copied: a copied file stays in its layer even when a later one removes it.
 FROM python:3.13-slim AS wheels
 WORKDIR /build
 COPY pyproject.toml README.md LICENSE NOTICE ./
@@ -12,11 +13,10 @@ RUN pip wheel --no-cache-dir --no-deps --wheel-dir /package .
 
 FROM python:3.13-slim
 RUN useradd --system --create-home --uid 10001 sideman && install -d -o sideman /data
-COPY --from=wheels /build/requirements.txt /tmp/
-COPY --from=wheels /wheels /tmp/wheels
-RUN pip install --no-cache-dir --no-index --find-links /tmp/wheels -r /tmp/requirements.txt && rm -rf /tmp/wheels
-COPY --from=wheels /package /tmp/package
-RUN pip install --no-cache-dir --no-deps /tmp/package/*.whl && rm -rf /tmp/package
+RUN --mount=type=bind,from=wheels,source=/wheels,target=/wheels \
+    --mount=type=bind,from=wheels,source=/build/requirements.txt,target=/requirements.txt \
+    pip install --no-cache-dir --no-index --find-links /wheels -r /requirements.txt
+RUN --mount=type=bind,from=wheels,source=/package,target=/package pip install --no-cache-dir --no-deps /package/*.whl
 USER sideman
 ENV SIDEMAN_DATA=/data PYTHONUNBUFFERED=1
 VOLUME /data

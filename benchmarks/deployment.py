@@ -41,17 +41,20 @@ def install(folder: Path) -> Installed:
     """Do what the Dockerfile does: wheels of the dependencies, wheel of the package, both installed without an index."""
     commands = [c for c in run_commands((ROOT / "Dockerfile").read_text("utf-8")) if "pip" in c]
     build, venv = folder / "build", folder / "image"
-    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")
-    for name in filter(None, tracked):
+    listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    there = subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")
+    for name in filter(None, there):
         if (ROOT / name).is_file():
             (build / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, build / name)
     subprocess.run([sys.executable, "-m", "venv", venv], check=True)
-    moved = {"/tmp/wheels": f"{folder}/wheels", "/tmp/package": f"{folder}/package", "/tmp/requirements.txt": f"{build}/requirements.txt",
-             "/wheels": f"{folder}/wheels", "/package": f"{folder}/package"}  # fmt: skip
+    moved = {"/wheels": f"{folder}/wheels", "/package": f"{folder}/package", "/requirements.txt": f"{build}/requirements.txt"}
     seconds = []
     for command in commands:
-        here = re.sub("|".join(map(re.escape, moved)), lambda m: moved[m[0]], command.replace("--no-cache-dir", "--quiet"))
+        command = re.sub(r"--mount=\S+ ", "", command)
+        here = re.sub(
+            r"(?<= )" + "|(?<= )".join(map(re.escape, moved)), lambda m: moved[m[0]], command.replace("--no-cache-dir", "--quiet")
+        )
         start = time.monotonic()
         path = {"PATH": f"{venv}/bin:/usr/bin:/bin", "HOME": str(Path.home())}
         subprocess.run(["sh", "-c", here], cwd=build, env=path, check=True)

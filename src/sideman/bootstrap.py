@@ -187,8 +187,8 @@ def _refuse_without_psycopg() -> None:
 
 
 def studio_over(services: Services) -> Studio:
-    from sideman.app.library.jobs import Playable
     from sideman.app.library.studio import Studio
+    from sideman.app.library.wishes import Playable
 
     return Studio(services, Playable(SessionBand.roles, SessionBand.styles, PreviewSeparator().name))
 

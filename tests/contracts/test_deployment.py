@@ -55,6 +55,7 @@ def test_the_image_runs_as_a_user_and_says_how_it_is() -> None:
     stages = DOCKERFILE.split("FROM ")
     assert re.search(r"^USER sideman$", stages[-1], re.M) and "HEALTHCHECK" in stages[-1]
     assert stages[-1].index("requirements.txt") < stages[-1].index("/package")  # code comes after its dependencies' layer
+    assert "COPY" not in stages[-1]  # what is copied and removed again stays in the image
     for path in re.findall(r"^COPY ((?!--from)[^\n]+) \S+$", DOCKERFILE, re.M):
         assert all((ROOT / name).exists() for name in path.split()), path
 

@@ -61,6 +61,19 @@ def test_decodes_what_ffmpeg_reads(tmp_path: Path, suffix: str, codec: str, tole
         assert np.argmax(spectrum) * 48000 / 40000 == pytest.approx(440, abs=1.3)
 
 
+@pytest.mark.parametrize(("channels", "layout"), [(3, "3.0"), (6, "5.1"), (8, "7.1"), (16, "hexadecagonal")])
+def test_every_channel_of_many_is_its_own(tmp_path: Path, channels: int, layout: str) -> None:
+    levels = np.linspace(-0.9, 0.9, channels, dtype=np.float32)[:, None] * np.ones((1, 5000), np.float32)
+    with av.open(str(tmp_path / "many.mka"), "w") as container:
+        stream = container.add_stream("pcm_f32le", rate=48000, layout=layout)
+        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(levels.T).reshape(1, -1), format="flt", layout=layout)
+        frame.sample_rate, frame.pts = 48000, 0
+        for f in (frame, None):
+            container.mux(stream.encode(f))
+    with Recording.open(tmp_path / "many.mka") as got:
+        np.testing.assert_array_equal(read_all(got.audio), levels)
+
+
 def test_tags_are_kept(tmp_path: Path) -> None:
     with Mp3Writer(tmp_path / "t.mp3", 44100, 2, tags={"title": "Blå ✓", "artist": "A"}) as out:
         out.write(faded_tone(300, 1).samples)

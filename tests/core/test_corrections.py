@@ -28,6 +28,7 @@ from sideman.core.music import (
     Section,
     corrected,
     from_jams,
+    overlaid,
     to_jams,
 )
 from sideman.errors import AnalysisError, UsageError
@@ -121,6 +122,12 @@ def test_doubled_and_halved_is_where_it_was(beats_per_bar: int, pickup: int) -> 
     a = song((-pickup) % beats_per_bar + 1, Meter(beats_per_bar))
     there_and_back = grid_of(after(a, "double-tempo", "halve-tempo"))
     assert there_and_back.times_s == pytest.approx(grid_of(a).times_s, abs=1e-12)
+
+
+def test_nobody_taps_along_with_more_than_four_hundred_beats_a_minute() -> None:
+    assert grid_of(after(song(tempo_bpm=198.0), "double-tempo")).tempo_bpm == pytest.approx(396, rel=0.01)
+    with pytest.raises(UsageError, match="faster than 400 bpm"):
+        after(song(tempo_bpm=198.0), "double-tempo", "double-tempo")
 
 
 def test_what_is_too_short_to_halve_is_refused() -> None:
@@ -234,6 +241,21 @@ def test_corrections_apply_in_their_order_and_a_wrong_one_names_itself() -> None
     with pytest.raises(UsageError, match="the correction set-key cannot be applied"):
         after(song(), Correction("set-key", {"key": "C"}), Correction("set-key", {"key": "?"}))
     assert corrected(song(), []) == song()
+
+
+def test_of_corrections_that_do_not_fit_a_new_analysis_the_others_count() -> None:
+    shorter = replace(song(), grid=None, duration_s=20.0, chords=None)
+    wanted = [
+        Correction("set-key", {"key": "G"}), Correction("halve-tempo", {}), Correction("set-chord", {"start_s": 24, "end_s": 30, "chord": "C"}),
+        Correction("set-key", {"key": "Bb"}),
+    ]  # fmt: skip
+    made = overlaid(shorter, wanted)
+    assert made.key and str(made.key.value) == "Bb major" and made.grid is None and made.chords is None
+    assert [r for r in made.remarks if "does not fit" in r] == [
+        "Your correction halve-tempo does not fit this analysis any more.", "Your correction set-chord does not fit this analysis any more.",
+    ]  # fmt: skip
+    fitting = [Correction("halve-tempo", {}), Correction("set-key", {"key": "G"})]
+    assert overlaid(song(), fitting) == corrected(song(), fitting)
 
 
 # files

@@ -93,7 +93,7 @@ def _results(studio: Studio, record: RecordingRecord, jams: str, small: str) -> 
     made = GenerationRecord(generation_id, owner, record.id, playing.id, ["bass"], {"style": "rock", "seed": 1}, now())
     s.results.add_generations([made])
     stem = StemRecord(
-        new_id(), record.id, made.id, "generated", "bass", "bass", record.content_key, record.size_bytes, 1.0, small, None, 120.0, 3, 0.9,
+        new_id(), record.id, made.id, "generated", "bass", "bass", record.content_key, "flac", record.size_bytes, 1.0, small, None, 120.0, 3, 0.9,
         "fits", {"tempo": 0.9}, {"engine": "band"}, None, now(),
     )  # fmt: skip
     s.results.put_stems([stem])

@@ -85,6 +85,13 @@ def test_the_official_client_uploads_in_chunks(tus_js, http: httpx.Client, new_s
     assert shown["fileName"] == file.name
 
 
+def test_the_official_client_uploads_where_no_patch_can_be_sent(tus_js, http: httpx.Client, new_song) -> None:
+    file = new_song()
+    said = tus_js("upload", file, override=True)
+    assert said["error"] is None and {request[0] for request in said["requests"]} == {"POST"}
+    assert _kept(http, said["recording"]) == _sha256(file)
+
+
 def test_the_official_client_resumes_an_upload_that_it_aborted(tus_js, http: httpx.Client, new_song, tmp_path: Path) -> None:
     file, storage = new_song(), str(tmp_path / "remembered.json")
     first = tus_js("abort", file, storage=storage, abortAt=2 * CHUNK)
@@ -221,6 +228,17 @@ def test_an_ended_upload_is_gone(http: httpx.Client, server) -> None:
     assert http.head(url).status_code == 404
     _expect_problem(http.patch(url, content=bytes(10), headers=PIECE | {"Upload-Offset": "10"}), 404)
     _expect_problem(http.delete(url), 404)
+
+
+def test_another_method_may_be_named_in_a_header(http: httpx.Client) -> None:
+    url = _begin(http, 1000).headers["location"]
+    piece = http.post(url, content=bytes(10), headers=PIECE | {"Upload-Offset": "0", "X-HTTP-Method-Override": "PATCH"})
+    assert (piece.status_code, piece.headers["upload-offset"]) == (204, "10")
+    assert http.post(url, headers={"X-HTTP-Method-Override": "HEAD"}).headers["upload-offset"] == "10"
+    _expect_problem(http.post(url, headers={"X-HTTP-Method-Override": "GET"}), 405)
+    _expect_problem(http.post("/api/v1/jobs/" + url.rsplit("/", 1)[1], headers={"X-HTTP-Method-Override": "DELETE"}), 405)
+    assert http.post(url, headers={"X-HTTP-Method-Override": "delete"}).status_code == 204
+    assert http.head(url).status_code == 404
 
 
 @pytest.mark.parametrize("version", ["0.2.2", "2.0.0", None])

@@ -20,6 +20,7 @@ const upload = new tus.Upload(createReadStream(wanted.file), {
   endpoint: wanted.endpoint,
   chunkSize: wanted.chunkSize,
   metadata: { filename: wanted.name ?? basename(wanted.file), filetype: 'audio/flac' },
+  overridePatchMethod: Boolean(wanted.override),
   retryDelays: wanted.retryDelays ?? null,
   urlStorage: wanted.storage ? new tus.FileUrlStorage(wanted.storage) : undefined,
   storeFingerprintForResuming: Boolean(wanted.storage),

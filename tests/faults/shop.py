@@ -85,20 +85,15 @@ class ShopHandlers:
 
     def plan(self, job: JobRecord) -> Plan:
         busy, poison = job.request.get("busy_s", 0.1), job.request.get("poison")
+        first = job.retry_of or job.id  # the same work in a retry, so that it can be taken over
 
         def piece(name: str, queue: str, **more: Any) -> Task:
             return Task(
-                name,
-                name,
-                "shop:work",
-                queue,
-                {"job_id": job.id, "name": name, "busy_s": busy, **more},
-                1,
-                job.request.get("timeout_s", 60),
+                name, name, "shop:work", queue, {"job_id": first, "name": name, "busy_s": busy, **more}, 1, job.request.get("timeout_s", 60)
             )
 
         middle = (piece("separate", GPU, poison=poison), piece("beats", CPU))
-        return ((piece("decode", CPU),), middle, (Task("store", "store", "store", ORCHESTRATION, {"job_id": job.id}),))
+        return ((piece("decode", CPU),), middle, (Task("store", "store", "store", ORCHESTRATION, {"job_id": first}),))
 
     def run_light(self, task: Task, inputs: dict[str, Any]) -> dict[str, Any]:
         note("start", task.arguments["job_id"], task.name)

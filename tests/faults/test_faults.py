@@ -119,13 +119,24 @@ def test_a_retry_repeats_only_what_failed(yard: Yard) -> None:
     yard.wait_ready(yard.start_worker())
     (failed,) = yard.submit(1, poison="fails")
     assert yard.wait([failed], 30) == Counter(failed=1)
+    assert retry(yard, failed, {}) == Counter(completed=1)
+    runs = {name: len(yard.starts(failed, name)) for name in ("decode", "beats", "separate", "store")}
+    assert runs == {"decode": 1, "beats": 1, "separate": 2, "store": 1}
+
+
+def test_a_retry_takes_over_only_what_is_the_same_work(yard: Yard) -> None:
+    yard.wait_ready(yard.start_worker())
+    (failed,) = yard.submit(1, poison="fails")
+    assert yard.wait([failed], 30) == Counter(failed=1)
+    assert retry(yard, failed, {"busy_s": 0.2}) == Counter(completed=1)
+    assert [len(yard.starts(failed, name)) for name in ("decode", "beats", "separate", "store")] == [2, 2, 2, 1]
+
+
+def retry(yard: Yard, failed: str, request: dict[str, float]) -> Counter[str]:
     old = yard.jobs.get(failed)
-    new = NewJob(old.owner_id, old.kind, {}, old.request_hash, attempt=2, retry_of=old.id)
-    retried = yard.jobs.submit(new).job
-    yard.queue.put([retried])
-    assert yard.wait([retried.id], 30) == Counter(completed=1)
-    assert yard.starts(retried.id, "decode") == [] and yard.starts(retried.id, "beats") == []
-    assert len(yard.starts(retried.id, "separate")) == 1
+    job = yard.jobs.submit(NewJob(old.owner_id, old.kind, request, old.request_hash, attempt=2, retry_of=old.id)).job
+    yard.queue.put([job])
+    return yard.wait([job.id], 30)
 
 
 def ended_before(yard: Yard, job: str, others: set[str], since_s: float) -> int:

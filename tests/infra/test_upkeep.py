@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import json
 import os
+import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -90,7 +91,7 @@ def with_results(studio: Studio, record: RecordingRecord, folder: Path) -> set[s
     s.recordings.update(record.id, decoded_key=keys["decoded"], peaks_key=keys["peaks"], artwork_key=keys["art"])
     s.results.add_analysis(AnalysisRecord(new_id(), record.id, 0, "test", {}, keys["jams"], None, now()))
     s.results.put_stems([StemRecord(
-        new_id(), record.id, None, "separated", "bass", "bass", keys["stem"], 1, 1.0, keys["midi"], keys["stem peaks"], None, None, None, None,
+        new_id(), record.id, None, "separated", "bass", "bass", keys["stem"], "flac", 1, 1.0, keys["midi"], keys["stem peaks"], None, None, None, None,
         None, {}, None, now(),
     )])  # fmt: skip
     s.results.add_mix(MixRecord(new_id(), record.owner_id, record.id, "mix", {}, "mix.flac", None, keys["mix"], 1, None, now()))
@@ -101,7 +102,7 @@ def with_results(studio: Studio, record: RecordingRecord, folder: Path) -> set[s
 
 
 def test_trash_is_emptied_and_bytes_go_unless_another_owner_uses_them(opened: Callable[..., Studio], tmp_path: Path) -> None:
-    studio = opened(TRASH_DAYS="0", BLOB_GRACE_HOURS="0")
+    studio = opened(TRASH_DAYS="0", BLOB_GRACE_HOURS="1")
     ann, bob = person(studio, "ann"), person(studio, "bob")
     both, only = tone(tmp_path, 440), tone(tmp_path, 550)
     anns = [studio.intake.add(ann, path, path.name).recording for path in (both, only)]
@@ -109,6 +110,7 @@ def test_trash_is_emptied_and_bytes_go_unless_another_owner_uses_them(opened: Ca
     results = with_results(studio, anns[0], tmp_path) | with_results(studio, anns[1], tmp_path)
     assert bobs.content_key == anns[0].content_key
     everything = {anns[0].content_key, anns[1].content_key} | results
+    made_older(studio, timedelta(hours=2), *everything)
     assert studio.housekeeping.empty_trash() == 0 and studio.housekeeping.sweep_blobs() == 0 and there(studio) == everything
     for record in anns:
         studio.recordings.trash(ann, record.id)
@@ -478,6 +480,29 @@ def test_a_webhook_that_is_deleted_meanwhile_holds_up_no_other(
 
     monkeypatch.setattr(transfers, "due_deliveries", taken)
     assert studio.webhooks.deliver() == 1 and len(receiver.got) == 1
+
+
+def test_a_message_goes_to_the_address_that_was_checked_under_the_name_that_was_given(
+    opened: Callable[..., Studio], receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name may point elsewhere when it is asked for again; of its addresses the first that takes a connection counts."""
+    studio = opened(WEBHOOK_PRIVATE="yes")
+    port = receiver.url.rpartition(":")[2].removesuffix("/hook")
+    asked: list[str] = []
+    really = socket.getaddrinfo
+
+    def resolve(host: str, at: int, *more: Any, **named: Any) -> list[tuple[Any, ...]]:
+        if host != "hooks.example.org":
+            return really(host, at, *more, **named)
+        asked.append(host)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, at)) for address in ("127.0.0.9", "127.0.0.1")]
+
+    hook = studio.webhooks.add(studio.access.local(), f"http://hooks.example.org:{port}/hook")
+    handlers_of(studio).ended(finished(studio))
+    monkeypatch.setattr("sideman.app.library.webhooks.socket.getaddrinfo", resolve)
+    assert studio.webhooks.deliver() == 1, delivery(studio, hook.id).error
+    assert asked == ["hooks.example.org"]
+    assert receiver.got[0][0]["host"] == f"hooks.example.org:{port}"
 
 
 INSIDE = ["127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0", "10.1.2.3", "192.168.0.9", "172.16.0.1", "169.254.169.254", "2130706433"]  # fmt: skip

@@ -43,7 +43,11 @@ ROWS = (
     Setting("SIDEMAN_QUOTA_JOBS", "0", "jobs that a user who is no admin may start in 24 hours; 0 is no limit"),
     Setting("SIDEMAN_RATE_PER_MINUTE", "1200", "requests that one API key may send in a minute; 0 is no limit"),
     Setting("SIDEMAN_TRASH_DAYS", "30", "how long a recording stays in the trash before it is really gone"),
-    Setting("SIDEMAN_BLOB_GRACE_HOURS", "24", "how long bytes that nothing uses any more are kept"),
+    Setting(
+        "SIDEMAN_BLOB_GRACE_HOURS",
+        "24",
+        "how long bytes that nothing uses any more are kept; at least 1, since bytes on their way into a row are such",
+    ),
     Setting("SIDEMAN_UPLOAD_HOURS", "24", "how long an unfinished resumable upload is kept"),
     Setting("SIDEMAN_JOB_DAYS", "30", "how long finished jobs are listed"),
     Setting("SIDEMAN_CPU_SLOTS", "number of processors, at most 4", "heavy CPU steps that one worker runs at once"),
@@ -145,7 +149,7 @@ class PlatformSettings:
             _whole(env, "SIDEMAN_RATE_PER_MINUTE"),
         )  # fmt: skip
         retention = Retention(
-            _whole(env, "SIDEMAN_TRASH_DAYS") * 86400, _whole(env, "SIDEMAN_BLOB_GRACE_HOURS") * 3600,
+            _whole(env, "SIDEMAN_TRASH_DAYS") * 86400, _whole(env, "SIDEMAN_BLOB_GRACE_HOURS", 1) * 3600,
             _whole(env, "SIDEMAN_UPLOAD_HOURS", 1) * 3600, _whole(env, "SIDEMAN_JOB_DAYS", 1) * 86400,
         )  # fmt: skip
         worker = WorkerSettings(

@@ -156,19 +156,25 @@ class Access:
             raise Forbidden("only the owner of this recording may do this")
         return record
 
-    def job(self, who: Caller, job: JobRecord) -> JobRecord:
-        if not (who.is_admin or job.owner_id == who.user_id):
-            raise NotFound("there is no such job: it may have been deleted")
+    def job(self, who: Caller, job: JobRecord, change: bool = False) -> JobRecord:
+        """One's own, and those of recordings that one may read; to change another's takes write access to its recording."""
+        if change:
+            self.require(who, "editor")
+        if who.is_admin or job.owner_id == who.user_id:
+            return job
+        if job.recording_id is None:
+            raise _no_such_job()
+        try:
+            (self.writable if change else self.readable)(who, job.recording_id)
+        except NotFound:
+            raise _no_such_job() from None
         return job
 
     def collection(self, who: Caller, collection_id: str, write: bool = False) -> CollectionRecord:
         found = self._people.collection(collection_id)
         mine = who.is_admin or found.owner_id == who.user_id
-        access = (
-            None
-            if mine
-            else next((s.access for s in self._people.shares_of(collection_id=collection_id) if s.user_id == who.user_id), None)
-        )
+        shared = () if mine else self._people.shares_of(collection_id=collection_id)
+        access = next((s.access for s in shared if s.user_id == who.user_id), None)
         if not mine and access is None:
             raise NotFound("there is no such collection")
         if write:
@@ -214,13 +220,20 @@ class Access:
         return self._people.keys(None if who.is_admin else who.user_id)
 
     def revoke_key(self, who: Caller, key_id: str) -> None:
+        """One's own, up to one's own role; an admin anybody's."""
         key = self._people.key(key_id)
         if key.owner_id != who.user_id and not who.is_admin:
             raise NotFound("there is no such key")
+        if key.id != who.key_id:
+            self.require(who, key.role)
         self._people.revoke_key(key_id)
 
     def admin_key_exists(self) -> bool:
         return self._people.admin_key_exists()
+
+
+def _no_such_job() -> NotFound:
+    return NotFound("there is no such job: it may have been deleted")
 
 
 class _Rates:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sideman.app.library.services import Services
 from sideman.errors import NotFound
@@ -71,13 +71,20 @@ class Housekeeping:
         before = now() - timedelta(seconds=self._s.settings.retention.blob_grace_s)
         old = [b for b in self._s.blobs.list() if b.modified_at < before]
         used = self._s.transfers.used_blobs()  # after the list: what came into use meanwhile is in it
-        removed = [b.key for b in old if b.key not in used]
+        removed = [b.key for b in old if b.key not in used and self._still_old(b.key, before)]
         for key in removed:
             self._s.blobs.delete(key)
         store = self._s.blobs.inner if isinstance(self._s.blobs, MeasuredBlobStore) else self._s.blobs
         if isinstance(store, LocalBlobStore):
             store.sweep(max(HOUR_S, self._s.settings.retention.blob_grace_s))
         return len(removed)
+
+    def _still_old(self, key: str, before: datetime) -> bool:
+        """Adding the same bytes again renews a blob."""
+        try:
+            return self._s.blobs.info(key).modified_at < before
+        except NotFound:
+            return False
 
     def forget_jobs(self) -> int:
         """Remove jobs that ended longer ago than the settings keep them."""

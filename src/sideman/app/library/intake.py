@@ -5,7 +5,6 @@ from __future__ import annotations
 import lzma
 import re
 import tempfile
-import threading
 import zipfile
 import zlib
 from base64 import b64decode
@@ -15,16 +14,13 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from sideman.app.library.access import Access, Caller
+from sideman.app.library.decoder import Decoder
 from sideman.app.library.services import Services
-from sideman.core.audio import Recording, write_lossless
-from sideman.core.mixing import Lane, sum_lanes
 from sideman.core.music import StemRole
-from sideman.errors import Conflict, JobFailed, NoAudio, QuotaExceeded, TooLarge, UnreadableAudio, UsageError
+from sideman.errors import NoAudio, QuotaExceeded, TooLarge, UnreadableAudio, UsageError
 from sideman.infra.blobs import blob_key
 from sideman.infra.database import RecordingRecord, StemRecord, new_id, now
-from sideman.infra.jobs import ChildDied, OutOfTime, WarmProcess
 
-INSPECT = "sideman.app.workflows.inspecting:inspect_file"
 MOST_STEMS = 64
 MB = 1 << 20
 BAD_ZIP = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, RuntimeError, NotImplementedError, EOFError, OSError, ValueError)
@@ -55,15 +51,9 @@ def safe_name(name: str) -> str:
 
 
 class Intake:
-    def __init__(self, services: Services, access: Access) -> None:
-        self._s, self._access = services, access
-        limits = services.settings.limits
-        self._limits = limits
-        self._child = WarmProcess("", memory_bytes=limits.decode_memory_bytes)
-        self._many = threading.BoundedSemaphore(1)
-
-    def close(self) -> None:
-        self._child.kill()
+    def __init__(self, services: Services, access: Access, decoder: Decoder) -> None:
+        self._s, self._access, self._decoder = services, access, decoder
+        self._limits = services.settings.limits
 
     def refuse_over_quota(self, who: Caller, size_bytes: int, audio_s: float = 0.0, pending_bytes: int = 0) -> None:
         """Raises TooLarge for one file, QuotaExceeded for the sum of what the user keeps."""
@@ -90,25 +80,10 @@ class Intake:
         known = self._s.recordings.by_content(who.user_id, key)
         if known is not None and known.trashed_at is None:
             return Added(known, False)
-        facts = self._inspect(path, name)
+        facts = self._decoder.inspect(path, name)
         self.refuse_over_quota(who, size, float(facts["duration_s"]))
         record = self._s.recordings.add(self._record(who, path, name, facts))
         return Added(record, known is None)
-
-    def _inspect(self, path: Path, name: str) -> dict[str, Any]:
-        limits = self._limits
-        arguments = {
-            "path": str(path), "name": name, "duration_s": limits.duration_s, "channels": limits.channels, "rate_hz": limits.rate_hz,
-        }  # fmt: skip
-        try:
-            with self._many:
-                return self._child.call(INSPECT, arguments, {}, lambda step, share: None, limits.decode_s)
-        except OutOfTime as error:
-            raise UnreadableAudio(f"{name} takes longer than {limits.decode_s} s to decode: convert it to FLAC or WAV first") from error
-        except ChildDied as error:
-            raise UnreadableAudio(f"{name} makes the decoder crash or take too much memory: export it again from its source") from error
-        except JobFailed as error:  # of a file, not of a job
-            raise UnreadableAudio(f"{name} cannot be decoded ({error})") from error
 
     def _record(self, who: Caller, path: Path, name: str, facts: dict[str, Any]) -> RecordingRecord:
         content_key = self._s.blobs.put(path)
@@ -165,39 +140,24 @@ class Intake:
         self._access.require(who, "editor")
         if not 1 < len(files) <= MOST_STEMS:
             raise UsageError(f"a multitrack has 2 to {MOST_STEMS} audio files, {title} has {len(files)}")
-        for file in files:
-            self._inspect(file.path, file.name)
-        with tempfile.TemporaryDirectory(prefix="sideman-multitrack-") as name:
-            folder = Path(name)
-            recordings = [Recording.open(f.path, f.name) for f in files]
-            try:
-                rates = {r.sample_rate_hz for r in recordings}
-                if len(rates) > 1:
-                    raise Conflict(
-                        f"the files of {title} have different sample rates ({', '.join(map(str, sorted(rates)))} Hz): export them at one"
-                    )
-                frames, rate = max(r.frames for r in recordings), rates.pop()
-                mixture = write_lossless(
-                    sum_lanes([Lane(r.audio) for r in recordings], frames, rate, folder / "sum.f32"), folder / "mixture"
-                )
-                added = self.add(who, mixture, f"{title}{mixture.suffix}")
-                if added.created:
-                    added = Added(self._s.recordings.update(added.recording.id, title=title[:300]), True)
-                    self._keep_stems(added.recording, files, recordings, folder)
-                return added
-            finally:
-                for r in recordings:
-                    r.close()
+        with tempfile.TemporaryDirectory(prefix="sideman-multitrack-") as folder:
+            joined = self._decoder.join([{"path": str(f.path), "name": f.name} for f in files], Path(folder), title)
+            mixture = Path(joined["mixture"])
+            added = self.add(who, mixture, f"{title}{mixture.suffix}")
+            if added.created:
+                added = Added(self._s.recordings.update(added.recording.id, title=title[:300]), True)
+                rows = [
+                    self._stem(added.recording, f.name, Path(s["path"]), s["duration_s"])
+                    for f, s in zip(files, joined["stems"], strict=True)
+                ]
+                self._s.results.put_stems(rows)
+            return added
 
-    def _keep_stems(self, record: RecordingRecord, files: Sequence[StemFile], recordings: Sequence[Recording], folder: Path) -> None:
-        rows = []
-        for k, (file, recording) in enumerate(zip(files, recordings, strict=True)):
-            path = write_lossless(recording.audio, folder / f"stem-{k}")
-            rows.append(StemRecord(
-                new_id(), record.id, None, "imported", role_in(file.name).value, title_of(file.name)[:100], self._s.blobs.put(path),
-                path.stat().st_size, recording.duration_s, None, None, None, None, None, None, None, {"file": file.name}, None, now(),
-            ))  # fmt: skip
-        self._s.results.put_stems(rows)
+    def _stem(self, record: RecordingRecord, name: str, path: Path, duration_s: float) -> StemRecord:
+        return StemRecord(
+            new_id(), record.id, None, "imported", role_in(name).value, title_of(name)[:100], self._s.blobs.put(path), path.suffix[1:],
+            path.stat().st_size, duration_s, None, None, None, None, None, None, None, {"file": name}, None, now(),
+        )  # fmt: skip
 
 
 def title_of(name: str) -> str:
@@ -210,9 +170,7 @@ def role_in(name: str) -> StemRole:
     for word in re.findall(r"[a-z]+", PurePosixPath(name).stem.lower()):
         for candidate in (word, word.rstrip("s")):
             try:
-                return StemRole.parse(
-                    {"kick": "drums", "snare": "drums", "vox": "vocals", "gtr": "guitar", "synth": "pad"}.get(candidate, candidate)
-                )
+                return StemRole.parse(candidate)
             except UsageError:
                 continue
     return StemRole.OTHER

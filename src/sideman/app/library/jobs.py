@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from importlib import metadata
-from typing import Any
 
 from sideman.app.library.access import Access, Caller
+from sideman.app.library.batches import BatchItem, each
 from sideman.app.library.services import Services
-from sideman.core.music import StemRole
+from sideman.app.library.wishes import FORMATS, MOST_LANES, NOW, FileWish, GenerationWish, How, MixWish, Playable
 from sideman.errors import Conflict, NotFound, QuotaExceeded, ServiceUnavailable, SidemanError, UsageError
 from sideman.infra.database import (
     BATCH,
-    INTERACTIVE,
     GenerationQuery,
     GenerationRecord,
     JobCount,
     JobFilter,
     JobRecord,
+    Json,
     MixRecord,
     NewJob,
     Page,
@@ -34,8 +35,8 @@ from sideman.infra.database import (
 ANALYSIS, GENERATION, MIX, EXPORT = "analysis", "generation", "mix", "export"
 KINDS = (ANALYSIS, GENERATION, MIX, EXPORT)
 DAY_S = 86_400
-MOST_LANES = 32
-FORMATS = ("flac", "wav", "mp3")
+
+log = logging.getLogger("sideman.jobs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,63 +48,13 @@ class JobView:
     position: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class GenerationWish:
-    roles: tuple[StemRole, ...]
-    style: str = "rock"
-    seed: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class MixLane:
-    """stem_id None is the recording itself."""
-
-    stem_id: str | None
-    gain_db: float = 0.0
-    pan: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class MixWish:
-    lanes: tuple[MixLane, ...]
-    file_format: str = "flac"
-    target_lufs: float = -14.0
-
-
-@dataclass(frozen=True, slots=True)
-class How:
-    """How a job is asked for. again: also when an equal one was done before."""
-
-    urgency: str = INTERACTIVE
-    idempotency_key: str | None = None
-    again: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class BatchItem:
-    """What came of one recording of a batch: a job, or the sentence that says why not."""
-
-    recording_id: str
-    job: JobRecord | None
-    error: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Playable:
-    """What can be generated, and which separator is there: told by bootstrap, so that a wrong wish is refused when it is made."""
-
-    roles: tuple[StemRole, ...]
-    styles: tuple[str, ...]
-    separator: str
-
-
 class JobDesk:
     def __init__(self, services: Services, access: Access, playable: Playable) -> None:
         self._s, self._access, self.playable = services, access, playable
 
     # asking
 
-    def analyse(self, who: Caller, recording_id: str, how: How = How(), separate: bool = True) -> JobRecord:
+    def analyse(self, who: Caller, recording_id: str, how: How = NOW, separate: bool = True) -> JobRecord:
         """Analysis and stems of a recording. An equal job that is under way, or was completed before, is returned instead."""
         item = self._analyse_all(who, (recording_id,), how, separate, raises=True)[0]
         assert item.job is not None
@@ -117,7 +68,7 @@ class JobDesk:
         def prepare(recording_id: str) -> NewJob | JobRecord:
             recording = self._access.writable(who, recording_id)
             request = {"separate": separate, "separator": self.playable.separator, "version": metadata.version("sideman")}
-            new = self._new(who, ANALYSIS, recording, request, how)
+            new = self._new(who, ANALYSIS, recording, request, how, {"separate": separate, "again": how.again})
             if not how.again and (done := self._s.jobs.completed(new.request_hash)) is not None:
                 latest = self._s.results.analysis(recording_id)
                 if latest is not None and latest.job_id == done.id:
@@ -130,9 +81,7 @@ class JobDesk:
             self._s.recordings.update_those_there(begun, status="analyzing")
         return items
 
-    def generate(
-        self, who: Caller, recording_id: str, wish: GenerationWish, how: How = How(), shown: dict[str, Any] | None = None
-    ) -> GenerationRecord:
+    def generate(self, who: Caller, recording_id: str, wish: GenerationWish, how: How = NOW, shown: Json | None = None) -> GenerationRecord:
         """New stems. Equal wishes with an equal seed are one generation; without a seed every wish gets a new one.
 
         shown: parameters that this engine has no use for, kept to be shown again.
@@ -146,7 +95,7 @@ class JobDesk:
         return self._generate_all(who, tuple(dict.fromkeys(recording_ids)), wish, How(BATCH), {}, raises=False)
 
     def _generate_all(
-        self, who: Caller, ids: Sequence[str], wish: GenerationWish, how: How, shown: dict[str, Any], raises: bool
+        self, who: Caller, ids: Sequence[str], wish: GenerationWish, how: How, shown: Json, raises: bool
     ) -> tuple[BatchItem, ...]:
         self._refuse_unplayable(wish)
         records: list[GenerationRecord] = []
@@ -156,10 +105,11 @@ class JobDesk:
             seed = wish.seed if wish.seed is not None else random.SystemRandom().randrange(1, 2**31)
             latest = self._s.results.analysis(recording_id)
             corrections = [c.id for c in self._s.results.corrections(recording_id)]
-            parameters: dict[str, Any] = {"style": wish.style, "seed": seed}
+            parameters: Json = {"style": wish.style, "seed": seed}
             roles = [r.value for r in wish.roles]
             request = parameters | {"roles": roles, "analysis": latest.id if latest else None, "corrections": corrections}
-            new = self._new(who, GENERATION, recording, request, how)
+            asked = {"roles": roles, "style": wish.style, "seed": wish.seed, "shown": shown, "again": how.again}
+            new = self._new(who, GENERATION, recording, request, how, asked)
             if not how.again and (done := self._still_there(new, self._s.results.generation)) is not None:
                 return done
             records.append(GenerationRecord(new_id(), who.user_id, recording_id, None, roles, shown | parameters, now()))
@@ -209,10 +159,9 @@ class JobDesk:
         if wish.style not in self.playable.styles:
             raise UsageError(f"no style named {wish.style!r}: there are {', '.join(self.playable.styles)}")
 
-    def mix(self, who: Caller, recording_id: str, wish: MixWish, how: How = How()) -> MixRecord:
+    def mix(self, who: Caller, recording_id: str, wish: MixWish, how: How = NOW) -> MixRecord:
         """Sum lanes of a recording into one file."""
         recording = self._access.readable(who, recording_id)
-        self._access.require(who, "editor")
         stems = {s.id: s for s in self._s.results.stems_of(recording_id=recording_id)}
         if not 0 < len(wish.lanes) <= MOST_LANES or wish.file_format not in FORMATS:
             raise UsageError(f"a mix has 1 to {MOST_LANES} lanes and is written as {', '.join(FORMATS)}")
@@ -221,35 +170,47 @@ class JobDesk:
         request = {
             "lanes": [[lane.stem_id, lane.gain_db, lane.pan] for lane in wish.lanes], "format": wish.file_format, "target_lufs": wish.target_lufs,
         }  # fmt: skip
-        return self._make_file(who, recording, MIX, _file_name(recording, f" (mix).{wish.file_format}"), request, how)
+        file = FileWish(MIX, _file_name(recording, f" (mix).{wish.file_format}"), request, request)
+        return self._s.results.mix(self._make_file(who, recording, file, how))
 
-    def export(self, who: Caller, recording_id: str, how: How = How()) -> MixRecord:
+    def export(self, who: Caller, recording_id: str, how: How = NOW) -> MixRecord:
         """Every stem, its MIDI and the analysis in one ZIP."""
         recording = self._access.readable(who, recording_id)
-        self._access.require(who, "editor")
         stems = [s.id for s in self._s.results.stems_of(recording_id=recording_id)]
         if not stems:
             raise Conflict("this recording has no stems yet: analyse it first")
         latest = self._s.results.analysis(recording_id)
         corrections = [c.id for c in self._s.results.corrections(recording_id)]
         request = {"stems": stems, "analysis": latest.id if latest else None, "corrections": corrections}
-        return self._make_file(who, recording, EXPORT, _file_name(recording, " (stems).zip"), request, how)
+        file = FileWish(EXPORT, _file_name(recording, " (stems).zip"), request, {})
+        return self._s.results.mix(self._make_file(who, recording, file, how))
 
-    def _make_file(
-        self, who: Caller, recording: RecordingRecord, kind: str, file_name: str, request: dict[str, Any], how: How
-    ) -> MixRecord:
-        new = self._new(who, kind, recording, request, how)
-        if not how.again and (done := self._still_there(new, self._s.results.mix)) is not None and done.entity_id:
-            return self._s.results.mix(done.entity_id)
-        self._refuse_over_quota(who.user_id, 1)
-        record = MixRecord(new_id(), who.user_id, recording.id, kind, request, file_name, None, None, None, None, now())
-        self._s.results.add_mix(record)
-        job = self._submit((replace(new, entity_id=record.id),))[0]
-        if job.entity_id != record.id and job.entity_id:
-            self._s.results.delete_mix(record.id)
-            return self._s.results.mix(job.entity_id)
-        self._s.results.update_mix(record.id, job_id=job.id)
-        return self._s.results.mix(record.id)
+    def batch_export(self, who: Caller, recording_ids: Sequence[str]) -> tuple[BatchItem, ...]:
+        """Each on its own, as batch_analyse."""
+
+        def one(recording_id: str) -> JobRecord | None:
+            made = self.export(who, recording_id, How(BATCH))
+            return next(iter(self._s.jobs.many([made.job_id])), None) if made.job_id else None
+
+        return each(recording_ids, one)
+
+    def _make_file(self, who: Caller, recording: RecordingRecord, wish: FileWish, how: How) -> str:
+        """The id of the mix or export that is made, or was made before."""
+        self._access.require(who, "editor")
+        record = MixRecord(new_id(), who.user_id, recording.id, wish.kind, wish.request, wish.file_name, None, None, None, None, now())
+
+        def prepare(_recording_id: str) -> NewJob | JobRecord:
+            new = self._new(who, wish.kind, recording, wish.request, how, wish.asked)
+            done = None if how.again else self._still_there(new, self._s.results.mix)
+            return done or replace(new, entity_id=record.id)
+
+        job = self._ask_all((recording.id,), prepare, raises=True, before=lambda: self._s.results.add_mix(record))[0].job
+        assert job is not None and job.entity_id is not None
+        if job.entity_id == record.id:
+            self._s.results.update_mix(record.id, job_id=job.id)
+        else:
+            self._s.results.delete_mix(record.id)  # an equal job was there already
+        return job.entity_id
 
     def _still_there(self, new: NewJob, find: Callable[[str], object]) -> JobRecord | None:
         """The completed job of an equal request, if what it made was not deleted since."""
@@ -262,12 +223,21 @@ class JobDesk:
             return None
         return done
 
-    def _new(self, who: Caller, kind: str, recording: RecordingRecord, request: dict[str, Any], how: How) -> NewJob:
+    @staticmethod
+    def _new(who: Caller, kind: str, recording: RecordingRecord, request: Json, how: How, asked: Json) -> NewJob:
         if recording.trashed_at is not None:
             raise Conflict("this recording is in the trash: restore it first")
         equal = json.dumps([kind, recording.id, request], sort_keys=True)
         return NewJob(
-            who.user_id, kind, request, hashlib.sha256(equal.encode()).hexdigest(), recording.id, None, how.urgency, how.idempotency_key
+            who.user_id,
+            kind,
+            request,
+            hashlib.sha256(equal.encode()).hexdigest(),
+            recording.id,
+            None,
+            how.urgency,
+            how.idempotency_key,
+            asked,
         )
 
     def _submit(self, wanted: Sequence[NewJob]) -> tuple[JobRecord, ...]:
@@ -278,8 +248,8 @@ class JobDesk:
             try:
                 self._s.queue.put(created)
                 self._s.jobs.dispatched([j.id for j in created])
-            except ServiceUnavailable:
-                pass  # they are safe in the library; upkeep puts them in when the queue's database is back
+            except ServiceUnavailable as error:  # they are safe in the library; upkeep puts them in when the queue's database is back
+                log.warning("%d jobs are not in the queue yet: %s", len(created), error)
         return tuple(s.job for s in submitted)
 
     def _refuse_over_quota(self, owner_id: str, jobs: int) -> None:
@@ -319,8 +289,7 @@ class JobDesk:
 
     def cancel(self, who: Caller, job_id: str) -> JobRecord:
         """A running task ends within a second; what its job has finished stays for a retry. Raises Conflict for a finished job."""
-        job = self.get(who, job_id)
-        self._access.require(who, "editor")
+        job = self._access.job(who, self._s.jobs.get(job_id), change=True)
         if not self._cancelled(job):
             raise Conflict(f"this job is {self._s.jobs.get(job_id).state} already: there is nothing to cancel")
         return self._s.jobs.get(job_id)
@@ -342,24 +311,15 @@ class JobDesk:
 
     def retry(self, who: Caller, job_id: str) -> JobRecord:
         """A new job for one that failed or was cancelled; what was finished is taken over, not repeated."""
-        job = self.get(who, job_id)
-        self._access.require(who, "editor")
+        job = self._access.job(who, self._s.jobs.get(job_id), change=True)
         if job.state not in ("failed", "cancelled"):
             raise Conflict(f"this job is {job.state}: only failed and cancelled jobs can be tried again")
         if job.recording_id is not None:
             self._access.writable(who, job.recording_id)
         new = NewJob(
-            job.owner_id,
-            job.kind,
-            job.request,
-            job.request_hash,
-            job.recording_id,
-            job.entity_id,
-            job.urgency,
-            None,
-            job.attempt + 1,
-            job.id,
-        )
+            job.owner_id, job.kind, job.request, job.request_hash, job.recording_id, job.entity_id, job.urgency, attempt=job.attempt + 1,
+            retry_of=job.id,
+        )  # fmt: skip
         self._refuse_over_quota(job.owner_id, 1)
         made = self._submit((new,))[0]
         if made.kind == GENERATION and made.entity_id:
@@ -371,8 +331,7 @@ class JobDesk:
         return made
 
     def delete(self, who: Caller, job_id: str) -> None:
-        job = self.get(who, job_id)
-        self._access.require(who, "editor")
+        job = self._access.job(who, self._s.jobs.get(job_id), change=True)
         if job.unfinished:
             raise Conflict(f"this job is {job.state}: cancel it first")
         self._s.jobs.delete([job_id])

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from sideman.app.library.access import Access, Caller
+from sideman.app.library.decoder import Decoder
 from sideman.app.library.services import Services
-from sideman.core.audio import LosslessFacts, Recording, flac_chunk, lossless_facts, write_peaks
+from sideman.core.audio import LosslessFacts, flac_chunk, lossless_facts
 from sideman.errors import Conflict, NotFound, UsageError
 from sideman.infra.database import Page, RecordingQuery, RecordingRecord, ShareRecord, StemRecord, now
 
@@ -33,8 +35,8 @@ class Usage:
 
 
 class RecordingLibrary:
-    def __init__(self, services: Services, access: Access) -> None:
-        self._s, self._access = services, access
+    def __init__(self, services: Services, access: Access, decoder: Decoder) -> None:
+        self._s, self._access, self._decoder = services, access, decoder
 
     def page(self, who: Caller, query: RecordingQuery, limit: int, after: str | None = None) -> Page[RecordingRecord]:
         if query.collection_id:
@@ -62,6 +64,12 @@ class RecordingLibrary:
             raise UsageError("a recording needs a title: leave the field out to keep the old one")
         tags = None if edit.tags is None else tuple(dict.fromkeys(t.strip().lower()[:60] for t in edit.tags if t.strip()))
         return self._s.recordings.update(recording_id, tags, **values)
+
+    def retag(self, who: Caller, recording_id: str, add: tuple[str, ...], remove: tuple[str, ...]) -> RecordingRecord:
+        """Add and remove tags, and keep the others."""
+        gone = {t.strip().lower() for t in remove}
+        kept = tuple(t for t in self.get(who, recording_id).tags if t not in gone)
+        return self.edit(who, recording_id, RecordingEdit(tags=kept + add))
 
     def trash(self, who: Caller, recording_id: str) -> RecordingRecord:
         """Out of sight, restorable until the time of the settings has passed."""
@@ -130,10 +138,9 @@ class RecordingLibrary:
         """The blob that holds the peaks; made when first asked for."""
         if record.peaks_key is not None:
             return record.peaks_key
-        with self.lossless(record) as path, Recording.open(path) as recording:
-            out = recording.scratch_folder / "peaks.dat"
-            write_peaks(recording.audio, out)
-            key = self._s.blobs.put(out)
+        with self.lossless(record) as path, tempfile.TemporaryDirectory(prefix="sideman-peaks-") as folder:
+            self._decoder.draw_peaks(path, Path(folder) / "peaks.dat")
+            key = self._s.blobs.put(Path(folder) / "peaks.dat")
         if isinstance(record, StemRecord):
             self._s.results.set_peaks(record.id, key)
         else:

@@ -8,10 +8,7 @@ from dataclasses import dataclass
 from sideman.app.library.access import Access, Caller
 from sideman.app.library.services import Services
 from sideman.errors import NotFound
-from sideman.infra.database import Page, StemQuery, StemRecord
-
-COUNTED = 200
-MOST_PAGES = 500
+from sideman.infra.database import MAX_PAGE, Page, StemQuery, StemRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +43,23 @@ class StemLibrary:
         self._access.writable(who, stem.recording_id)
         self._s.results.delete_stem(stem_id)
 
+    def all(self, who: Caller, query: StemQuery) -> tuple[StemRecord, ...]:
+        """Every page: for the replaced API, whose lists have none."""
+        found: list[StemRecord] = []
+        after: str | None = None
+        while True:
+            page = self.page(who, query, MAX_PAGE, after)
+            found += page.items
+            after = page.next_cursor
+            if after is None:
+                return tuple(found)
+
     def counts(self, who: Caller) -> StemCounts:
         roles: Counter[str] = Counter()
         origins: Counter[str] = Counter()
-        total = size = 0
-        after: str | None = None
-        for _ in range(MOST_PAGES):
-            page = self.page(who, StemQuery(), COUNTED, after)
-            for stem in page.items:
-                roles[stem.role] += 1
-                origins[stem.origin] += 1
-                total, size = total + 1, size + stem.size_bytes
-            after = page.next_cursor
-            if after is None:
-                break
-        return StemCounts(total, size, dict(roles), dict(origins))
+        size = 0
+        for c in self._s.results.stem_counts(who.scope):
+            roles[c.role] += c.stems
+            origins[c.origin] += c.stems
+            size += c.size_bytes
+        return StemCounts(roles.total(), size, dict(roles), dict(origins))

@@ -6,9 +6,10 @@ from types import TracebackType
 
 from sideman.app.library.access import Access
 from sideman.app.library.collections import Collections
+from sideman.app.library.decoder import Decoder
 from sideman.app.library.housekeeping import Housekeeping
 from sideman.app.library.intake import Intake
-from sideman.app.library.jobs import JobDesk, Playable
+from sideman.app.library.jobs import JobDesk
 from sideman.app.library.measuring import Measures
 from sideman.app.library.recordings import RecordingLibrary
 from sideman.app.library.services import Services
@@ -17,6 +18,7 @@ from sideman.app.library.timeline import Timelines
 from sideman.app.library.uploads import Uploads
 from sideman.app.library.watching import JobWatch
 from sideman.app.library.webhooks import Webhooks
+from sideman.app.library.wishes import Playable
 from sideman.errors import NotFound
 from sideman.infra.jobs.queue import QueueDepth
 
@@ -35,9 +37,10 @@ class Studio:
     def __init__(self, services: Services, playable: Playable) -> None:
         self.services = services
         self.settings = services.settings
+        self._decoder = Decoder(services.settings.limits)
         self.access = Access(services)
-        self.recordings = RecordingLibrary(services, self.access)
-        self.intake = Intake(services, self.access)
+        self.recordings = RecordingLibrary(services, self.access, self._decoder)
+        self.intake = Intake(services, self.access, self._decoder)
         self.uploads = Uploads(services, self.access, self.intake)
         self.timelines = Timelines(services, self.access)
         self.stems = StemLibrary(services, self.access)
@@ -71,7 +74,7 @@ class Studio:
 
     def close(self) -> None:
         self.watch.stop()
-        self.intake.close()
+        self._decoder.close()
         self.services.close()
 
     def __enter__(self) -> Studio:

@@ -9,7 +9,7 @@ from typing import Any
 
 from sideman.app.library.access import Access, Caller
 from sideman.app.library.services import Services
-from sideman.core.music import Correction, MusicAnalysis, corrected, from_jams, write_jams
+from sideman.core.music import Correction, MusicAnalysis, corrected, from_jams, overlaid, write_jams
 from sideman.errors import NotFound
 from sideman.infra.database import AnalysisRecord, CorrectionRecord, Json
 
@@ -37,7 +37,7 @@ class Timelines:
     def _read(self, record: AnalysisRecord, as_found: bool = False) -> MusicAnalysis:
         found = from_jams(json.loads(b"".join(self._s.blobs.read(record.jams_key))))
         made = () if as_found else self._s.results.corrections(record.recording_id)
-        return corrected(found, [Correction(c.kind, c.values) for c in made])
+        return overlaid(found, [Correction(c.kind, c.values) for c in made])
 
     def latest(self, recording_id: str) -> MusicAnalysis | None:
         """What drives generation: for jobs, which were allowed when they were asked for."""

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from sideman.app.library.access import Caller
 from sideman.app.library.services import Services
-from sideman.errors import ServiceUnavailable
+from sideman.errors import SidemanError
 from sideman.infra.database import JobRecord, now
 
 LOOK_S = 0.15
@@ -29,7 +29,7 @@ class JobChange:
 
 
 class Listener:
-    """Changes that a caller may see, in order. One that does not keep up loses the oldest: every change holds the whole job.
+    """Changes of one job, which the caller was allowed to see, or of all that are the caller's, in order. One that does not keep up loses the oldest: every change holds the whole job.
 
     wake is called, from the looking thread, when there is something new.
     """
@@ -40,7 +40,8 @@ class Listener:
 
     def offer(self, change: JobChange) -> None:
         job = change.job
-        if (self._job_id is None or job.id == self._job_id) and (self._who.is_admin or job.owner_id == self._who.user_id):
+        mine = self._who.is_admin or job.owner_id == self._who.user_id
+        if job.id == self._job_id or (self._job_id is None and mine):
             self._changes.append(change)
             self._wake()
 
@@ -90,7 +91,7 @@ class JobWatch:
                 continue
             try:
                 since = self._look(since)
-            except ServiceUnavailable as error:
+            except SidemanError as error:
                 log.warning("cannot look for changed jobs: %s", error)
 
     def _look(self, since: datetime) -> datetime:

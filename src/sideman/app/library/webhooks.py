@@ -11,7 +11,7 @@ import socket
 import time
 from dataclasses import dataclass
 from datetime import timedelta
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 
@@ -100,12 +100,27 @@ class Webhooks:
         message = signed(hook.secret, payload)
         headers = {"Content-Type": "application/json", "Sideman-Signature": message.header, "User-Agent": "sideman-webhook"}
         try:
-            if not self._s.settings.worker.private_webhooks and (inside := _private_address(hook.url)):
+            places = _resolved(hook.url)
+            inside = next((p.address for p in places if not ipaddress.ip_address(p.address).is_global), None)
+            if inside and not self._s.settings.worker.private_webhooks:
                 return f"{inside} is inside this network: SIDEMAN_WEBHOOK_PRIVATE=yes allows it"
-            answer = httpx.post(hook.url, content=message.body, headers=headers, timeout=TIMEOUT_S, follow_redirects=False)
+            status = _post(places, message.body, headers)
         except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError) as error:
             return f"{type(error).__name__}: {error}"
-        return None if answer.is_success else f"the address answered {answer.status_code}"
+        return None if 200 <= status < 300 else f"the address answered {status}"
+
+
+def _post(places: tuple[_Place, ...], body: bytes, headers: dict[str, str]) -> int:
+    """The status of the answer, from the first address that takes a connection."""
+    with httpx.Client(timeout=TIMEOUT_S, follow_redirects=False, trust_env=False) as client:
+        for k, place in enumerate(places):
+            named, extensions = headers | {"Host": place.host}, {"sni_hostname": place.name}
+            try:
+                return client.post(place.url, content=body, headers=named, extensions=extensions).status_code
+            except httpx.ConnectError:
+                if k == len(places) - 1:
+                    raise
+    raise httpx.ConnectError("the name has no address")
 
 
 def _is_web_address(url: str) -> bool:
@@ -116,10 +131,23 @@ def _is_web_address(url: str) -> bool:
         return False
 
 
-def _private_address(url: str) -> str | None:
-    """An address behind the name that is not of the public internet: a webhook must not be a way into the network."""
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """url: with the address in place of the name, so that what is checked is what is called, whatever the name says next."""
+
+    url: str
+    host: str
+    name: str
+    address: str
+
+
+def _resolved(url: str) -> tuple[_Place, ...]:
+    """Where a webhook really goes: it must not be a way into the network."""
     parts = urlsplit(url)
-    for *_, place in socket.getaddrinfo(parts.hostname, parts.port or 443, proto=socket.IPPROTO_TCP):
-        if not ipaddress.ip_address(place[0]).is_global:
-            return str(place[0])
-    return None
+    name, port = parts.hostname or "", "" if parts.port is None else f":{parts.port}"
+    places = []
+    for *_, found in socket.getaddrinfo(name, parts.port or 443, proto=socket.IPPROTO_TCP):
+        address = str(found[0])
+        there = parts._replace(netloc=f"[{address}]{port}" if ":" in address else f"{address}{port}")
+        places.append(_Place(urlunsplit(there), parts.netloc.rpartition("@")[2], name, address))
+    return tuple(places)

@@ -35,14 +35,18 @@ class JobHandlers:
             raise JobFailed(f"this version of Sideman knows no jobs of kind {job.kind!r}: update the worker")
         return plans[job.kind](job, recording)
 
+    @staticmethod
+    def _decode(recording: RecordingRecord) -> Task:
+        arguments = {"name": recording.file_name, "content_key": recording.content_key}
+        return Task("decode", "decode", f"{HEAVY}decode", CPU, arguments, 1, 1800)
+
     def _understand(self, recording: RecordingRecord, separate: bool) -> tuple[Stage, ...]:
         named = {"name": recording.file_name}
-        decode = Task("decode", "decode", f"{HEAVY}decode", CPU, named | {"content_key": recording.content_key}, 1, 1800)
         beats = Task("beats", "find beats", f"{HEAVY}find_beats", CPU, named, 4)
         loudness = Task("loudness", "measure loudness", f"{HEAVY}find_loudness", CPU, named, 1)
         harmony = Task("harmony", "find chords, key and sections", f"{HEAVY}find_harmony", CPU, named, 5)
         apart = (Task("separate", "separate", f"{HEAVY}separate", GPU, named, 8, 7200),) if separate else ()
-        return (decode,), (*apart, beats, loudness), (harmony,)
+        return (self._decode(recording),), (*apart, beats, loudness), (harmony,)
 
     def _analysis(self, job: JobRecord, recording: RecordingRecord) -> Plan:
         store = Task("store", "store", "analysis", ORCHESTRATION, {"job_id": job.id, "recording_id": recording.id}, 0.2, 300)
@@ -51,31 +55,16 @@ class JobHandlers:
     def _generation(self, job: JobRecord, recording: RecordingRecord) -> Plan:
         """Without an analysis the job begins with one, so that a generation can be asked for at once."""
         known = self._timelines.latest(recording.id)
-        before: tuple[Stage, ...] = ()
-        analysis_key = None
+        where = {"job_id": job.id, "recording_id": recording.id}
         if known is None:
-            store = Task(
-                "store analysis", "store the analysis", "analysis", ORCHESTRATION, {"job_id": job.id, "recording_id": recording.id}, 0.2
-            )
-            before = (*self._understand(recording, False), (store,))
+            analysis_key = None
+            store = Task("store analysis", "store the analysis", "analysis", ORCHESTRATION, where, 0.2)
+            before: Plan = (*self._understand(recording, False), (store,))
         else:
-            analysis_key = self._timelines.keep(known)
-            before = (
-                (
-                    Task(
-                        "decode",
-                        "decode",
-                        f"{HEAVY}decode",
-                        CPU,
-                        {"name": recording.file_name, "content_key": recording.content_key},
-                        1,
-                        1800,
-                    ),
-                ),
-            )
+            analysis_key, before = self._timelines.keep(known), ((self._decode(recording),),)
         common = {"name": recording.file_name, "analysis_key": analysis_key, "style": job.request["style"], "seed": job.request["seed"]}
         play = tuple(Task(f"play {r}", f"play {r}", f"{HEAVY}generate", GPU, common | {"role": r}, 3) for r in job.request["roles"])
-        finish = {"job_id": job.id, "recording_id": recording.id, "generation_id": job.entity_id, "analysis_key": analysis_key}
+        finish = where | {"generation_id": job.entity_id, "analysis_key": analysis_key}
         return (*before, play, (Task("store", "store", "generation", ORCHESTRATION, finish, 0.2),))
 
     def _mix(self, job: JobRecord, recording: RecordingRecord) -> Plan:
@@ -92,7 +81,7 @@ class JobHandlers:
     def _export(self, job: JobRecord, recording: RecordingRecord) -> Plan:
         stems = {s.id: s for s in self._s.results.stems_of(recording_id=recording.id)}
         chosen = [stems[i] for i in job.request["stems"] if i in stems]
-        files = [{"key": s.blob_key, "midi": s.midi_key, "name": s.name, "origin": s.origin} for s in chosen]
+        files = [{"key": s.blob_key, "midi": s.midi_key, "name": s.name, "origin": s.origin, "container": s.container} for s in chosen]
         known = self._timelines.latest(recording.id)
         arguments = {"files": files, "analysis_key": self._timelines.keep(known) if known else None, "title": recording.title}
         return self._file(job, Task("export", "pack", f"{HEAVY}export_zip", CPU, arguments, 5))

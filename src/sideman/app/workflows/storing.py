@@ -12,7 +12,7 @@ from typing import Any
 
 from sideman.app.library.services import Services
 from sideman.app.library.timeline import summary
-from sideman.core.music import Correction, MusicAnalysis, corrected, from_jams, write_jams
+from sideman.core.music import Correction, MusicAnalysis, from_jams, overlaid, write_jams
 from sideman.infra.database import AnalysisRecord, Json, StemRecord, new_id, now
 
 
@@ -27,7 +27,7 @@ def _stem(made: dict[str, Any], recording_id: str, job_id: str, origin: str, **m
     }  # fmt: skip
     return StemRecord(
         id=_same_id(job_id, made["role"]), recording_id=recording_id, origin=origin, role=made["role"], name=made["name"],
-        blob_key=made["blob_key"], size_bytes=made["size_bytes"], duration_s=made["duration_s"], peaks_key=made["peaks_key"],
+        blob_key=made["blob_key"], container=made["container"], size_bytes=made["size_bytes"], duration_s=made["duration_s"], peaks_key=made["peaks_key"],
         provenance=made["provenance"], job_id=job_id, created_at=now(), **(values | more),
     )  # fmt: skip
 
@@ -52,7 +52,7 @@ def store_analysis(services: Services, arguments: Json, inputs: Json) -> Json:
         AnalysisRecord(new_id(), recording_id, 0, engine, {"engines": engines, "separated": separated is not None}, jams_key, job_id, now())
     )
     made = [Correction(c.kind, c.values) for c in services.results.corrections(recording_id)]
-    facts = summary(corrected(analysis, made))
+    facts = summary(overlaid(analysis, made))
     decoded = inputs["decode"]
     services.recordings.update_those_there(
         (recording_id,), status="analyzed", decoded_key=decoded["decoded_key"], peaks_key=decoded["peaks_key"], **facts
@@ -85,7 +85,11 @@ def store_file(services: Services, arguments: Json, inputs: Json) -> Json:
     """Point a mix or an export to the file that was made."""
     made = inputs[arguments["task"]]
     services.results.update_mix(
-        arguments["mix_id"], blob_key=made["blob_key"], size_bytes=made["size_bytes"], integrated_lufs=made.get("integrated_lufs")
+        arguments["mix_id"],
+        blob_key=made["blob_key"],
+        container=made["container"],
+        size_bytes=made["size_bytes"],
+        integrated_lufs=made.get("integrated_lufs"),
     )
     return {"mix_id": arguments["mix_id"]}
 

@@ -67,17 +67,9 @@ def decode(context: TaskContext, arguments: Json, inputs: Json, progress: Progre
         if recording.condition.peak == 0:
             raise NoAudio(f"{name} is digital silence: there is nothing to analyse")
         analysis_engine.refuse_unanalysable(recording)
-        decoded_key = (
-            content_key
-            if _is_lossless(context, content_key, recording)
-            else context.blobs.put(write_lossless(recording.audio, folder / "decoded"))
-        )
-        return {
-            "decoded_key": decoded_key,
-            "peaks_key": _peaks(context, recording.audio, folder),
-            "frames": recording.frames,
-            "audio_s": recording.duration_s,
-        }
+        as_it_came = _is_lossless(context, content_key, recording)
+        decoded_key = content_key if as_it_came else context.blobs.put(write_lossless(recording.audio, folder / "decoded"))
+        return {"decoded_key": decoded_key, "peaks_key": _peaks(context, recording.audio, folder), "audio_s": recording.duration_s}
 
 
 def _is_lossless(context: TaskContext, key: str, recording: Recording) -> bool:
@@ -107,6 +99,13 @@ def _provenance(p: Provenance) -> Json:
     return {"engine": p.engine, "version": p.version, "parameters": dict(p.parameters)}
 
 
+def _stem_row(context: TaskContext, name: str, path: Path, audio: AudioReader, provenance: Json) -> Json:
+    return {
+        "role": name, "name": name, "blob_key": context.blobs.put(path), "container": path.suffix[1:], "size_bytes": path.stat().st_size,
+        "duration_s": audio.frames / audio.sample_rate_hz, "peaks_key": _peaks(context, audio, path.parent), "provenance": provenance,
+    }  # fmt: skip
+
+
 def separate(context: TaskContext, arguments: Json, inputs: Json, progress: Progress) -> Json:
     """Stems and residual that add up to the recording."""
     progress("separate", 0.0)
@@ -115,18 +114,13 @@ def separate(context: TaskContext, arguments: Json, inputs: Json, progress: Prog
         stems = separator.separate(recording, folder, lambda share: progress("separate", 0.8 * share))
         written = write_set(recording, stems, folder / "set")
         progress("separate", 0.9)
-        files = [
-            (w.role, w.path, {"quality": w.quality.value, **_provenance(s.provenance)}) for w, s in zip(written.stems, stems, strict=True)
+        rows = [
+            _stem_row(context, w.role.value, w.path, s.audio, {"quality": w.quality.value, **_provenance(s.provenance)})
+            for w, s in zip(written.stems, stems, strict=True)
         ]
-        files.append((StemRole.RESIDUAL, written.residual, {"engine": separator.name, "residual_db": round(written.residual_db, 1)}))
-        rows = []
-        for role, path, provenance in files:
-            with Recording.open(path, role.value) as stem:
-                peaks_key = _peaks(context, stem.audio, folder)
-            rows.append({
-                "role": role.value, "name": role.value, "blob_key": context.blobs.put(path), "size_bytes": path.stat().st_size,
-                "duration_s": recording.duration_s, "peaks_key": peaks_key, "provenance": provenance,
-            })  # fmt: skip
+        with Recording.open(written.residual) as residual:
+            provenance = {"engine": separator.name, "residual_db": round(written.residual_db, 1)}
+            rows.append(_stem_row(context, StemRole.RESIDUAL.value, written.residual, residual.audio, provenance))
     return {"engine": separator.name, "stems": rows, "audio_s": rows[0]["duration_s"]}
 
 
@@ -144,7 +138,7 @@ def find_harmony(context: TaskContext, arguments: Json, inputs: Json, progress: 
 
 
 def find_loudness(context: TaskContext, arguments: Json, inputs: Json, progress: Progress) -> Json:
-    """Also title and artist, from the tags of the file as it came."""
+    """Loudness, energy, and what is odd about the recording itself."""
     progress("measure loudness", 0.0)
     with context.recording(inputs["decode"]["decoded_key"], arguments["name"]) as recording:
         return {"jams": to_jams(analysis_engine.find_loudness(recording))}
@@ -163,12 +157,10 @@ def generate(context: TaskContext, arguments: Json, inputs: Json, progress: Prog
         midi = folder / f"{role}.mid"
         part = MidiPart(role.value, made.stem.notes, made.stem.program, role is StemRole.DRUMS)
         write_midi(midi, analysis.require_grid(), [part], analysis)
-        return {
-            "role": role.value, "name": f"{role.value} ({arguments['style']})", "blob_key": context.blobs.put(path),
-            "size_bytes": path.stat().st_size, "duration_s": recording.duration_s, "midi_key": context.blobs.put(midi),
-            "peaks_key": _peaks(context, made.stem.audio, folder), "report": report_json(made.report),
-            "audio_s": recording.duration_s, "provenance": _provenance(made.stem.provenance) | {"style": arguments["style"], "seed": arguments["seed"]},
-        }  # fmt: skip
+        provenance = _provenance(made.stem.provenance) | {"style": arguments["style"], "seed": arguments["seed"]}
+        row = _stem_row(context, role.value, path, made.stem.audio, provenance)
+        made_of = {"midi_key": context.blobs.put(midi), "report": report_json(made.report), "audio_s": recording.duration_s}
+        return row | made_of | {"name": f"{role.value} ({arguments['style']})"}
 
 
 def mix(context: TaskContext, arguments: Json, inputs: Json, progress: Progress) -> Json:
@@ -194,18 +186,13 @@ def export_zip(context: TaskContext, arguments: Json, inputs: Json, progress: Pr
             for k, file in enumerate(arguments["files"]):
                 name = _unique(f"{file['origin']}/{_plain(file['name'])}", taken)
                 with context.blobs.file(file["key"]) as path:
-                    archive.write(path, f"{name}{'.flac' if _starts(path, b'fLaC') else '.wav'}")
+                    archive.write(path, f"{name}.{file['container']}")
                 if file["midi"]:
                     archive.writestr(f"{name}.mid", b"".join(context.blobs.read(file["midi"])))
                 progress("pack", (k + 1) / len(arguments["files"]))
             if arguments["analysis_key"]:
                 archive.writestr("analysis.jams", b"".join(context.blobs.read(arguments["analysis_key"])))
         return {"blob_key": context.blobs.put(out), "size_bytes": out.stat().st_size}
-
-
-def _starts(path: Path, magic: bytes) -> bool:
-    with path.open("rb") as file:
-        return file.read(len(magic)) == magic
 
 
 def _plain(name: str) -> str:

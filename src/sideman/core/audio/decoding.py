@@ -144,11 +144,15 @@ class DecodedFrames:
         for frame in self._decoded():
             if resampler is None:  # the first frame decides: headers lie, and streams may change inside
                 self.sample_rate_hz, self.channels = frame.sample_rate, len(frame.layout.channels)
-                resampler = av.AudioResampler(format="fltp", layout=frame.layout, rate=frame.sample_rate)
+                # interleaved: PyAV reads a plane too many behind eight planar channels, which ends the process
+                resampler = av.AudioResampler(format="flt", layout=frame.layout, rate=frame.sample_rate)
             frame.pts = None  # damaged time stamps would make the resampler fill or drop samples
-            yield from (np.asarray(f.to_ndarray(), np.float32) for f in resampler.resample(frame))
+            yield from map(self._by_channel, resampler.resample(frame))
         if resampler is not None:
-            yield from (np.asarray(f.to_ndarray(), np.float32) for f in resampler.resample(None))
+            yield from map(self._by_channel, resampler.resample(None))
+
+    def _by_channel(self, frame: av.AudioFrame) -> Samples:
+        return np.ascontiguousarray(frame.to_ndarray().reshape(-1, self.channels).T, np.float32)
 
     def _decoded(self) -> Iterator[av.AudioFrame]:
         packets = self._container.demux(self._stream)

@@ -19,8 +19,8 @@ from sideman.errors import NoAudio, TooLarge, UnreadableAudio
 MISSING_SHARE = 0.01
 MISSING_S = 0.25
 LONGEST_HEADER = 1 << 20
-EXACT_CONTAINERS = ("flac", "wav", "aiff", "mov", "w64", "caf", "ogg", "matroska")
-"""Formats that state their length; of an MP3 only one with a Xing header does."""
+EXACT_CONTAINERS = ("flac", "wav", "aiff", "mov", "w64", "caf", "matroska")
+"""Formats that state their length at their beginning. Of an MP3 only one with a Xing header does; an Ogg states it on its last page."""
 PLAIN_WAV = (1, 3, 0xFFFE)
 """PCM, float, extensible: compressed formats state a byte rate that is only about right."""
 PICTURES = {b"\xff\xd8\xff": "image/jpeg", b"\x89PNG": "image/png", b"GIF8": "image/gif", b"RIFF": "image/webp"}

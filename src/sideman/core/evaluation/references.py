@@ -90,7 +90,15 @@ def _read(path: Path, audio: Path) -> Reference:
     raw: dict[str, Any] = json.loads(path.read_text("utf-8"))
     return Reference(
         name=path.stem, audio=audio, beats_s=tuple(raw.get("beats", ())), downbeats_s=tuple(raw.get("downbeats", ())),
-        tempo_bpm=raw.get("tempo"), key=Key.parse(raw["key"]) if raw.get("key") else None,
+        tempo_bpm=raw.get("tempo"), key=_key(raw.get("key")),
         chords=tuple((a, b, c) for a, b, c in raw.get("chords", ())), sections=tuple((a, b, n) for a, b, n in raw.get("sections", ())),
         tuning_hz=raw.get("tuning"), integrated_lufs=raw.get("lufs", raw.get("integrated")),
     )  # fmt: skip
+
+
+def _key(text: str | None) -> Key | None:
+    """None also for a key that is neither major nor minor, such as `D dorian`: there is nothing to compare it with."""
+    try:
+        return Key.parse(text) if text else None
+    except ValueError:
+        return None

@@ -2,7 +2,7 @@
 
 from sideman.core.music.analysis import Annotation, EnergyPoint, MusicAnalysis, Provenance
 from sideman.core.music.corrections import KINDS as CORRECTION_KINDS
-from sideman.core.music.corrections import Correction, corrected
+from sideman.core.music.corrections import Correction, corrected, overlaid
 from sideman.core.music.form import Section
 from sideman.core.music.harmony import NO_CHORD, Chord, ChordSpan, Key, KeySpan
 from sideman.core.music.jams import from_jams, read_jams, to_jams, write_jams
@@ -14,5 +14,5 @@ from sideman.core.music.timeline import Bar, BeatGrid, Meter, TempoAlternative, 
 __all__ = [
     "CORRECTION_KINDS", "NO_CHORD", "Annotation", "Bar", "BeatGrid", "Chord", "ChordSpan", "Correction", "EnergyPoint", "Key", "KeySpan", "Meter", "MidiPart",
     "MusicAnalysis", "NoteEvent", "Provenance", "ScoreNote", "Section", "StemRole", "TempoAlternative", "TempoPoint",
-    "corrected", "from_jams", "parse_roles", "read_jams", "read_midi", "to_jams", "write_jams", "write_midi",
+    "corrected", "from_jams", "overlaid", "parse_roles", "read_jams", "read_midi", "to_jams", "write_jams", "write_midi",
 ]  # fmt: skip

@@ -15,10 +15,12 @@ from sideman.core.music.analysis import Annotation, MusicAnalysis, Provenance
 from sideman.core.music.form import Section
 from sideman.core.music.harmony import Chord, ChordSpan, Key, KeySpan
 from sideman.core.music.timeline import BeatGrid, Meter
-from sideman.errors import UsageError
+from sideman.errors import AnalysisError, UsageError
 
 USER = Provenance("user")
 EDGE_S = 1e-6
+FASTEST_BPM = 400.0
+"""Beyond this nobody taps along, and each doubling would double what everything that follows the grid has to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,18 @@ def corrected(analysis: MusicAnalysis, corrections: Sequence[Correction]) -> Mus
     return analysis
 
 
+def overlaid(analysis: MusicAnalysis, corrections: Sequence[Correction]) -> MusicAnalysis:
+    """As `corrected`, for an analysis that the corrections were not made for: one that no longer fits is left out and remarked on."""
+    for correction in corrections:
+        try:
+            analysis = corrected(analysis, (correction,))
+        except (UsageError, AnalysisError):
+            analysis = replace(
+                analysis, remarks=(*analysis.remarks, f"Your correction {correction.kind} does not fit this analysis any more.")
+            )
+    return analysis
+
+
 def _mine(value: Any) -> Annotation[Any]:
     return Annotation(value, 1.0, USER)
 
@@ -58,6 +72,8 @@ def _halve_tempo(a: MusicAnalysis, values: Mapping[str, Any]) -> MusicAnalysis:
 def _double_tempo(a: MusicAnalysis, values: Mapping[str, Any]) -> MusicAnalysis:
     """A beat between every two. The meter keeps its count: bars become half as long."""
     grid = a.require_grid()
+    if 2 * grid.tempo_bpm > FASTEST_BPM:
+        raise ValueError(f"twice {grid.tempo_bpm:.0f} bpm is faster than {FASTEST_BPM:.0f} bpm")
     half_beats = np.arange(0, len(grid) - 0.5, 0.5)
     first_downbeat = next((k for k, p in enumerate(grid.positions) if p == 1), 0)
     times = tuple(float(t) for t in grid.seconds_at(half_beats))

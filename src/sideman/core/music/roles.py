@@ -40,7 +40,7 @@ class StemRole(Enum):
 
 
 ALIASES = {
-    "drum": "drums", "percussion": "drums", "beat": "drums", "bassline": "bass", "vocal": "vocals", "voice": "vocals",
+    "kick": "drums", "snare": "drums", "vox": "vocals", "gtr": "guitar", "drum": "drums", "percussion": "drums", "beat": "drums", "bassline": "bass", "vocal": "vocals", "voice": "vocals",
     "keys": "piano", "keyboard": "piano", "synth": "pad", "rest": "other", "accompaniment": "other", "melody": "lead",
 }  # fmt: skip
 

@@ -25,8 +25,22 @@ SECURITY_HEADERS = (
 )  # fmt: skip
 
 
+class _Application(FastAPI):
+    def openapi(self) -> dict[str, Any]:
+        """With the shape of errors, and keys as the way in."""
+        if self.openapi_schema is None:
+            schema = get_openapi(
+                title=self.title, version=self.version, description=self.description, routes=self.routes, openapi_version="3.1.0"
+            )
+            schema["components"]["schemas"]["Problem"] = problems.Problem.model_json_schema()
+            schema["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer", "description": "An API key: sm_..."}}
+            schema["security"] = [{"key": []}, {}]
+            self.openapi_schema = schema
+        return self.openapi_schema
+
+
 def create_application(studio: Studio, policy: Policy | None = None) -> FastAPI:
-    app = FastAPI(
+    app = _Application(
         title="Sideman", version=metadata.version("sideman"), docs_url=None, redoc_url=None, responses=problems.EVERYWHERE,
         description="It takes a recording apart, understands it, and plays along.", generate_unique_id_function=_operation_id,
     )  # fmt: skip
@@ -39,23 +53,13 @@ def create_application(studio: Studio, policy: Policy | None = None) -> FastAPI:
         app.include_router(router)
     app.add_middleware(JsonDelivery)
     app.add_middleware(BodyLimit, upload_bytes=studio.settings.limits.upload_bytes)
+    app.add_middleware(uploads.MethodOverride)
     app.add_middleware(Measured, studio=studio)
-    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app
 
 
 def _operation_id(route: APIRoute) -> str:
     return f"{route.endpoint.__module__.rpartition('rest.')[2]}_{route.name}".replace(".", "_")
-
-
-def _openapi(app: FastAPI) -> dict[str, Any]:
-    if app.openapi_schema is None:
-        schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes, openapi_version="3.1.0")
-        schema["components"]["schemas"]["Problem"] = problems.Problem.model_json_schema()
-        schema["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer", "description": "An API key: sm_..."}}
-        schema["security"] = [{"key": []}, {}]
-        app.openapi_schema = schema
-    return app.openapi_schema
 
 
 class Measured:

@@ -8,8 +8,8 @@ from typing import Annotated
 from fastapi import Depends, Header, Path, Query
 from pydantic import AfterValidator
 
-from sideman.app.library.jobs import How
 from sideman.app.library.queries import RecordingQuery, Sort
+from sideman.app.library.wishes import How
 from sideman.core.music import Key
 from sideman.errors import UsageError
 from sideman.faces.rest.shapes import Ident, Search

@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
-from sideman.app.library.jobs import BatchItem, JobView
+from sideman.app.library.batches import BatchItem
+from sideman.app.library.jobs import JobView
 from sideman.core.music import Key, MusicAnalysis
 
 Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$", max_length=300)]

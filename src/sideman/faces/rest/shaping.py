@@ -20,8 +20,7 @@ def artwork_file(r: RecordingRecord) -> BlobFile | None:
 
 
 def stem_file(s: StemRecord) -> BlobFile:
-    suffix = "wav" if s.provenance.get("suffix") == ".wav" else "flac"
-    return BlobFile(s.blob_key, f"{PurePosixPath(s.name).name}.{suffix}", f"audio/{suffix}")
+    return BlobFile(s.blob_key, f"{PurePosixPath(s.name).name}.{s.container}", media_type_of(s.container))
 
 
 def midi_file(s: StemRecord) -> BlobFile | None:

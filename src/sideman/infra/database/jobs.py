@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -20,7 +20,10 @@ INTERACTIVE, BATCH = "interactive", "batch"
 
 @dataclass(frozen=True, slots=True)
 class NewJob:
-    """request_hash: equal for requests that would give the same result; two such jobs never wait or run at once."""
+    """request: what is done; request_hash: equal for requests that give the same result, of which never two wait or run at once.
+
+    asked: what the caller said, before seeds were drawn and versions looked up; the same idempotency key must come with the same.
+    """
 
     owner_id: str
     kind: str
@@ -30,6 +33,7 @@ class NewJob:
     entity_id: str | None = None
     urgency: str = INTERACTIVE
     idempotency_key: str | None = None
+    asked: Json = field(default_factory=dict)
     attempt: int = 1
     retry_of: str | None = None
 
@@ -89,7 +93,7 @@ class Jobs:
         moment = now()
         job = JobRecord(
             new_id(), new.owner_id, new.kind, new.recording_id, new.entity_id, "queued", 0.0, "waiting", None, new.request, new.request_hash,
-            new.idempotency_key, new.urgency, max(first, own) + 1, new.attempt, new.retry_of, moment, None, None, None, moment,
+            new.idempotency_key, new.asked, new.urgency, max(first, own) + 1, new.attempt, new.retry_of, moment, None, None, None, moment,
         )  # fmt: skip
         c.execute(sa.insert(jobs).values(**{column.name: getattr(job, column.name) for column in jobs.c}))
         return Submitted(job, True)
@@ -102,7 +106,8 @@ class Jobs:
         row = c.execute(sa.select(jobs).where(same).order_by(used_before, jobs.c.created_at).limit(1)).first()
         if row is None:
             return None
-        if row.idempotency_key == new.idempotency_key and row.request_hash != new.request_hash:
+        said = (row.kind, row.recording_id, row.asked)
+        if row.idempotency_key and row.idempotency_key == new.idempotency_key and said != (new.kind, new.recording_id, new.asked):
             raise Conflict(f"the idempotency key {new.idempotency_key!r} was used for another request: choose a new one")
         return as_record(JobRecord, row)
 

@@ -153,6 +153,7 @@ class People:
     def set_collection(self, collection_id: str, name: str | None, recording_ids: tuple[str, ...] | None) -> CollectionRecord:
         """A new name, a new list in order, or both."""
         with self._db.write() as c:
+            self._db.alone(c, f"collection {collection_id}")
             if name:
                 c.execute(sa.update(collections).where(collections.c.id == collection_id).values(name=name))
             if recording_ids is not None:
@@ -173,6 +174,7 @@ class People:
         record = ShareRecord(new_id(), recording_id, collection_id, user_id, access, now())
         what = shares.c.recording_id == recording_id if recording_id else shares.c.collection_id == collection_id
         with self._db.write() as c:
+            self._db.alone(c, f"share {user_id} {recording_id or collection_id}")
             c.execute(sa.delete(shares).where(shares.c.user_id == user_id, what))
             c.execute(sa.insert(shares).values(**{f: getattr(record, f) for f in ShareRecord.__slots__}))
         return record

@@ -231,7 +231,10 @@ class Recordings:
             where.append(_related(c, recording_tags, recording_tags.c.tag == query.tag))
         if query.collection_id:
             where.append(_related(c, collection_items, collection_items.c.collection_id == query.collection_id))
-        return where + _has_words(c, sorted(words(query.text)))
+        wanted_words = sorted(words(query.text))
+        if query.text.strip() and not wanted_words:
+            return [*where, sa.false()]  # signs alone are in no title
+        return where + _has_words(c, wanted_words)
 
 
 def _sorts(values: dict[str, Any]) -> dict[str, str]:

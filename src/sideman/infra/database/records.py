@@ -100,7 +100,7 @@ class CorrectionRecord:
 
 @dataclass(frozen=True, slots=True)
 class StemRecord:
-    """origin: separated, generated, imported. report: the fit report of a generated stem."""
+    """origin: separated, generated, imported. container: flac or wav. report: the fit report of a generated stem."""
 
     id: str
     recording_id: str
@@ -109,6 +109,7 @@ class StemRecord:
     role: str
     name: str
     blob_key: str
+    container: str
     size_bytes: int
     duration_s: float
     midi_key: str | None
@@ -187,11 +188,12 @@ class UploadRecord:
 
 @dataclass(frozen=True, slots=True)
 class TaskRecord:
-    """One step of a job. runs: how often it was begun."""
+    """One step of a job. work: what is done to what, equal for tasks that do the same. runs: how often it was begun."""
 
     job_id: str
     name: str
     title: str
+    work: Json
     weight: float
     share: float
     runs: int
@@ -217,6 +219,7 @@ class JobRecord:
     request: Json
     request_hash: str
     idempotency_key: str | None
+    asked: Json
     urgency: str
     turn: int
     attempt: int

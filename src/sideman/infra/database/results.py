@@ -28,6 +28,14 @@ class StemQuery:
 
 
 @dataclass(frozen=True, slots=True)
+class StemCount:
+    role: str
+    origin: str
+    stems: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class GenerationQuery:
     """None does not filter."""
 
@@ -123,9 +131,7 @@ class Results:
 
     def stem_page(self, query: StemQuery, scope: Scope, limit: int, after: str | None = None) -> Page[StemRecord]:
         """Newest first, of recordings that are not in the trash."""
-        where: list[sa.ColumnElement[bool]] = [recordings.c.trashed_at.is_(None)]
-        if not scope.everything:
-            where.append(sa.or_(recordings.c.owner_id == scope.user_id, recordings.c.id.in_(shared_ids(scope.user_id))))
+        where = _seen(scope)
         for column, value in ((stems.c.role, query.role), (stems.c.origin, query.origin), (stems.c.recording_id, query.recording_id)):
             where += [column == value] if value else []
         where += [stems.c.key_index.in_([k.index for k in query.keys])] if query.keys else []
@@ -140,6 +146,14 @@ class Results:
             rows = c.execute(statement.order_by(stems.c.created_at.desc(), stems.c.id.desc()).limit(limit + 1)).all()
         more = cursor(rows[limit - 1].created_at, rows[limit - 1].id) if len(rows) > limit else None
         return Page(tuple(as_record(StemRecord, r) for r in rows[:limit]), more)
+
+    def stem_counts(self, scope: Scope) -> tuple[StemCount, ...]:
+        """By role and origin, of recordings that are not in the trash."""
+        query = sa.select(stems.c.role, stems.c.origin, sa.func.count(), sa.func.sum(stems.c.size_bytes))
+        joined = query.join(recordings, recordings.c.id == stems.c.recording_id).where(*_seen(scope))
+        with self._db.read() as c:
+            rows = c.execute(joined.group_by(stems.c.role, stems.c.origin)).all()
+        return tuple(StemCount(role, origin, int(count), int(size)) for role, origin, count, size in rows)
 
     def set_peaks(self, stem_id: str, peaks_key: str) -> None:
         with self._db.write() as c:
@@ -212,3 +226,11 @@ class Results:
 
 def _values(record: Any) -> dict[str, Any]:
     return {name: getattr(record, name) for name in type(record).__slots__}
+
+
+def _seen(scope: Scope) -> list[sa.ColumnElement[bool]]:
+    """Recordings outside the trash that may be seen."""
+    kept: list[sa.ColumnElement[bool]] = [recordings.c.trashed_at.is_(None)]
+    if not scope.everything:
+        kept.append(sa.or_(recordings.c.owner_id == scope.user_id, recordings.c.id.in_(shared_ids(scope.user_id))))
+    return kept

@@ -175,6 +175,7 @@ stems = sa.Table(
     sa.Column("role", sa.String(20), nullable=False),
     sa.Column("name", sa.String(100), nullable=False),
     sa.Column("blob_key", BlobKey, nullable=False),
+    sa.Column("container", sa.String(10), nullable=False),
     sa.Column("size_bytes", sa.BigInteger, nullable=False),
     sa.Column("duration_s", sa.Double, nullable=False),
     sa.Column("midi_key", BlobKey),
@@ -227,7 +228,8 @@ shares = sa.Table(
     sa.Column("user_id", Id, sa.ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
     sa.Column("access", sa.String(5), nullable=False),
     sa.Column("created_at", Moment, nullable=False),
-    sa.UniqueConstraint("user_id", "recording_id", "collection_id"),
+    sa.UniqueConstraint("user_id", "recording_id"),
+    sa.UniqueConstraint("user_id", "collection_id"),
 )  # fmt: skip
 
 uploads = sa.Table(
@@ -252,6 +254,7 @@ jobs = sa.Table(
     sa.Column("request", sa.JSON, nullable=False),
     sa.Column("request_hash", sa.String(64), nullable=False),
     sa.Column("idempotency_key", sa.String(200)),
+    sa.Column("asked", sa.JSON, nullable=False),
     sa.Column("urgency", sa.String(12), nullable=False),
     sa.Column("turn", sa.Integer, nullable=False),
     sa.Column("attempt", sa.Integer, nullable=False),
@@ -281,6 +284,7 @@ job_tasks = sa.Table(
     sa.Column("job_id", Id, sa.ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
     sa.Column("name", sa.String(60), primary_key=True),
     sa.Column("title", sa.String(100), nullable=False),
+    sa.Column("work", sa.JSON, nullable=False),
     sa.Column("weight", sa.Double, nullable=False),
     sa.Column("share", sa.Double, nullable=False),
     sa.Column("runs", sa.Integer, nullable=False),

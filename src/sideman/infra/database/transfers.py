@@ -111,7 +111,7 @@ class Transfers:
     # blobs
 
     def used_blobs(self) -> frozenset[str]:
-        """Keys that any row uses; what unfinished and failed jobs have made so far counts, so that a retry finds it."""
+        """Keys that any row uses; also what unfinished and failed jobs work on and have made so far, so that they or a retry find it."""
         columns = (
             recordings.c.content_key, recordings.c.decoded_key, recordings.c.peaks_key, recordings.c.artwork_key,
             analyses.c.jams_key, stems.c.blob_key, stems.c.midi_key, stems.c.peaks_key, mixes.c.blob_key,
@@ -120,9 +120,9 @@ class Transfers:
         with self._db.read() as c:
             for column in columns:
                 used.update(k for k in c.scalars(sa.select(column).where(column.is_not(None)).distinct()))
-            open_results = sa.select(job_tasks.c.result).join(jobs, jobs.c.id == job_tasks.c.job_id)
-            for result in c.scalars(open_results.where(jobs.c.state != "completed", job_tasks.c.finished_at.is_not(None))):
-                used.update(_keys_in(result))
+            open_work = sa.select(job_tasks.c.result, job_tasks.c.work).join(jobs, jobs.c.id == job_tasks.c.job_id)
+            for row in c.execute(open_work.where(jobs.c.state != "completed")):
+                used.update(_keys_in(row.result), _keys_in(row.work))
         return frozenset(used)
 
 

@@ -63,6 +63,8 @@ class Fleet:
                     self.reap()
             except sa.exc.SQLAlchemyError as error:
                 log.warning("no heartbeat, the database does not answer: %s", error)
+            except Exception:
+                log.exception("a pass failed")  # without this thread the others would take a living worker for dead
 
     def start(self) -> None:
         self._thread.start()

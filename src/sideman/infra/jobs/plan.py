@@ -29,6 +29,11 @@ class Task:
     weight: float = 1.0
     timeout_s: float = 3600.0
 
+    @property
+    def work(self) -> dict[str, Any]:
+        """What is done to what."""
+        return {"target": self.target, "arguments": self.arguments}
+
 
 Stage = tuple[Task, ...]
 Plan = tuple[Stage, ...]

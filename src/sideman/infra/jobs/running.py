@@ -96,7 +96,7 @@ class RunningTasks:
                 continue
             try:
                 states = self._jobs.states(sorted({job_id for job_id, _ in tasks.values()}))
-            except ServiceUnavailable as error:
+            except SidemanError as error:
                 log.warning("cannot see whether jobs were cancelled: %s", error)
                 continue
             for process, task in tasks.items():

@@ -15,11 +15,11 @@ import threading
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar
 
 from dbos import DBOS, SetEnqueueOptions, SetWorkflowID
-from dbos._error import DBOSAwaitedWorkflowCancelledError, DBOSAwaitedWorkflowMaxRecoveryAttemptsExceeded, DBOSException
+from dbos import error as dbos_error
 
 from sideman.errors import JobFailed, ServiceUnavailable, SidemanError
 from sideman.infra.database import JobRecord, Jobs, Json, TaskRecord
@@ -174,12 +174,10 @@ class Worker:
         former = {t.name: t for t in self._jobs.tasks(job.retry_of)} if job.retry_of else {}
         rows = []
         for task in (t for stage in plan for t in stage):
+            fresh = TaskRecord(job_id, task.name, task.title, task.work, task.weight, 0.0, 0, None, None, None, None)
             old = former.get(task.name)
-            done = old is not None and old.finished_at is not None
-            rows.append(TaskRecord(
-                job_id, task.name, task.title, task.weight, 1.0 if done else 0.0, 0, old.result if old and done else None, None, None,
-                old.finished_at if old and done else None,
-            ))  # fmt: skip
+            same = old is not None and old.finished_at is not None and old.work == task.work
+            rows.append(replace(fresh, share=1.0, result=old.result, finished_at=old.finished_at) if old and same else fresh)
         return to_json(plan) if self._jobs.begin(job_id, rows) else None
 
     def _inputs(self, job_id: str, name: str) -> tuple[Json | None, Json]:
@@ -235,10 +233,10 @@ class Worker:
             self._handlers.ended(job)
 
     async def _outcome(self, work: Callable[[], Json]) -> Json:
-        """The result under `result`, or one sentence under `error`: what failed is a value, so that the workflow can name it."""
+        """Nothing, or one sentence under `error`: what failed is a value, so that the workflow can name it. Results lie in the library."""
         try:
             await self._patiently(work)
-            return {"done": True}
+            return {}
         except JobGone:
             return {"error": "it was cancelled"}
         except SidemanError as error:
@@ -248,7 +246,7 @@ class Worker:
             return {"error": f"it failed unexpectedly ({type(error).__name__}: {error}): please report it with the worker's log"}
 
     async def _patiently(self, work: Callable[[], T]) -> T:
-        """Run in a thread; wait out a database or store that is down, and a child process that died twice."""
+        """Run in a thread; wait out a database or store that is down, and begin again when the child process died."""
         loop, died = asyncio.get_running_loop(), 0
         waits = iter(TRANSIENT_WAITS_S)
         while True:
@@ -276,11 +274,11 @@ async def _settled(result: Awaitable[Json]) -> Json:
     """The outcome of a task, also of one that the queue gave up."""
     try:
         return await result
-    except DBOSAwaitedWorkflowMaxRecoveryAttemptsExceeded:
+    except dbos_error.DBOSAwaitedWorkflowMaxRecoveryAttemptsExceeded:
         return {"error": "the job queue recovered it too often and gave it up"}
-    except DBOSAwaitedWorkflowCancelledError:
+    except dbos_error.DBOSAwaitedWorkflowCancelledError:
         return {"error": "it was cancelled"}
-    except DBOSException as error:
+    except dbos_error.DBOSException as error:
         return {"error": f"the job queue gave it up ({error})"}
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from sideman.app.library.access import Caller
 from sideman.app.library.recordings import RecordingEdit
@@ -13,23 +13,14 @@ from sideman.core.music import to_jams
 from sideman.errors import Conflict, NotFound
 from sideman.faces.rest.callers import StudioHere, Who
 from sideman.faces.rest.delivery import FILE_RESPONSES, deliver, link
-from sideman.faces.rest.parameters import Id, Skip, Take
+from sideman.faces.rest.parameters import Skip, Take
+from sideman.faces.rest.replaced.kept import KeptRecording
 from sideman.faces.rest.replaced.shapes import AnalysisResult, AnalyzeAnswer, AudioFile, GeneratedStem, Insights, MetadataChange
 from sideman.faces.rest.routes.recordings import FILE_BODY, received
 from sideman.faces.rest.shaping import artwork_file, recording_file, stem_file
 
 router = APIRouter(prefix="/api/audio", tags=["replaced API"])
 GENRE_STYLES = {"jazz": "jazz", "swing": "jazz", "blues": "jazz", "electronic": "electronic", "house": "electronic", "techno": "electronic", "dance": "electronic"}  # fmt: skip
-
-
-def _kept(studio: StudioHere, who: Who, audio_id: Id) -> str:
-    """The id of a recording outside the trash: to clients of this API what they deleted is gone."""
-    if studio.recordings.get(who, audio_id).trashed_at is not None:
-        raise NotFound("there is no such recording: it may have been deleted")
-    return audio_id
-
-
-Kept = Annotated[str, Depends(_kept)]
 
 
 def _shape(studio: Studio, who: Caller, recording_id: str) -> AudioFile:
@@ -53,18 +44,18 @@ def list_audio(studio: StudioHere, who: Who, skip: Skip = 0, take: Take = 50) ->
 
 
 @router.get("/{audio_id}")
-def get_audio(studio: StudioHere, who: Who, audio_id: Kept) -> AudioFile:
+def get_audio(studio: StudioHere, who: Who, audio_id: KeptRecording) -> AudioFile:
     return _shape(studio, who, audio_id)
 
 
 @router.delete("/{audio_id}", status_code=204)
-def delete_audio(studio: StudioHere, who: Who, audio_id: Kept) -> None:
+def delete_audio(studio: StudioHere, who: Who, audio_id: KeptRecording) -> None:
     """Into the trash, from where /api/v1 can restore it; an unfinished job of it goes on."""
     studio.recordings.trash(who, audio_id)
 
 
 @router.post("/{audio_id}/analyze", status_code=202)
-def analyze(studio: StudioHere, who: Who, audio_id: Kept) -> AnalyzeAnswer:
+def analyze(studio: StudioHere, who: Who, audio_id: KeptRecording) -> AnalyzeAnswer:
     """Analysis and stems."""
     job = studio.jobs.analyse(who, audio_id)
     message = "Analysis started" if job.unfinished else "This recording was analysed already"
@@ -72,35 +63,35 @@ def analyze(studio: StudioHere, who: Who, audio_id: Kept) -> AnalyzeAnswer:
 
 
 @router.get("/{audio_id}/analysis")
-def get_analysis(studio: StudioHere, who: Who, audio_id: Kept) -> AnalysisResult:
+def get_analysis(studio: StudioHere, who: Who, audio_id: KeptRecording) -> AnalysisResult:
     record = studio.timelines.record(who, audio_id)
     return AnalysisResult.of(record.id, audio_id, record.created_at, studio.timelines.analysis(who, audio_id))
 
 
 @router.get("/{audio_id}/jams")
-def get_jams(studio: StudioHere, who: Who, audio_id: Kept) -> dict[str, Any]:
+def get_jams(studio: StudioHere, who: Who, audio_id: KeptRecording) -> dict[str, Any]:
     return to_jams(studio.timelines.analysis(who, audio_id))
 
 
 @router.get("/{audio_id}/stems")
-def list_stems(studio: StudioHere, who: Who, audio_id: Kept) -> list[GeneratedStem]:
+def list_stems(studio: StudioHere, who: Who, audio_id: KeptRecording) -> list[GeneratedStem]:
     return [GeneratedStem.of(s, link(studio, stem_file(s), who.user_id)) for s in studio.stems.of_recording(who, audio_id)]
 
 
 @router.get("/{audio_id}/download", responses=FILE_RESPONSES, response_class=Response)
-def download(request: Request, studio: StudioHere, who: Who, audio_id: Kept) -> Response:
+def download(request: Request, studio: StudioHere, who: Who, audio_id: KeptRecording) -> Response:
     return deliver(request, studio, recording_file(studio.recordings.get(who, audio_id)), attachment=True)
 
 
 @router.put("/{audio_id}/metadata")
-def change_metadata(studio: StudioHere, who: Who, audio_id: Kept, change: MetadataChange) -> AudioFile:
+def change_metadata(studio: StudioHere, who: Who, audio_id: KeptRecording, change: MetadataChange) -> AudioFile:
     tags = None if change.tags is None else tuple(change.tags)
     studio.recordings.edit(who, audio_id, RecordingEdit(change.title, change.artist, change.album, tags))
     return _shape(studio, who, audio_id)
 
 
 @router.get("/{audio_id}/artwork", responses=FILE_RESPONSES, response_class=Response)
-def get_artwork(request: Request, studio: StudioHere, who: Who, audio_id: Kept) -> Response:
+def get_artwork(request: Request, studio: StudioHere, who: Who, audio_id: KeptRecording) -> Response:
     art = artwork_file(studio.recordings.get(who, audio_id))
     if art is None:
         raise NotFound("this recording has no artwork")
@@ -108,7 +99,7 @@ def get_artwork(request: Request, studio: StudioHere, who: Who, audio_id: Kept) 
 
 
 @router.get("/{audio_id}/insights")
-def get_insights(studio: StudioHere, who: Who, audio_id: Kept) -> Insights:
+def get_insights(studio: StudioHere, who: Who, audio_id: KeptRecording) -> Insights:
     """Tempo and key from the analysis; the style from the genre tag, where it says something; stems that the song lacks or the band plays."""
     record = studio.recordings.get(who, audio_id)
     try:

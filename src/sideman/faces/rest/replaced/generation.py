@@ -9,14 +9,15 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from sideman.app.library.access import Caller
-from sideman.app.library.jobs import GenerationWish
 from sideman.app.library.queries import StemQuery, StemRecord
 from sideman.app.library.studio import Studio
+from sideman.app.library.wishes import GenerationWish
 from sideman.core.music import StemRole
 from sideman.errors import NotFound
 from sideman.faces.rest.callers import StudioHere, Who
 from sideman.faces.rest.delivery import FILE_RESPONSES, deliver, link
 from sideman.faces.rest.parameters import Id, Skip, Take, keys_of
+from sideman.faces.rest.replaced.kept import KeptRecording, KeptStem
 from sideman.faces.rest.replaced.shapes import (
     STATE_OF,
     STATUS_OF,
@@ -32,7 +33,7 @@ from sideman.faces.rest.shaping import stem_file
 
 generation = APIRouter(prefix="/api/generation", tags=["replaced API"])
 stems = APIRouter(prefix="/api/stems", tags=["replaced API"])
-LISTED = 200
+MOST = 10_000
 
 
 def _request(studio: Studio, who: Caller, generation_id: str) -> GenerationRequest:
@@ -76,8 +77,8 @@ def get_generation(studio: StudioHere, who: Who, generation_id: Id) -> Generatio
 
 
 @generation.get("/audio/{audio_id}")
-def list_of_audio(studio: StudioHere, who: Who, audio_id: Id) -> list[GenerationRequest]:
-    return [_request(studio, who, g.id) for g in studio.jobs.generations(who, audio_id, 0, LISTED)]
+def list_of_audio(studio: StudioHere, who: Who, audio_id: KeptRecording) -> list[GenerationRequest]:
+    return [_request(studio, who, g.id) for g in studio.jobs.generations(who, audio_id, 0, MOST)]
 
 
 @generation.get("/{generation_id}/stems")
@@ -102,12 +103,12 @@ def delete(studio: StudioHere, who: Who, generation_id: Id) -> None:
 
 
 @generation.get("/stems/{stem_id}/download", responses=FILE_RESPONSES, response_class=Response)
-def download_generated(request: Request, studio: StudioHere, who: Who, stem_id: Id) -> Response:
-    return deliver(request, studio, stem_file(studio.stems.get(who, stem_id)), attachment=True)
+def download_generated(request: Request, studio: StudioHere, stem: KeptStem) -> Response:
+    return deliver(request, studio, stem_file(stem), attachment=True)
 
 
 def _all(studio: Studio, who: Caller, query: StemQuery) -> list[GeneratedStem]:
-    return [_stem(studio, who, s) for s in studio.stems.page(who, query, LISTED).items]
+    return [_stem(studio, who, s) for s in studio.stems.all(who, query)]
 
 
 @stems.get("/statistics")
@@ -128,7 +129,7 @@ def by_tempo(
 
 
 @stems.get("/audio/{audio_id}")
-def of_audio(studio: StudioHere, who: Who, audio_id: Id) -> list[GeneratedStem]:
+def of_audio(studio: StudioHere, who: Who, audio_id: KeptRecording) -> list[GeneratedStem]:
     return [_stem(studio, who, s) for s in studio.stems.of_recording(who, audio_id)]
 
 
@@ -145,15 +146,15 @@ def by_key(studio: StudioHere, who: Who, key: Annotated[str, Path(max_length=20)
 
 
 @stems.get("/{stem_id}")
-def get_stem(studio: StudioHere, who: Who, stem_id: Id) -> GeneratedStem:
-    return _stem(studio, who, studio.stems.get(who, stem_id))
+def get_stem(studio: StudioHere, who: Who, stem: KeptStem) -> GeneratedStem:
+    return _stem(studio, who, stem)
 
 
 @stems.get("/{stem_id}/download", responses=FILE_RESPONSES, response_class=Response)
-def download(request: Request, studio: StudioHere, who: Who, stem_id: Id) -> Response:
-    return deliver(request, studio, stem_file(studio.stems.get(who, stem_id)), attachment=True)
+def download(request: Request, studio: StudioHere, stem: KeptStem) -> Response:
+    return deliver(request, studio, stem_file(stem), attachment=True)
 
 
 @stems.delete("/{stem_id}", status_code=204)
-def delete_stem(studio: StudioHere, who: Who, stem_id: Id) -> None:
-    studio.stems.delete(who, stem_id)
+def delete_stem(studio: StudioHere, who: Who, stem: KeptStem) -> None:
+    studio.stems.delete(who, stem.id)

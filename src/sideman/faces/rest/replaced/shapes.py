@@ -17,6 +17,7 @@ AudioStatus = Literal["Uploaded", "Analyzing", "Analyzed", "Failed"]
 JobStatus = Literal["Pending", "Running", "Completed", "Failed", "Cancelled"]
 JobType = Literal["Analysis", "Generation"]
 StemType = Literal["Vocals", "Drums", "Bass", "Guitar", "Piano", "Synth", "Strings", "Other"]
+AUDIO_STATUS: dict[str, AudioStatus] = {"uploaded": "Uploaded", "analyzing": "Analyzing", "analyzed": "Analyzed", "failed": "Failed"}
 STATUS_OF: dict[str, JobStatus] = {
     "queued": "Pending", "running": "Running", "completed": "Completed", "failed": "Failed", "cancelled": "Cancelled",
 }  # fmt: skip
@@ -48,7 +49,7 @@ class AudioFile(Shape):
     def of(cls, r: RecordingRecord, uri: str) -> AudioFile:
         return cls(
             id=r.id, original_file_name=r.file_name, size_bytes=r.size_bytes, blob_uri=uri, duration=time_span(r.duration_s),
-            format=r.container, uploaded_at=r.added_at, status=r.status.capitalize(), user_id=r.owner_id,  # type: ignore[arg-type]
+            format=r.container, uploaded_at=r.added_at, status=AUDIO_STATUS[r.status], user_id=r.owner_id,
         )  # fmt: skip
 
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 from fastapi import APIRouter, Request, Response
 
 from sideman.app.library.access import Caller
-from sideman.app.library.jobs import GenerationWish, MixLane, MixWish
 from sideman.app.library.studio import Studio
+from sideman.app.library.wishes import GenerationWish, MixLane, MixWish
 from sideman.core.music import StemRole
 from sideman.errors import NotFound
 from sideman.faces.rest.callers import StudioHere, Who

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 
 from sideman.app.library.access import Caller
-from sideman.app.library.jobs import BatchItem, GenerationWish
+from sideman.app.library.batches import each
 from sideman.app.library.queries import JobFilter
-from sideman.app.library.recordings import RecordingEdit
 from sideman.app.library.studio import Studio
+from sideman.app.library.wishes import GenerationWish
 from sideman.core.music import StemRole
-from sideman.errors import ServiceUnavailable, SidemanError, UsageError
+from sideman.errors import UsageError
 from sideman.faces.rest.callers import StudioHere, Who
 from sideman.faces.rest.parameters import Cursor, Id, Limit, of_search
 from sideman.faces.rest.shapes import BatchAnalyse, BatchGenerate, BatchShape, BatchTag, BatchTarget, Ident, JobPage, JobShape
@@ -72,25 +73,21 @@ def batch_generate(studio: StudioHere, who: Who, wanted: BatchGenerate) -> Batch
 @router.post("/batch/trash")
 def batch_trash(studio: StudioHere, who: Who, wanted: BatchTarget) -> BatchShape:
     studio.access.require(who, "editor")
-    return BatchShape.of(tuple(_tried(r, lambda r=r: studio.recordings.trash(who, r)) for r in _targets(studio, who, wanted)))
+    return BatchShape.of(each(_targets(studio, who, wanted), lambda r: studio.recordings.trash(who, r)))
 
 
 @router.post("/batch/tag")
 def batch_tag(studio: StudioHere, who: Who, wanted: BatchTag) -> BatchShape:
     studio.access.require(who, "editor")
-
-    def retag(recording_id: str) -> object:
-        tags = [t for t in studio.recordings.get(who, recording_id).tags if t not in {x.lower() for x in wanted.remove}]
-        return studio.recordings.edit(who, recording_id, RecordingEdit(tags=(*tags, *wanted.add)))
-
-    return BatchShape.of(tuple(_tried(r, lambda r=r: retag(r)) for r in _targets(studio, who, wanted)))
+    retag = partial(studio.recordings.retag, who, add=tuple(wanted.add), remove=tuple(wanted.remove))
+    return BatchShape.of(each(_targets(studio, who, wanted), retag))
 
 
 @router.post("/batch/export", status_code=202)
 def batch_export(studio: StudioHere, who: Who, wanted: BatchTarget) -> BatchShape:
     """A ZIP of stems for each."""
     studio.access.require(who, "editor")
-    return BatchShape.of(tuple(_tried(r, lambda r=r: studio.jobs.export(who, r)) for r in _targets(studio, who, wanted)))
+    return BatchShape.of(studio.jobs.batch_export(who, _targets(studio, who, wanted)))
 
 
 def _targets(studio: Studio, who: Caller, wanted: BatchTarget) -> tuple[str, ...]:
@@ -99,14 +96,3 @@ def _targets(studio: Studio, who: Caller, wanted: BatchTarget) -> tuple[str, ...
     if wanted.search is None:
         return tuple(dict.fromkeys(wanted.recording_ids))
     return studio.recordings.ids(who, of_search(wanted.search), MOST_IN_A_BATCH)
-
-
-def _tried(recording_id: str, do: object) -> BatchItem:
-    assert callable(do)
-    try:
-        do()
-    except ServiceUnavailable:
-        raise
-    except SidemanError as error:
-        return BatchItem(recording_id, None, str(error))
-    return BatchItem(recording_id, None, None)

@@ -33,13 +33,13 @@ def readyz(studio: StudioHere) -> str:
 @router.get("/health", responses={503: {"model": HealthShape, "description": "Something does not answer"}})
 def health(studio: StudioHere, response: Response) -> HealthShape:
     """The same for people. Answers 200 or 503."""
+    version, database = metadata.version("sideman"), studio.database_kind
     try:
         studio.check()
-        status = "healthy"
+        return HealthShape(status="healthy", version=version, database=database, workers=studio.living_workers())
     except ServiceUnavailable:
-        status, response.status_code = "unhealthy", 503
-    workers = studio.living_workers() if status == "healthy" else 0
-    return HealthShape(status=status, version=metadata.version("sideman"), database=studio.database_kind, workers=workers)  # type: ignore[arg-type]
+        response.status_code = 503
+        return HealthShape(status="unhealthy", version=version, database=database, workers=0)
 
 
 @router.get("/metrics", response_class=PlainTextResponse)

@@ -8,6 +8,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Request, Response
 from fastapi.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sideman.app.library.uploads import CHECKSUMS, Checksum, UploadState
 from sideman.errors import UsageError
@@ -114,3 +116,17 @@ def end(studio: StudioHere, who: Who, upload_id: Id, resumable: Resumable = None
         return refusal
     studio.uploads.end(who, upload_id)
     return Response(status_code=204, headers={"Tus-Resumable": VERSION})
+
+
+class MethodOverride:
+    """tus's X-HTTP-Method-Override, for clients that can send no PATCH or DELETE: on the paths of uploads only."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["method"] == "POST" and scope["path"].startswith("/api/v1/uploads"):
+            wanted = Headers(scope=scope).get("x-http-method-override", "").upper()
+            if wanted in ("HEAD", "PATCH", "DELETE"):
+                scope = dict(scope, method=wanted)
+        await self._app(scope, receive, send)

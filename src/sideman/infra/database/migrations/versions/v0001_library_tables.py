@@ -62,6 +62,7 @@ def upgrade() -> None:
         sa.Column("request", sa.JSON(), nullable=False),
         sa.Column("request_hash", sa.String(length=64), nullable=False),
         sa.Column("idempotency_key", sa.String(length=200), nullable=True),
+        sa.Column("asked", sa.JSON(), nullable=False),
         sa.Column("urgency", sa.String(length=12), nullable=False),
         sa.Column("turn", sa.Integer(), nullable=False),
         sa.Column("attempt", sa.Integer(), nullable=False),
@@ -336,6 +337,7 @@ def upgrade() -> None:
         sa.Column("job_id", sa.String(length=36), nullable=False),
         sa.Column("name", sa.String(length=60), nullable=False),
         sa.Column("title", sa.String(length=100), nullable=False),
+        sa.Column("work", sa.JSON(), nullable=False),
         sa.Column("weight", sa.Double(), nullable=False),
         sa.Column("share", sa.Double(), nullable=False),
         sa.Column("runs", sa.Integer(), nullable=False),
@@ -406,7 +408,8 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["recording_id"], ["recordings.id"], name=op.f("fk_shares_recording_id"), ondelete="CASCADE"),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_shares_user_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_shares")),
-        sa.UniqueConstraint("user_id", "recording_id", "collection_id", name=op.f("uq_shares_user_id_recording_id_collection_id")),
+        sa.UniqueConstraint("user_id", "collection_id", name=op.f("uq_shares_user_id_collection_id")),
+        sa.UniqueConstraint("user_id", "recording_id", name=op.f("uq_shares_user_id_recording_id")),
     )
     op.create_table(
         "stems",
@@ -417,6 +420,7 @@ def upgrade() -> None:
         sa.Column("role", sa.String(length=20), nullable=False),
         sa.Column("name", sa.String(length=100), nullable=False),
         sa.Column("blob_key", sa.String(length=64), nullable=False),
+        sa.Column("container", sa.String(length=10), nullable=False),
         sa.Column("size_bytes", sa.BigInteger(), nullable=False),
         sa.Column("duration_s", sa.Double(), nullable=False),
         sa.Column("midi_key", sa.String(length=64), nullable=True),
