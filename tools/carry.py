@@ -40,6 +40,8 @@ class File:
     path: str
     to: str
     sha256: str
+    laid: str | None
+    """Hash of the file as it is laid, where that differs from what was published."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,11 @@ class Package:
     note: str
     files: tuple[File, ...]
     licenses: tuple[File, ...]
+    imports: dict[str, str] | None
+    """For scripts that a browser loads without a bundler: what each bare import becomes."""
+    ends_before: str | None
+    """Scripts are cut here, and `then` takes the place of the rest."""
+    then: str
 
     @property
     def everything(self) -> tuple[File, ...]:
@@ -69,10 +76,22 @@ def packages(groups: set[str] | None = None) -> list[Package]:
         raise CarryError(f"no asset group named {', '.join(sorted(groups - known))}; there are {', '.join(sorted(known))}")
 
     def files(row: dict, key: str) -> tuple[File, ...]:
-        return tuple(File(f["path"], f["to"], f["sha256"]) for f in row[key])
+        return tuple(File(f["path"], f["to"], f["sha256"], f.get("laid")) for f in row[key])
 
     return [
-        Package(r["group"], r["kind"], r["name"], r["version"], r["license"], r.get("note", ""), files(r, "files"), files(r, "licenses"))
+        Package(
+            r["group"],
+            r["kind"],
+            r["name"],
+            r["version"],
+            r["license"],
+            r.get("note", ""),
+            files(r, "files"),
+            files(r, "licenses"),
+            r.get("imports"),
+            r.get("ends_before"),
+            r.get("then", ""),
+        )
         for r in rows
         if groups is None or r["group"] in groups
     ]
@@ -109,7 +128,28 @@ def cache_dir() -> Path:
 
 def is_laid(file: File) -> bool:
     path = DEST / file.to
-    return path.is_file() and sha256(path.read_bytes()) == file.sha256
+    return path.is_file() and sha256(path.read_bytes()) == (file.laid or file.sha256)
+
+
+def as_laid(package: Package, file: File, data: bytes) -> bytes:
+    """Scripts as a browser takes them: bare imports made relative, what is not wanted cut off."""
+    if not file.to.endswith(".js") or (package.imports is None and package.ends_before is None):
+        return data
+    text, mark = data.decode("utf-8"), package.ends_before
+    if mark is not None:
+        if mark not in text:
+            raise CarryError(f"{package.name}: {file.path} holds no {mark!r} any more: correct assets.lock.toml")
+        text = text[: text.index(mark)] + package.then
+
+    def relative(match: re.Match[str]) -> str:
+        name = match[2]
+        if name.startswith("."):
+            return match[0]
+        if name not in (package.imports or {}):
+            raise CarryError(f"{package.name}: {file.path} imports {name}, which its table of imports does not name")
+        return f"{match[1]}{(package.imports or {})[name]}{match[3]}"
+
+    return re.sub(r"""(\b(?:from|import)\s*["'])([^"']+)(["'])""", relative, text).encode()
 
 
 def cached(file: File) -> bytes | None:
@@ -232,7 +272,12 @@ def sync(groups: set[str] | None = None) -> str:
                     f"{p.name} {p.version}: {file.path} has sha256 {found}, assets.lock.toml says {file.sha256}; it was not used"
                 )
             keep(data)
-            put(DEST / file.to, data)
+            laid = as_laid(p, file, data)
+            if sha256(laid) != (file.laid or file.sha256):
+                raise CarryError(
+                    f"{p.name} {p.version}: {file.to} does not come out as assets.lock.toml says: run `make relock`, read the diff"
+                )
+            put(DEST / file.to, laid)
     known = set(targets(None))
     for path in sorted(DEST.rglob("*")) if DEST.is_dir() else []:
         if path.is_file() and path.relative_to(DEST).as_posix() not in known and not path.name.startswith(".new-"):
@@ -262,7 +307,9 @@ def relock() -> str:
             at = next(p for p in every if p.name == m[1])
         if m := re.match(r'\s*\{ path = "([^"]+)", to = "([^"]+)"', line):
             data = got[at.name][m[1]]
-            lines[i] = f'  {{ path = "{m[1]}", to = "{m[2]}", sha256 = "{sha256(data)}" }},\n'
+            laid = as_laid(at, File(m[1], m[2], "", None), data)
+            changed = f', laid = "{sha256(laid)}"' if laid != data else ""
+            lines[i] = f'  {{ path = "{m[1]}", to = "{m[2]}", sha256 = "{sha256(data)}"{changed} }},\n'
             keep(data)
     LOCK.write_text("".join(lines), "utf-8")
     return "assets.lock.toml now has the hashes of what the clients brought; read `git diff` before committing it"

@@ -188,9 +188,10 @@ def _refuse_without_psycopg() -> None:
 
 def studio_over(services: Services) -> Studio:
     from sideman.app.library.studio import Studio
-    from sideman.app.library.wishes import Playable
+    from sideman.app.library.wishes import GeneratorFacts, Playable
 
-    return Studio(services, Playable(SessionBand.roles, SessionBand.styles, PreviewSeparator().name))
+    band = GeneratorFacts("session band", "Apache-2.0, its sounds MIT", "plays by rules on this machine; what it plays is yours")
+    return Studio(services, Playable(SessionBand.roles, SessionBand.styles, PreviewSeparator().name, (band,)))
 
 
 def open_studio(data: str | Path | None = None) -> Studio:

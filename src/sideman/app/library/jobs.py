@@ -14,7 +14,8 @@ from importlib import metadata
 from sideman.app.library.access import Access, Caller
 from sideman.app.library.batches import BatchItem, each
 from sideman.app.library.services import Services
-from sideman.app.library.wishes import FORMATS, MOST_LANES, NOW, FileWish, GenerationWish, How, MixWish, Playable
+from sideman.app.library.wishes import FORMATS, MOST_CANDIDATES, MOST_LANES, NOW, FileWish, GenerationWish, How, MixWish, Playable
+from sideman.core.music import Chord
 from sideman.errors import Conflict, NotFound, QuotaExceeded, ServiceUnavailable, SidemanError, UsageError
 from sideman.infra.database import (
     BATCH,
@@ -105,10 +106,11 @@ class JobDesk:
             seed = wish.seed if wish.seed is not None else random.SystemRandom().randrange(1, 2**31)
             latest = self._s.results.analysis(recording_id)
             corrections = [c.id for c in self._s.results.corrections(recording_id)]
-            parameters: Json = {"style": wish.style, "seed": seed}
+            parameters: Json = {"style": wish.style, "seed": seed} | wish.details()
+            self._refuse_outside(wish, recording, latest is not None)
             roles = [r.value for r in wish.roles]
             request = parameters | {"roles": roles, "analysis": latest.id if latest else None, "corrections": corrections}
-            asked = {"roles": roles, "style": wish.style, "seed": wish.seed, "shown": shown, "again": how.again}
+            asked = {"roles": roles, "style": wish.style, "seed": wish.seed, "shown": shown, "again": how.again} | wish.details()
             new = self._new(who, GENERATION, recording, request, how, asked)
             if not how.again and (done := self._still_there(new, self._s.results.generation)) is not None:
                 return done
@@ -158,6 +160,23 @@ class JobDesk:
                 raise UsageError(f"the band plays no {role}: it plays {', '.join(r.value for r in self.playable.roles)}")
         if wish.style not in self.playable.styles:
             raise UsageError(f"no style named {wish.style!r}: there are {', '.join(self.playable.styles)}")
+        if not 1 <= wish.candidates <= MOST_CANDIDATES:
+            raise UsageError(f"{wish.candidates} candidates were asked for: there can be 1 to {MOST_CANDIDATES} of each stem")
+
+    @staticmethod
+    def _refuse_outside(wish: GenerationWish, recording: RecordingRecord, analysed: bool) -> None:
+        if wish.within_s is not None and not 0 <= wish.within_s[0] < wish.within_s[1] <= recording.duration_s + 1:
+            start, end = wish.within_s
+            raise UsageError(f"{start:g} to {end:g} s is no part of a recording of {recording.duration_s:.1f} s")
+        if wish.chords and not analysed:
+            raise Conflict("this recording has no analysis yet: analyse it before you change its chords")
+        for start, end, label in wish.chords:
+            try:
+                Chord.parse(label)
+            except ValueError as error:
+                raise UsageError(f"{label!r} is no chord: {error}") from error
+            if not 0 <= start < end <= recording.duration_s + 1:
+                raise UsageError(f"the chord {label} from {start:g} to {end:g} s does not lie in the recording")
 
     def mix(self, who: Caller, recording_id: str, wish: MixWish, how: How = NOW) -> MixRecord:
         """Sum lanes of a recording into one file."""

@@ -9,13 +9,30 @@ from sideman.infra.database import INTERACTIVE, Json
 
 MOST_LANES = 32
 FORMATS = ("flac", "wav", "mp3")
+MOST_CANDIDATES = 4
 
 
 @dataclass(frozen=True, slots=True)
 class GenerationWish:
+    """candidates: performances of each role, with one seed after another. chords: (start_s, end_s, Harte label) instead of those found."""
+
     roles: tuple[StemRole, ...]
     style: str = "rock"
     seed: int | None = None
+    candidates: int = 1
+    within_s: tuple[float, float] | None = None
+    chords: tuple[tuple[float, float, str], ...] = ()
+
+    def details(self) -> Json:
+        """What differs from the simplest wish."""
+        found: Json = {}
+        if self.candidates > 1:
+            found["candidates"] = self.candidates
+        if self.within_s is not None:
+            found["within_s"] = list(self.within_s)
+        if self.chords:
+            found["chords"] = [list(c) for c in self.chords]
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +74,19 @@ NOW = How()
 
 
 @dataclass(frozen=True, slots=True)
+class GeneratorFacts:
+    """licence: under which its sound may be used."""
+
+    name: str
+    licence: str
+    about: str
+
+
+@dataclass(frozen=True, slots=True)
 class Playable:
     """What can be generated, and which separator is there: told by bootstrap, so that a wrong wish is refused when it is made."""
 
     roles: tuple[StemRole, ...]
     styles: tuple[str, ...]
     separator: str
+    generators: tuple[GeneratorFacts, ...]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sideman.app.library.jobs import ANALYSIS, EXPORT, GENERATION, MIX, JobDesk
@@ -9,6 +10,7 @@ from sideman.app.library.services import Services
 from sideman.app.library.timeline import Timelines
 from sideman.app.library.webhooks import Webhooks
 from sideman.app.workflows import storing
+from sideman.core.music import Correction, MusicAnalysis, corrected
 from sideman.errors import JobFailed, NotFound
 from sideman.infra.database import JobRecord, Json, RecordingRecord
 from sideman.infra.jobs import CPU, GPU, ORCHESTRATION, Plan, Stage, Task
@@ -61,9 +63,16 @@ class JobHandlers:
             store = Task("store analysis", "store the analysis", "analysis", ORCHESTRATION, where, 0.2)
             before: Plan = (*self._understand(recording, False), (store,))
         else:
-            analysis_key, before = self._timelines.keep(known), ((self._decode(recording),),)
-        common = {"name": recording.file_name, "analysis_key": analysis_key, "style": job.request["style"], "seed": job.request["seed"]}
-        play = tuple(Task(f"play {r}", f"play {r}", f"{HEAVY}generate", GPU, common | {"role": r}, 3) for r in job.request["roles"])
+            analysis_key, before = self._timelines.keep(_with_chords(known, job.request.get("chords", ()))), ((self._decode(recording),),)
+        common = {"name": recording.file_name, "analysis_key": analysis_key, "style": job.request["style"]}
+        if "within_s" in job.request:
+            common["within_s"] = job.request["within_s"]
+        play = tuple(
+            Task(title, title, f"{HEAVY}generate", GPU, common | {"role": role, "seed": job.request["seed"] + k, "candidate": k + 1}, 3)
+            for role in job.request["roles"]
+            for k in range(job.request.get("candidates", 1))
+            for title in [f"play {role}" if k == 0 else f"play {role} {k + 1}"]
+        )
         finish = where | {"generation_id": job.entity_id, "analysis_key": analysis_key}
         return (*before, play, (Task("store", "store", "generation", ORCHESTRATION, finish, 0.2),))
 
@@ -97,3 +106,8 @@ class JobHandlers:
     def ended(self, job: JobRecord) -> None:
         self._desk.settle(job)
         self._webhooks.announce(job)
+
+
+def _with_chords(analysis: MusicAnalysis, chords: Sequence[Sequence[Any]]) -> MusicAnalysis:
+    """Other chords for one generation; the recording's own analysis stays as it is."""
+    return corrected(analysis, [Correction("set-chord", {"start_s": a, "end_s": b, "chord": label}) for a, b, label in chords])

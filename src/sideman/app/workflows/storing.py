@@ -26,7 +26,7 @@ def _stem(made: dict[str, Any], recording_id: str, job_id: str, origin: str, **m
         "generation_id": None, "midi_key": None, "tempo_bpm": None, "key_index": None, "score": None, "verdict": None, "report": None,
     }  # fmt: skip
     return StemRecord(
-        id=_same_id(job_id, made["role"]), recording_id=recording_id, origin=origin, role=made["role"], name=made["name"],
+        id=_same_id(job_id, made["name"]), recording_id=recording_id, origin=origin, role=made["role"], name=made["name"],
         blob_key=made["blob_key"], container=made["container"], size_bytes=made["size_bytes"], duration_s=made["duration_s"], peaks_key=made["peaks_key"],
         provenance=made["provenance"], job_id=job_id, created_at=now(), **(values | more),
     )  # fmt: skip
@@ -85,11 +85,7 @@ def store_file(services: Services, arguments: Json, inputs: Json) -> Json:
     """Point a mix or an export to the file that was made."""
     made = inputs[arguments["task"]]
     services.results.update_mix(
-        arguments["mix_id"],
-        blob_key=made["blob_key"],
-        container=made["container"],
-        size_bytes=made["size_bytes"],
-        integrated_lufs=made.get("integrated_lufs"),
+        arguments["mix_id"], blob_key=made["blob_key"], size_bytes=made["size_bytes"], integrated_lufs=made.get("integrated_lufs")
     )
     return {"mix_id": arguments["mix_id"]}
 

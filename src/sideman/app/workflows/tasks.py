@@ -148,7 +148,8 @@ def generate(context: TaskContext, arguments: Json, inputs: Json, progress: Prog
     """One new stem, judged: audio, MIDI and fit report."""
     role = StemRole(arguments["role"])
     analysis = context.analysis(arguments["analysis_key"] or inputs["store analysis"]["jams_key"])
-    wishes = StemWishes((role,), arguments["style"], arguments["seed"])
+    part_of_song = arguments.get("within_s")
+    wishes = StemWishes((role,), arguments["style"], arguments["seed"], tuple(part_of_song) if part_of_song else None)
     with context.recording(inputs["decode"]["decoded_key"], arguments["name"]) as recording, _folder() as folder:
         progress(f"play {role}", 0.05)
         watch = Watch(lambda step, share: progress(f"play {role}", share))
@@ -160,7 +161,8 @@ def generate(context: TaskContext, arguments: Json, inputs: Json, progress: Prog
         provenance = _provenance(made.stem.provenance) | {"style": arguments["style"], "seed": arguments["seed"]}
         row = _stem_row(context, role.value, path, made.stem.audio, provenance)
         made_of = {"midi_key": context.blobs.put(midi), "report": report_json(made.report), "audio_s": recording.duration_s}
-        return row | made_of | {"name": f"{role.value} ({arguments['style']})"}
+        number = f", {arguments['candidate']}" if arguments.get("candidate", 1) > 1 else ""
+        return row | made_of | {"name": f"{role.value} ({arguments['style']}{number})"}
 
 
 def mix(context: TaskContext, arguments: Json, inputs: Json, progress: Progress) -> Json:

@@ -20,13 +20,14 @@ def no_progress(share: float) -> None:
 
 @dataclass(frozen=True, slots=True)
 class GenerationRequest:
-    """One stem. frames: its exact length at sample_rate_hz."""
+    """One stem. frames: its exact length at sample_rate_hz. within_s: notes begin and end in this part of the song only."""
 
     role: StemRole
     style: str
     seed: int
     frames: int
     sample_rate_hz: int
+    within_s: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, eq=False)

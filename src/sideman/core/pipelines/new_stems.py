@@ -35,6 +35,7 @@ class StemWishes:
     roles: tuple[StemRole, ...]
     style: str
     seed: int
+    within_s: tuple[float, float] | None = None
 
 
 def refuse_unplayable(wishes: StemWishes, generator: Generator) -> None:
@@ -76,7 +77,7 @@ def new_stems(
     def one(role: StemRole) -> NewStem:
         generator = idle.get()
         try:
-            request = GenerationRequest(role, wishes.style, wishes.seed, recording.frames, recording.sample_rate_hz)
+            request = GenerationRequest(role, wishes.style, wishes.seed, recording.frames, recording.sample_rate_hz, wishes.within_s)
             stem = generator.generate(context, request, folder, lambda share: report(role, 0.6 * share))
         finally:
             idle.put(generator)

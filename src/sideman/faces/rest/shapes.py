@@ -161,12 +161,27 @@ class AnalyseRequest(Shape):
     again: bool = False
 
 
+class ChordWish(Shape):
+    """label: a Harte chord label such as `A:min7`."""
+
+    start_s: float = Field(ge=0, allow_inf_nan=False)
+    end_s: float = Field(ge=0, allow_inf_nan=False)
+    label: Name
+
+
 class GenerateRequest(Shape):
-    """Without a seed every request plays a new performance."""
+    """Without a seed every request plays a new performance; candidates: how many of each stem, one seed after another.
+
+    startS, endS: play in this part of the song only. chords: take these there instead of those found.
+    """
 
     roles: list[Name] = Field(max_length=16)
     style: Name = "rock"
     seed: int | None = Field(None, ge=0, le=2**31 - 1)
+    candidates: int = Field(1, ge=1, le=4)
+    start_s: float | None = Field(None, ge=0, allow_inf_nan=False)
+    end_s: float | None = Field(None, ge=0, allow_inf_nan=False)
+    chords: list[ChordWish] = Field(default=[], max_length=2000)
     again: bool = False
 
 
@@ -471,6 +486,15 @@ class EnginesShape(Shape):
     separator: str
     generation_roles: list[str]
     styles: list[str]
+    generators: list[GeneratorShape]
+
+
+class GeneratorShape(Shape):
+    """An engine that plays new stems, and under which licence its sound may be used."""
+
+    name: str
+    licence: str
+    about: str
 
 
 class HealthShape(Shape):

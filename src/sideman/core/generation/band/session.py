@@ -32,6 +32,8 @@ BAND_ROLES = tuple(WRITERS)
 KIT_GAINS_DB = {42: -5.0, 44: -5.0, 46: -5.0, 51: -3.0, 53: -4.0, 49: -2.0, 57: -2.0, 36: 1.0}
 """The font's kit against a record's balance: its hats are too loud."""
 TAKE_GAIN = 0.75
+LEAD_S = 0.03
+"""A note that is played a little before the beat belongs to that beat, also where a part begins or ends."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +73,7 @@ class SessionBand:
         role, style = request.role, request.style
         player = self._player(context, role, style, request.seed)
         score = WRITERS[role](player)
-        takes = _takes(player, role, score)
+        takes = [replace(t, notes=_within(t.notes, request.within_s)) for t in _takes(player, role, score)]
         name, frames = f"{role}-{style}-{request.seed}", round(context.duration_s * RENDER_RATE_HZ)
         dry = self._record(takes, context, frames, folder / f"{name}-dry.f32", lambda share: progress(0.7 * share))
         strip = strip_for(role, style)
@@ -83,7 +85,8 @@ class SessionBand:
         wet.remove()
         progress(1.0)
         program = player.style.sounds[role].preset.program
-        return GeneratedStem(role, style, request.seed, audio, player.perform(role, score), program, self._provenance(request))
+        notes = _within(player.perform(role, score), request.within_s)
+        return GeneratedStem(role, style, request.seed, audio, notes, program, self._provenance(request))
 
     def _provenance(self, request: GenerationRequest) -> Provenance:
         asked = (("style", request.style), ("seed", str(request.seed)), ("soundfont", self._renderer.font.path.name))
@@ -101,6 +104,13 @@ class SessionBand:
                 done += block.shape[1]
                 progress(done / frames)
             return writer.finish()
+
+
+def _within(notes: tuple[NoteEvent, ...], within_s: tuple[float, float] | None) -> tuple[NoteEvent, ...]:
+    if within_s is None:
+        return notes
+    start, end = within_s
+    return tuple(replace(n, end_s=min(n.end_s, end)) for n in notes if start - LEAD_S <= n.start_s < end - LEAD_S)
 
 
 def _takes(player: Player, role: StemRole, score: list[ScoreNote]) -> list[_Take]:

@@ -10,7 +10,7 @@ from sideman.app.library.access import Caller
 from sideman.app.library.studio import Studio
 from sideman.app.library.wishes import GenerationWish, MixLane, MixWish
 from sideman.core.music import StemRole
-from sideman.errors import NotFound
+from sideman.errors import NotFound, UsageError
 from sideman.faces.rest.callers import StudioHere, Who
 from sideman.faces.rest.delivery import FILE_RESPONSES, deliver, link
 from sideman.faces.rest.parameters import HowAsked, Id, Skip, Take
@@ -23,7 +23,12 @@ router = APIRouter(tags=["generations and mixes"])
 @router.post("/recordings/{recording_id}/generations", status_code=202)
 def generate(studio: StudioHere, who: Who, recording_id: Id, wanted: GenerateRequest, how: HowAsked) -> GenerationShape:
     """Play new stems for a recording. One that was not analysed yet is analysed first."""
-    wish = GenerationWish(tuple(dict.fromkeys(StemRole.parse(r) for r in wanted.roles)), wanted.style, wanted.seed)
+    roles = tuple(dict.fromkeys(StemRole.parse(r) for r in wanted.roles))
+    if (wanted.start_s is None) != (wanted.end_s is None):
+        raise UsageError("a part of the song has a start and an end: send startS and endS, or neither")
+    within_s = None if wanted.start_s is None or wanted.end_s is None else (wanted.start_s, wanted.end_s)
+    chords = tuple((c.start_s, c.end_s, c.label) for c in wanted.chords)
+    wish = GenerationWish(roles, wanted.style, wanted.seed, wanted.candidates, within_s, chords)
     return GenerationShape.model_validate(studio.jobs.generate(who, recording_id, wish, replace(how, again=wanted.again)))
 
 

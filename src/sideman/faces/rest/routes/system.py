@@ -11,7 +11,7 @@ from fastapi.responses import PlainTextResponse
 from sideman.errors import ServiceUnavailable
 from sideman.faces.rest.callers import StudioHere, Who
 from sideman.faces.rest.delivery import FILE_RESPONSES, BlobFile, check_link, deliver
-from sideman.faces.rest.shapes import EnginesShape, HealthShape, VerifiedShape
+from sideman.faces.rest.shapes import EnginesShape, GeneratorShape, HealthShape, VerifiedShape
 
 router = APIRouter(tags=["system"])
 Plain = Annotated[str, Query(max_length=400, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
@@ -51,7 +51,8 @@ def metrics(studio: StudioHere, who: Who) -> Response:
 @router.get("/api/v1/engines")
 def engines(studio: StudioHere, who: Who) -> EnginesShape:
     p = studio.jobs.playable
-    return EnginesShape(separator=p.separator, generation_roles=[r.value for r in p.roles], styles=list(p.styles))
+    generators = [GeneratorShape.model_validate(g) for g in p.generators]
+    return EnginesShape(separator=p.separator, generation_roles=[r.value for r in p.roles], styles=list(p.styles), generators=generators)
 
 
 @router.post("/api/v1/library/verification")

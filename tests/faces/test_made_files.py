@@ -1,0 +1,132 @@
+"""What jobs make, taken from the server as its users take it: stems with wishes, mixes, exports."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import mido
+import numpy as np
+import pytest
+import soundfile
+
+from sideman.core.music import Chord
+
+WAIT_S = 180
+
+
+class Server:
+    def __init__(self, http: httpx.Client) -> None:
+        self.http = http
+
+    def ask(self, method: str, path: str, **body: Any) -> Any:
+        answer = self.http.request(method, f"/api/v1{path}", **body)
+        assert answer.is_success, answer.text
+        return answer.json()
+
+    def done(self, job_id: str) -> dict[str, Any]:
+        end = time.monotonic() + WAIT_S
+        while (job := self.ask("GET", f"/jobs/{job_id}"))["state"] in ("queued", "running"):
+            assert time.monotonic() < end, job
+            time.sleep(0.1)
+        assert job["state"] == "completed", job["error"]
+        return job
+
+    def audio(self, url: str) -> np.ndarray:
+        return soundfile.read(io.BytesIO(self.http.get(url).content), always_2d=True)[0]
+
+
+@pytest.fixture(scope="module")
+def api(server) -> Iterator[Server]:
+    with httpx.Client(base_url=server.url, timeout=60) as http:
+        yield Server(http)
+
+
+@pytest.fixture(scope="module")
+def recording(api: Server, song_file: Path) -> dict[str, Any]:
+    with song_file.open("rb") as file:
+        added = api.ask("POST", "/recordings", files={"file": ("wished.wav", file)})
+    api.done(api.ask("POST", f"/recordings/{added['id']}/analyses", json={})["id"])
+    return api.ask("GET", f"/recordings/{added['id']}")
+
+
+@pytest.fixture(scope="module")
+def takes(api: Server, recording: dict[str, Any]) -> list[dict[str, Any]]:
+    """Two takes of a bass that plays F sharp major in a part of the song."""
+    start, end = 4.0, 12.0
+    wish = {
+        "roles": ["bass"], "style": "rock", "seed": 5, "candidates": 2, "startS": start, "endS": end,
+        "chords": [{"startS": start, "endS": end, "label": "F#:maj"}],
+    }  # fmt: skip
+    made = api.ask("POST", f"/recordings/{recording['id']}/generations", json=wish)
+    api.done(made["jobId"])
+    assert made["parameters"]["within_s"] == [start, end] and made["parameters"]["candidates"] == 2
+    return api.ask("GET", f"/generations/{made['id']}/stems")
+
+
+@pytest.mark.slow
+def test_candidates_are_takes_with_one_seed_after_another(api: Server, takes: list[dict[str, Any]]) -> None:
+    assert sorted(s["provenance"]["seed"] for s in takes) == [5, 6] and len({s["name"] for s in takes}) == 2
+    first, second = (api.audio(s["audioUrl"]) for s in takes)
+    assert first.shape == second.shape and np.abs(first - second).max() > 0.01
+    assert all(s["verdict"] in ("accepted", "warned", "rejected") and s["report"]["reason"] for s in takes)
+
+
+@pytest.mark.slow
+def test_a_part_of_the_song_is_played_there_only(api: Server, takes: list[dict[str, Any]], recording: dict[str, Any]) -> None:
+    for stem in takes:
+        loud, rate = np.abs(api.audio(stem["audioUrl"])).max(1), recording["sampleRateHz"]
+        assert len(loud) == round(recording["durationS"] * rate)
+        assert loud[: int(3.9 * rate)].max() < 1e-4 and loud[int(14 * rate) :].max() < 0.02 < loud[int(4 * rate) : int(12 * rate)].max()
+
+
+@pytest.mark.slow
+def test_chords_that_were_wished_are_played(api: Server, takes: list[dict[str, Any]], recording: dict[str, Any]) -> None:
+    for stem in takes:
+        midi = mido.MidiFile(file=io.BytesIO(api.http.get(stem["midiUrl"]).content))
+        notes = [m.note % 12 for m in midi if m.type == "note_on" and m.velocity]
+        tones = set(Chord.parse("F#:maj").pitch_classes)
+        assert len(notes) > 8 and sum(n in tones for n in notes) / len(notes) > 0.8
+    found = api.ask("GET", f"/recordings/{recording['id']}/timeline")["chords"]
+    assert not any(label == "F#:maj" for *_, label, _ in found), "the recording's own chords stay"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("wish", [
+    {"roles": ["bass"], "startS": 5.0}, {"roles": ["bass"], "startS": 9.0, "endS": 5.0}, {"roles": ["bass"], "startS": 0, "endS": 9999},
+    {"roles": ["bass"], "chords": [{"startS": 0, "endS": 2, "label": "H:maj"}]}, {"roles": ["bass"], "candidates": 9},
+    {"roles": ["bass"], "chords": [{"startS": 3, "endS": 2, "label": "C:maj"}]},
+])  # fmt: skip
+def test_wishes_that_cannot_be_are_refused_when_they_are_made(api: Server, recording: dict[str, Any], wish: dict[str, Any]) -> None:
+    answer = api.http.post(f"/api/v1/recordings/{recording['id']}/generations", json=wish)
+    assert answer.status_code == 422 and "\n" not in answer.json()["detail"]
+
+
+@pytest.mark.slow
+def test_a_mix_is_the_sum_of_its_lanes(api: Server, recording: dict[str, Any], takes: list[dict[str, Any]]) -> None:
+    wish = {"lanes": [{"gainDb": -6.0}, {"stemId": takes[0]["id"], "pan": -0.5}], "fileFormat": "wav", "targetLufs": -16.0}
+    made = api.ask("POST", f"/recordings/{recording['id']}/mixes", json=wish)
+    api.done(made["jobId"])
+    mix = api.ask("GET", f"/mixes/{made['id']}")
+    assert mix["fileName"].endswith("(mix).wav") and abs(mix["integratedLufs"] + 16) < 1
+    assert len(api.audio(mix["downloadUrl"])) == round(recording["durationS"] * recording["sampleRateHz"])
+
+
+@pytest.mark.slow
+def test_an_export_holds_every_stem_its_midi_and_the_analysis(api: Server, recording: dict[str, Any], takes: list[dict[str, Any]]) -> None:
+    made = api.ask("POST", f"/recordings/{recording['id']}/exports")
+    api.done(made["jobId"])
+    url = api.ask("GET", f"/mixes/{made['id']}")["downloadUrl"]
+    with zipfile.ZipFile(io.BytesIO(api.http.get(url).content)) as archive:
+        assert archive.testzip() is None
+        names = archive.namelist()
+        stems = api.ask("GET", f"/stems?recording={recording['id']}&limit=200")["items"]
+        assert sum(n.endswith((".flac", ".wav")) for n in names) == len(stems) and "analysis.jams" in names
+        assert sum(n.endswith(".mid") for n in names) == len(takes)
+        assert json.loads(archive.read("analysis.jams"))["file_metadata"]["duration"] == pytest.approx(recording["durationS"], abs=0.1)
