@@ -45,6 +45,7 @@ check: $(DEV_STAMP)  ## format, lint, types, import contracts, documentation con
 	$(BIN)/ruff check src tests tools benchmarks training hatch_build.py
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/python tools/check_scripts.py
 	$(BIN)/python -m pytest tests/contracts
 
 format: $(DEV_STAMP)  ## let ruff format and mend

@@ -145,6 +145,8 @@ async def listen(url: str, ready: asyncio.Barrier, late_s: list[float]) -> None:
         async for line in lines:
             if line.startswith("data: "):
                 arrived, job = time.time(), json.loads(line.removeprefix("data: "))
+                if job["kind"] != "analysis":
+                    continue  # a job before it that ended a moment ago
                 late_s.append(arrived - datetime.fromisoformat(job["updatedAt"]).timestamp())
                 if job["state"] not in ("queued", "running"):
                     return

@@ -307,7 +307,7 @@ ROUTES = {
         GET /api/stems/statistics · GET /api/stems/bpm · GET /api/stems/type/{stem_type} · GET /api/stems/key/{key}
     """,
     "editor": """
-        POST /api/v1/recordings · POST /api/audio/upload · POST /api/v1/uploads · POST /api/v1/collections · POST /api/v1/webhooks
+        POST /api/v1/recordings · POST /api/v1/recordings/demo · POST /api/audio/upload · POST /api/v1/uploads · POST /api/v1/collections · POST /api/v1/webhooks
         POST /api/v1/batch/analyse · POST /api/v1/batch/generate · POST /api/v1/batch/trash · POST /api/v1/batch/tag · POST /api/v1/batch/export
     """,
     "admin": "POST /api/v1/library/verification · GET /api/v1/users · POST /api/v1/users · PATCH /api/v1/users/{user_id}",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sideman.app.library.access import Access, Caller
 from sideman.app.library.services import Services
 from sideman.errors import NotFound
-from sideman.infra.database import MAX_PAGE, Page, StemQuery, StemRecord
+from sideman.infra.database import MAX_PAGE, Page, RecordingRecord, StemQuery, StemRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,10 @@ class StemLibrary:
             after = page.next_cursor
             if after is None:
                 return tuple(found)
+
+    def roles(self, recordings: Sequence[RecordingRecord]) -> dict[str, tuple[str, ...]]:
+        """Roles of the stems of recordings that the caller was shown."""
+        return self._s.results.roles_of([r.id for r in recordings])
 
     def counts(self, who: Caller) -> StemCounts:
         roles: Counter[str] = Counter()

@@ -7,6 +7,7 @@ from types import TracebackType
 from sideman.app.library.access import Access
 from sideman.app.library.collections import Collections
 from sideman.app.library.decoder import Decoder
+from sideman.app.library.demo import DemoSong
 from sideman.app.library.housekeeping import Housekeeping
 from sideman.app.library.intake import Intake
 from sideman.app.library.jobs import JobDesk
@@ -41,6 +42,7 @@ class Studio:
         self.access = Access(services)
         self.recordings = RecordingLibrary(services, self.access, self._decoder)
         self.intake = Intake(services, self.access, self._decoder)
+        self.demo = DemoSong(self.access, self.intake)
         self.uploads = Uploads(services, self.access, self.intake)
         self.timelines = Timelines(services, self.access)
         self.stems = StemLibrary(services, self.access)

@@ -29,9 +29,9 @@ class JobChange:
 
 
 class Listener:
-    """Changes of one job, which the caller was allowed to see, or of all that are the caller's, in order. One that does not keep up loses the oldest: every change holds the whole job.
+    """Changes of one job, which the caller was allowed to see, or of all that are the caller's, in order.
 
-    wake is called, from the looking thread, when there is something new.
+    One that does not keep up loses the oldest: every change holds the whole job. wake is called, from the looking thread, when there is something new.
     """
 
     def __init__(self, who: Caller, job_id: str | None, wake: Callable[[], None]) -> None:
@@ -88,6 +88,7 @@ class JobWatch:
         since = now() - timedelta(seconds=OVERLAP_S)
         while not self._stop.wait(LOOK_S):
             if not self._listeners:
+                since = now() - timedelta(seconds=OVERLAP_S)  # who comes later begins with a snapshot, not with history
                 continue
             try:
                 since = self._look(since)

@@ -57,12 +57,15 @@ def _listen(studio: Studio, host: str, port: int, worker: bool, insecure: bool) 
 
     from sideman.faces.rest import create_application
     from sideman.faces.rest.callers import Policy
+    from sideman.faces.web import install
 
     studio.settings.uploads.mkdir(parents=True, exist_ok=True)
     tempfile.tempdir = str(studio.settings.uploads)  # forms are buffered there: the system's folder may lie in memory
     listening = _bound(host, port)
+    application = create_application(studio, Policy(open_to_all=insecure))
+    install(application)
     config = uvicorn.Config(
-        create_application(studio, Policy(open_to_all=insecure)), log_level="warning", access_log=False, proxy_headers=False,
+        application, log_level="warning", access_log=False, proxy_headers=False,
         server_header=False, timeout_graceful_shutdown=SHUTDOWN_S, h11_max_incomplete_event_size=64 << 10,
     )  # fmt: skip
     stop = threading.Event()

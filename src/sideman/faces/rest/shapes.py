@@ -55,6 +55,7 @@ class RecordingShape(Shape):
     key: KeyShape | None = None
     artwork_url: str | None = None
     audio_url: str | None = None
+    stem_roles: list[str] = []
     added_at: datetime
     updated_at: datetime
     trashed_at: datetime | None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from sideman.app.library.access import Caller
@@ -34,7 +35,17 @@ def mix_file(m: MixShape, blob_key: str) -> BlobFile:
 
 
 def recording_shape(studio: Studio, who: Caller, r: RecordingRecord) -> RecordingShape:
+    return recording_shapes(studio, who, (r,))[0]
+
+
+def recording_shapes(studio: Studio, who: Caller, records: Sequence[RecordingRecord]) -> list[RecordingShape]:
+    roles = studio.stems.roles(records)
+    return [_recording_shape(studio, who, r, roles.get(r.id, ())) for r in records]
+
+
+def _recording_shape(studio: Studio, who: Caller, r: RecordingRecord, roles: Sequence[str]) -> RecordingShape:
     shape = RecordingShape.model_validate(r)
+    shape.stem_roles = list(roles)
     shape.key = KeyShape.of(r.key_index)
     shape.audio_url = link(studio, recording_file(r), who.user_id)
     art = artwork_file(r)

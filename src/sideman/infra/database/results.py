@@ -155,6 +155,15 @@ class Results:
             rows = c.execute(joined.group_by(stems.c.role, stems.c.origin)).all()
         return tuple(StemCount(role, origin, int(count), int(size)) for role, origin, count, size in rows)
 
+    def roles_of(self, recording_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        """Roles of the stems of each recording that has any, those it was taken apart into first."""
+        query = sa.select(stems.c.recording_id, stems.c.role).where(stems.c.recording_id.in_(recording_ids))
+        found: dict[str, list[str]] = {}
+        with self._db.read() as c:
+            for recording_id, role in c.execute(query.order_by(stems.c.origin.desc(), stems.c.created_at, stems.c.name)):
+                found.setdefault(recording_id, []).append(role)
+        return {recording_id: tuple(roles) for recording_id, roles in found.items()}
+
     def set_peaks(self, stem_id: str, peaks_key: str) -> None:
         with self._db.write() as c:
             c.execute(sa.update(stems).where(stems.c.id == stem_id).values(peaks_key=peaks_key))

@@ -21,7 +21,7 @@ from sideman.faces.rest.callers import StudioHere, Who
 from sideman.faces.rest.delivery import FILE_RESPONSES, BlobFile, deliver
 from sideman.faces.rest.parameters import Cursor, Id, Limit, Query_
 from sideman.faces.rest.shapes import AudioShape, RecordingChange, RecordingPage, RecordingShape, ShareRequest, ShareShape
-from sideman.faces.rest.shaping import artwork_file, recording_file, recording_shape
+from sideman.faces.rest.shaping import artwork_file, recording_file, recording_shape, recording_shapes
 
 router = APIRouter(prefix="/recordings", tags=["recordings"])
 FILE_BODY: dict[str, Any] = {
@@ -61,7 +61,7 @@ def _keep(studio: Studio, who: Caller, file: UploadFile, name: str) -> Added:
 def list_recordings(studio: StudioHere, who: Who, query: Query_, limit: Limit = 50, cursor: Cursor = None) -> RecordingPage:
     """A page of recordings, filtered and sorted."""
     page = studio.recordings.page(who, query, limit, cursor)
-    return RecordingPage(items=[recording_shape(studio, who, r) for r in page.items], next_cursor=page.next_cursor)
+    return RecordingPage(items=recording_shapes(studio, who, page.items), next_cursor=page.next_cursor)
 
 
 @router.post(
@@ -72,6 +72,14 @@ async def add_recording(request: Request, response: Response, studio: StudioHere
     added = await received(request, studio, who)
     response.status_code = 201 if added.created else 200
     response.headers["Location"] = f"/api/v1/recordings/{added.recording.id}"
+    return recording_shape(studio, who, added.recording)
+
+
+@router.post("/demo", status_code=201, responses={200: {"model": RecordingShape, "description": "It was there already"}})
+def add_demo(response: Response, studio: StudioHere, who: Who) -> RecordingShape:
+    """Add the demo song, which is composed and recorded for it: it takes some seconds."""
+    added = studio.demo.add(who)
+    response.status_code = 201 if added.created else 200
     return recording_shape(studio, who, added.recording)
 
 

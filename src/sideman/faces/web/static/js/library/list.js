@@ -1,0 +1,57 @@
+// Recordings as rows of a table or as cards.
+import { html } from '../ui.js'
+import { clock, day, tempo } from '../format.js'
+import { jobs, isUnfinished } from '../jobs_store.js'
+import { Artwork } from '../kit/artwork.js'
+import { Icon } from '../kit/icon.js'
+import { colorStyle, nameOf } from '../kit/roles.js'
+import { keyName } from '../music.js'
+import { text } from '../text.js'
+
+/** @typedef {{id: string, title: string, artist: string, durationS: number, tempoBpm: number | null, key: {name: string} | null, status: 'uploaded' | 'analyzing' | 'analyzed' | 'failed', addedAt: string, artworkUrl: string | null, tags: string[], stemRoles: string[], trashedAt: string | null}} Row */
+/** @typedef {{rows: Row[], selecting: boolean, selected: Set<string>, onToggle: (id: string, range: boolean) => void, onAll: (on: boolean) => void, onRestore: ((id: string) => void) | null}} ListProps */
+
+/** @param {{row: Row}} props */
+function Status({ row }) {
+  const job = [...jobs.value.values()].find((j) => j.recordingId === row.id && j.kind === 'analysis' && isUnfinished(j))
+  const state = job ? 'analyzing' : row.status
+  const share = job?.state === 'running' ? ` ${Math.round(job.share * 100)} %` : ''
+  return html`<span class=${`status ${state}`}>${text.library.status[state]}${share}</span>`
+}
+
+/** @param {{roles: string[]}} props */
+function StemDots({ roles }) {
+  if (!roles.length) return html`<span class="muted">–</span>`
+  return html`<span class="dots" role="img" aria-label=${`${text.common.stems(roles.length)}: ${roles.map(nameOf).join(', ')}`}>${roles.map((role, i) => html`<i key=${i} style=${colorStyle(role)} title=${nameOf(role)}></i>`)}</span>`
+}
+
+/** @param {{row: Row, selected: Set<string>, onToggle: ListProps['onToggle']}} props */
+function Check({ row, selected, onToggle }) {
+  return html`<input type="checkbox" aria-label=${text.library.selectOne(row.title)} checked=${selected.has(row.id)} onClick=${(/** @type {MouseEvent} */ e) => onToggle(row.id, e.shiftKey)} />`
+}
+
+/** @param {ListProps} props */
+export function Table({ rows, selecting, selected, onToggle, onAll, onRestore }) {
+  const c = text.library.columns
+  const all = rows.length > 0 && rows.every((r) => selected.has(r.id))
+  return html`<div class="table-wrap"><table class="recordings"><thead><tr>
+    ${selecting && html`<th class="tick"><input type="checkbox" aria-label=${all ? text.library.selectNone : text.library.selectAll} checked=${all} onChange=${() => onAll(!all)} /></th>`}
+    <th>${c.title}</th><th class="wide-only">${c.stems}</th><th>${c.length}</th><th>${c.tempo}</th><th>${c.key}</th><th>${c.status}</th><th class="wide-only">${c.added}</th>${onRestore && html`<th><span class="sr">${text.common.actions}</span></th>`}</tr></thead>
+    <tbody>${rows.map((r) => html`<tr key=${r.id} class=${selected.has(r.id) ? 'selected' : ''}>
+      ${selecting && html`<td class="tick"><${Check} row=${r} selected=${selected} onToggle=${onToggle} /></td>`}
+      <td><div class="what"><${Artwork} recording=${r} size="42" /><div><a class="title" href=${`#/recording/${r.id}`}>${r.title}</a><div class="by">${r.artist || text.common.unknownArtist}${r.tags.map((t) => html`<span class="tag" key=${t}>#${t}</span>`)}</div></div></div></td>
+      <td class="wide-only"><${StemDots} roles=${r.stemRoles} /></td><td class="num">${clock(r.durationS)}</td><td class="num">${tempo(r.tempoBpm)}</td><td class="key">${keyName(r.key?.name ?? null)}</td>
+      <td><${Status} row=${r} /></td><td class="wide-only">${day(r.addedAt)}</td>
+      ${onRestore && html`<td><button class="btn sm" onClick=${() => onRestore(r.id)}><${Icon} name="undo-2" />${text.library.restore}</button></td>`}</tr>`)}</tbody></table></div>`
+}
+
+/** @param {ListProps} props */
+export function Cards({ rows, selecting, selected, onToggle, onRestore }) {
+  return html`<ul class="cards">${rows.map((r) => html`<li key=${r.id} class=${`card ${selected.has(r.id) ? 'selected' : ''}`}>
+    ${selecting && html`<span class="tick"><${Check} row=${r} selected=${selected} onToggle=${onToggle} /></span>`}
+    <a class="cover" href=${`#/recording/${r.id}`} tabindex="-1" aria-hidden="true"><${Artwork} recording=${r} size="200" /></a>
+    <a class="title" href=${`#/recording/${r.id}`}>${r.title}</a><div class="by">${r.artist || text.common.unknownArtist}</div>
+    <div class="facts"><span class="num">${clock(r.durationS)}</span><span class="num">${tempo(r.tempoBpm)} ${text.filters.bpm}</span><span>${keyName(r.key?.name ?? null)}</span></div>
+    <div class="row"><${Status} row=${r} /><span class="grow"></span><${StemDots} roles=${r.stemRoles} /></div>
+    ${onRestore && html`<button class="btn sm" onClick=${() => onRestore(r.id)}><${Icon} name="undo-2" />${text.library.restore}</button>`}</li>`)}</ul>`
+}

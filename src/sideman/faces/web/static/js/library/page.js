@@ -1,0 +1,113 @@
+import { html, useEffect, useRef, useState } from '../ui.js'
+import { get, post, query } from '../api.js'
+import { onJob } from '../jobs_store.js'
+import { Empty, Failure, Loading } from '../kit/controls.js'
+import { Icon } from '../kit/icon.js'
+import { libraryView } from '../preferences.js'
+import { route } from '../router.js'
+import { mayEdit } from '../session.js'
+import { text } from '../text.js'
+import { notify, notifyError } from '../toasts.js'
+import { arrivals, uploads } from '../upload/queue.js'
+import { BatchBar } from './batch.js'
+import { Filters } from './filters.js'
+import { Cards, Table } from './list.js'
+import { chips, question, readSearch, writeSearch } from './search.js'
+import { AddButton, UploadList, useDrop } from './uploads.js'
+import { Welcome } from './welcome.js'
+
+const PAGE = 100
+/** @typedef {import('./list.js').Row} Row */
+/** @typedef {{rows: Row[], next: string | null}} Loaded */
+
+/** The list that a search finds, page by page; loaded again when something arrives. @param {string} asked */
+function useRecordings(asked) {
+  const [loaded, setLoaded] = useState(/** @type {Loaded | null} */ (null))
+  const [error, setError] = useState(/** @type {Error | null} */ (null))
+  const latest = useRef(asked)
+  latest.current = asked
+  const load = async () => {
+    try {
+      const page = await get(`/recordings${asked}`)
+      if (latest.current !== asked) return
+      setLoaded({ rows: page.items, next: page.nextCursor })
+      setError(null)
+    } catch (reason) {
+      if (latest.current === asked) setError(/** @type {Error} */ (reason))
+    }
+  }
+  const more = async () => {
+    if (!loaded?.next) return
+    try {
+      const page = await get(`/recordings${asked}&cursor=${encodeURIComponent(loaded.next)}`)
+      if (latest.current === asked) setLoaded({ rows: [...loaded.rows, ...page.items], next: page.nextCursor })
+    } catch (reason) {
+      notifyError(reason)
+    }
+  }
+  useEffect(() => {
+    load()
+  }, [asked, arrivals.value])
+  useEffect(() => onJob((job) => {
+    if (job.kind !== 'mix' && job.kind !== 'export' && job.finishedAt) load()
+  }), [asked])
+  return { loaded, error, load, more }
+}
+
+/** @param {Row[]} rows */
+function useSelection(rows) {
+  const [selecting, setSelecting] = useState(false)
+  const [selected, setSelected] = useState(/** @type {Set<string>} */ (new Set()))
+  const last = useRef('')
+  const toggle = (/** @type {string} */ id, /** @type {boolean} */ range) => {
+    const next = new Set(selected)
+    const on = !next.has(id)
+    const [a, b] = [rows.findIndex((r) => r.id === last.current), rows.findIndex((r) => r.id === id)]
+    const ids = range && a >= 0 ? rows.slice(Math.min(a, b), Math.max(a, b) + 1).map((r) => r.id) : [id]
+    for (const one of ids) on ? next.add(one) : next.delete(one)
+    last.current = id
+    setSelected(next)
+  }
+  const all = (/** @type {boolean} */ on) => setSelected(new Set(on ? rows.map((r) => r.id) : []))
+  const stop = () => {
+    setSelecting(false)
+    setSelected(new Set())
+  }
+  return { selecting, selected, toggle, all, stop, start: () => setSelecting(true) }
+}
+
+export function LibraryPage() {
+  const search = readSearch(route.value.query)
+  const over = useDrop()
+  const { loaded, error, load, more } = useRecordings(query({ ...question(search), limit: PAGE }))
+  const rows = loaded?.rows ?? []
+  const choice = useSelection(rows)
+  const restore = async (/** @type {string} */ id) => {
+    try {
+      await post(`/recordings/${id}/restore`)
+      notify(text.batch.summaryTitle.restore, 'good')
+      load()
+    } catch (reason) {
+      notifyError(reason)
+    }
+  }
+  const filtered = Boolean(search.q) || chips(search).length > 0
+  const first = loaded !== null && !rows.length && !filtered && !search.trashed
+  const List = libraryView.value === 'cards' ? Cards : Table
+  return html`<main id="main" class="page" tabindex="-1">
+    <header class="head"><h1>${search.trashed ? text.library.trash : text.library.title}</h1>${loaded && rows.length > 0 && html`<small class="num">${text.library.count(rows.length, loaded.next !== null)}</small>`}<span class="grow"></span>
+      ${search.trashed ? html`<a class="btn" href="#/library"><${Icon} name="library" />${text.library.backToLibrary}</a>` : html`
+        ${rows.length > 0 && mayEdit() && html`<button class="btn" aria-pressed=${choice.selecting} onClick=${choice.selecting ? choice.stop : choice.start}><${Icon} name="square-check" />${choice.selecting ? text.library.selectDone : text.library.select}</button>`}
+        <button class="btn" onClick=${() => writeSearch({ ...search, trashed: true })}><${Icon} name="trash-2" />${text.library.trash}</button>${mayEdit() && html`<${AddButton} />`}`}</header>
+    ${!first && html`<${Filters} search=${search} />`}
+    <${UploadList} />
+    ${choice.selecting && html`<div class="row select-tools"><button class="btn sm" onClick=${() => choice.all(true)}>${text.library.selectAll}</button><button class="btn sm" onClick=${() => choice.all(false)}>${text.library.selectNone}</button></div>`}
+    ${error ? html`<${Failure} error=${error} retry=${load} />` : !loaded ? html`<${Loading} />` : first && !uploads.value.length ? html`<${Welcome} onDemo=${load} />` : !rows.length ? html`
+      <${Empty} icon=${search.trashed ? 'trash-2' : 'search'} title=${search.trashed ? text.library.trashEmpty : first ? text.welcome.title : text.library.nothing} hint=${search.trashed ? text.library.trashHint : undefined}>
+        ${filtered && html`<a class="btn" href="#/library">${text.library.clear}</a>`}<//>` : html`
+      <${List} rows=${rows} selecting=${choice.selecting} selected=${choice.selected} onToggle=${choice.toggle} onAll=${choice.all} onRestore=${search.trashed ? restore : null} />
+      ${loaded.next && html`<div class="row center"><button class="btn" onClick=${more}>${text.common.more}</button></div>`}`}
+    ${choice.selecting && html`<${BatchBar} ids=${[...choice.selected]} titles=${new Map(rows.map((r) => [r.id, r.title]))} onDone=${load} onClear=${choice.stop} />`}
+    ${over && mayEdit() && html`<div class="drop-veil" aria-hidden="true"><${Icon} name="upload" /><b>${text.library.dropNow}</b></div>`}
+  </main>`
+}

@@ -1,0 +1,230 @@
+// What is heard, block by block. Knows no browser: the worklet and the scheduler both host it.
+import { LaneReader } from './lane_reader.js'
+import { Metronome } from './metronome.js'
+import { Stretcher } from './stretcher.js'
+
+const BLOCK = 128
+const REPORTS_PER_S = 30
+const STRETCHER_LIMIT_MS = 5000
+
+/** @typedef {import('./lane_reader.js').LaneShape} LaneShape */
+/** @typedef {{lanes: LaneShape[], frames: number, chunkFrames: number, sampleRate: number}} MixerShape */
+
+export class MixerCore {
+  /** @param {MixerShape} shape @param {(message: any) => void} post */
+  constructor({ lanes, frames, chunkFrames, sampleRate }, post) {
+    this.frames = frames
+    this.sampleRate = sampleRate
+    this.post = post
+    this.reader = new LaneReader(chunkFrames, sampleRate)
+    for (const lane of lanes) this.reader.add(lane)
+    this.metronome = new Metronome(sampleRate)
+    this.position = 0
+    this.playing = false
+    this.rate = 1
+    this.semitones = 0
+    this.master = 1
+    this.masterNow = 1
+    this.gate = 0
+    this.starved = false
+    this.stretching = false
+    this.untilReport = 0
+    /** @type {number | null} */
+    this.pendingSeek = null
+    /** @type {{rate: number, semitones: number} | null} */
+    this.pendingTempo = null
+    /** @type {{at: number[], accents: boolean[], total: number, done: number} | null} */
+    this.counting = null
+    this.firstHeard = false
+    /** @type {Stretcher | null} */
+    this.stretcher = null
+    this.#loadStretcher()
+  }
+
+  #loadStretcher() {
+    const late = new Promise((_, reject) => globalThis.setTimeout?.(() => reject(new Error('no answer')), STRETCHER_LIMIT_MS))
+    Promise.race([Stretcher.load(this.sampleRate), late]).then(
+      (made) => {
+        this.stretcher = made
+        this.post({ type: 'stretcher', there: true })
+      },
+      () => this.post({ type: 'stretcher', there: false }),
+    )
+  }
+
+  /** @param {any} m */
+  message(m) {
+    const lanes = this.reader.lanes
+    switch (m.type) {
+      case 'chunk': lanes[m.lane].chunks[m.number] = m.data; break
+      case 'drop': lanes[m.lane].chunks[m.number] = null; break
+      case 'lane': this.reader.add(m.shape); break
+      case 'gone': lanes[m.lane].gone = true; lanes[m.lane].chunks.fill(null); break
+      case 'gain': lanes[m.lane].leftTarget = m.left; lanes[m.lane].rightTarget = m.right; break
+      case 'master': this.master = m.value; break
+      case 'play': this.playing = true; this.untilReport = 0; break
+      case 'pause': this.playing = false; this.counting = null; break
+      case 'seek': this.pendingSeek = m.position; break
+      case 'loop': this.reader.setLoop(m.loop); break
+      case 'tempo': this.pendingTempo = { rate: m.rate, semitones: m.semitones }; break
+      case 'beats': this.metronome.setBeats(m.beats, m.accents); break
+      case 'metronome': this.metronome.on = m.on; break
+      case 'count': this.#count(m.at, m.accents, m.total); break
+    }
+  }
+
+  /** Ends on a block, so that the song begins exactly on its beat. @param {number[]} at @param {boolean[]} accents @param {number} total */
+  #count(at, accents, total) {
+    const whole = Math.ceil(total / BLOCK) * BLOCK
+    this.counting = { at: at.map((x) => x + whole - total), accents, total: whole, done: 0 }
+  }
+
+  get #neutral() {
+    return this.rate === 1 && this.semitones === 0
+  }
+
+  /** Tempo changes that can be made: without the stretcher only back to the original. */
+  get #tempoReady() {
+    const p = this.pendingTempo
+    return p !== null && (this.stretcher !== null || (p.rate === 1 && p.semitones === 0))
+  }
+
+  /** Render one block of 128 frames. @param {Float32Array} left @param {Float32Array} right @param {number} when context time of its end */
+  render(left, right, when) {
+    left.fill(0)
+    right.fill(0)
+    if (this.gate === 0) this.#jump()
+    if (this.counting && this.playing) this.#renderCount(left, right)
+    else this.#renderSong(left, right, when)
+    this.metronome.ring(left, right)
+    this.#report(left.length, when)
+  }
+
+  /** While nothing is heard, jumps are made at once. */
+  #jump() {
+    if (this.#tempoReady && this.pendingTempo) {
+      this.rate = this.pendingTempo.rate
+      this.semitones = this.pendingTempo.semitones
+      this.pendingTempo = null
+      this.stretching = false
+    }
+    if (this.pendingSeek !== null) {
+      this.position = this.pendingSeek
+      this.pendingSeek = null
+      this.stretching = false
+      this.untilReport = 0
+    }
+  }
+
+  /** @param {Float32Array} left @param {Float32Array} right */
+  #renderCount(left, right) {
+    const c = this.counting
+    if (!c) return
+    c.at.forEach((at, i) => {
+      if (at >= c.done && at < c.done + left.length) this.metronome.click(left, right, Math.floor(at - c.done), c.accents[i])
+    })
+    c.done += left.length
+    if (c.done >= c.total) this.counting = null
+  }
+
+  /** @param {Float32Array} left @param {Float32Array} right @param {number} when */
+  #renderSong(left, right, when) {
+    const n = left.length
+    const atEnd = this.position >= this.frames && !this.reader.loop
+    const here = !atEnd && this.#resident(n)
+    this.#tellStarved(this.playing && !here && !atEnd)
+    if (atEnd && this.playing) {
+      this.playing = false
+      this.post({ type: 'ended' })
+    }
+    const jump = this.pendingSeek !== null || this.#tempoReady
+    const target = this.playing && here && !jump ? 1 : 0
+    if (this.gate === 0 && target === 0) {
+      this.reader.settle()
+      this.masterNow = this.master
+      return
+    }
+    const gateBefore = this.gate
+    const from = this.position
+    if (here) this.#fill(left, right, n)
+    this.gate = here ? target : 0
+    if (this.gate === 0) this.stretching = false
+    const gate = (this.gate - gateBefore) / n
+    const master = (this.master - this.masterNow) / n
+    for (let i = 0; i < n; i++) {
+      const gain = (this.masterNow + master * i) * (gateBefore + gate * i)
+      left[i] *= gain
+      right[i] *= gain
+    }
+    this.masterNow = this.master
+    if (this.metronome.on && this.gate > 0) this.#clicks(left, right, from)
+    this.#tellFirst(left, when)
+  }
+
+  /** @param {number} n */
+  #resident(n) {
+    const ahead = this.#neutral || !this.stretcher ? n : this.stretcher.ahead(n, this.rate)
+    const loop = this.reader.loop
+    if (!this.reader.holds(this.position, Math.min(ahead, Math.max(1, this.frames - this.position)))) return false
+    const wraps = loop && this.position < loop.end && this.position + ahead >= loop.end
+    return !wraps || this.reader.holds(loop.start, ahead)
+  }
+
+  /** @param {Float32Array} left @param {Float32Array} right @param {number} n */
+  #fill(left, right, n) {
+    if (this.#neutral || !this.stretcher) {
+      this.position = this.reader.read(left, right, this.position, n)
+      return
+    }
+    const read = (/** @type {Float32Array} */ l, /** @type {Float32Array} */ r, /** @type {number} */ from, /** @type {number} */ count) =>
+      this.reader.read(l, r, from, count)
+    if (!this.stretching) {
+      this.stretcher.start(this.position, this.rate, this.semitones, read)
+      this.stretching = true
+    }
+    this.stretcher.run(n, this.rate, read)
+    left.set(this.stretcher.buffer(2).subarray(0, n))
+    right.set(this.stretcher.buffer(3).subarray(0, n))
+    const loop = this.reader.loop
+    const before = this.position
+    this.position += n * this.rate
+    if (loop && before < loop.end && this.position >= loop.end) this.position -= loop.end - loop.start
+  }
+
+  /** @param {Float32Array} left @param {Float32Array} right @param {number} from where the block began */
+  #clicks(left, right, from) {
+    const rate = this.#neutral ? 1 : this.rate
+    const loop = this.reader.loop
+    if (loop && this.position < from) {
+      this.metronome.between(left, right, from, loop.end, rate, 0)
+      this.metronome.between(left, right, loop.start, this.position, rate, Math.round((loop.end - from) / rate))
+    } else this.metronome.between(left, right, from, this.position, rate, 0)
+  }
+
+  /** @param {boolean} now */
+  #tellStarved(now) {
+    if (now !== this.starved) this.post({ type: now ? 'starved' : 'fed' })
+    this.starved = now
+  }
+
+  /** @param {Float32Array} left @param {number} when */
+  #tellFirst(left, when) {
+    if (this.firstHeard || !left.some((x) => x !== 0)) return
+    this.firstHeard = true
+    this.post({ type: 'first', when })
+  }
+
+  /** @param {number} n @param {number} when */
+  #report(n, when) {
+    this.untilReport -= n
+    if (this.untilReport > 0) return
+    this.untilReport = this.sampleRate / REPORTS_PER_S
+    const peaks = this.reader.lanes.map((lane) => {
+      const peak = lane.peak
+      lane.peak = 0
+      return peak
+    })
+    const counting = this.counting !== null && this.playing
+    this.post({ type: 'position', when, position: this.position, rate: this.rate, on: this.gate > 0, counting, peaks })
+  }
+}

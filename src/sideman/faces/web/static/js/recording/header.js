@@ -1,0 +1,95 @@
+// Title, facts, corrections, and what can be done with the recording.
+import { html } from '../ui.js'
+import { get, post, remove } from '../api.js'
+import { clock } from '../format.js'
+import { Artwork } from '../kit/artwork.js'
+import { Menu, MenuItem } from '../kit/controls.js'
+import { Icon } from '../kit/icon.js'
+import { keyName } from '../music.js'
+import { mayEdit } from '../session.js'
+import { text } from '../text.js'
+import { notify, notifyError } from '../toasts.js'
+import { correctionName } from './song.js'
+
+/** @param {{desk: import('./player.js').Desk, reload: () => void}} props */
+export function Header({ desk, reload }) {
+  const { recording, timeline, stems } = desk.song
+  const semitones = desk.engine.semitones.value
+  return html`<header class="song-head"><${Artwork} recording=${recording} size="52" />
+    <div class="names"><h1>${recording.title}</h1><div class="by">${recording.artist || text.common.unknownArtist}</div></div>
+    <div class="facts"><span class="chip num"><b>${clock(desk.engine.durationS)}</b></span>
+      <${GridMenu} desk=${desk} reload=${reload} />
+      <span class="chip" title=${timeline.key?.camelot ?? ''}><b>${keyName(timeline.key?.name ?? null, semitones)}</b>${timeline.key && semitones === 0 && html`<small class="wide-only">${timeline.key.camelot}</small>`}</span>
+      <span class="chip num wide-only">${text.common.stems(stems.length)}</span></div>
+    <span class="grow"></span>
+    ${mayEdit() && html`<button class="btn primary" aria-haspopup="dialog" aria-expanded=${desk.drawer.value} onClick=${() => (desk.drawer.value = !desk.drawer.value)}><${Icon} name="wand-sparkles" />${text.recording.generate}</button>`}
+    <${ExportMenu} desk=${desk} /></header>`
+}
+
+/** Tempo and meter, and one-click corrections of them. @param {{desk: import('./player.js').Desk, reload: () => void}} props */
+function GridMenu({ desk, reload }) {
+  const { recording, timeline, corrections } = desk.song
+  const at = `/recordings/${recording.id}/corrections`
+  const mine = corrections.some((c) => ['halve-tempo', 'double-tempo', 'move-bar-one', 'set-meter'].includes(c.kind))
+  const correct = async (/** @type {string} */ kind, /** @type {any} */ values = {}) => {
+    try {
+      const made = await post(at, { kind, values })
+      notify(text.recording.corrected, 'good', { label: text.common.undo, run: () => revert(made.id) })
+      reload()
+    } catch (error) {
+      notifyError(error)
+    }
+  }
+  const revert = async (/** @type {string} */ id) => {
+    try {
+      await remove(`${at}/${id}`)
+      notify(text.recording.reverted, 'good')
+      reload()
+    } catch (error) {
+      notifyError(error)
+    }
+  }
+  if (timeline.tempoBpm === null) return html`<span class="chip">${text.recording.noPulse}</span>`
+  const sure = Math.round((timeline.provenance.grid?.confidence ?? 0) * 100)
+  const caption = html`<span class="num"><b>${Math.round(timeline.tempoBpm)}</b> BPM</span><span class="num">${timeline.meter}</span>${mine && html`<span class="mine">${text.recording.byYou}</span>`}`
+  if (!mayEdit()) return html`<span class="chip">${caption}</span>`
+  return html`<${Menu} label=${text.recording.grid} kind="chip button" side="left" caption=${caption}>
+    <${MenuItem} icon="chevron-down" title=${text.recording.halve} onClick=${() => correct('halve-tempo')} /><${MenuItem} icon="chevron-up" title=${text.recording.double} onClick=${() => correct('double-tempo')} />
+    <${MenuItem} icon="chevron-right" title=${text.recording.later} onClick=${() => correct('move-bar-one', { beats: 1 })} /><${MenuItem} icon="chevron-left" title=${text.recording.earlier} onClick=${() => correct('move-bar-one', { beats: -1 })} />
+    ${corrections.length > 0 && html`<hr /><p class="menu-title">${text.recording.corrections}</p>${corrections.map((c) => html`<${MenuItem} key=${c.id} icon="undo-2" title=${text.recording.revert(correctionName(c))} onClick=${() => revert(c.id)} />`)}`}
+    ${!mine && html`<p class="menu-title">${text.recording.confidence(sure)}</p>`}<//>`
+}
+
+/** @param {{desk: import('./player.js').Desk}} props */
+function ExportMenu({ desk }) {
+  const { recording, stems } = desk.song
+  const pack = async () => {
+    try {
+      await post(`/recordings/${recording.id}/exports`)
+      notify(text.recording.exporting)
+    } catch (error) {
+      notifyError(error)
+    }
+  }
+  const jams = async () => {
+    try {
+      const document_ = await get(`/recordings/${recording.id}/jams`)
+      save(new Blob([JSON.stringify(document_, null, 1)], { type: 'application/json' }), `${recording.title}.jams`)
+    } catch (error) {
+      notifyError(error)
+    }
+  }
+  return html`<${Menu} label=${text.recording.export} icon="download" caption=${text.recording.export}>
+    <${MenuItem} icon="layers" title=${text.recording.stemsZip} hint=${text.recording.stemsZipHint} disabled=${!stems.length || !mayEdit()} onClick=${pack} />
+    <${MenuItem} icon="activity" title=${text.recording.jams} hint=${text.recording.jamsHint} onClick=${jams} />
+    <${MenuItem} icon="file-music" title=${text.recording.file} hint=${text.recording.fileHint} onClick=${() => (location.href = `/api/v1/recordings/${recording.id}/file?attachment=true`)} /><//>`
+}
+
+/** @param {Blob} blob @param {string} name */
+function save(blob, name) {
+  const link = document.createElement('a')
+  link.href = URL.createObjectURL(blob)
+  link.download = name
+  link.click()
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000)
+}

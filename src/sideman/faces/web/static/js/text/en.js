@@ -1,0 +1,100 @@
+// Every word that the pages say, in English. Another language is another file with the same keys.
+const plural = (/** @type {number} */ n, /** @type {string} */ one, /** @type {string} */ many) => `${n} ${n === 1 ? one : many}`
+
+export const english = {
+  product: 'Sideman',
+  skip: 'Skip to content',
+  nav: { main: 'Main', library: 'Library', stems: 'Stems', jobs: 'Jobs', settings: 'Settings', running: (/** @type {number} */ n) => `${plural(n, 'job', 'jobs')} at work` },
+  theme: { light: 'Use light theme', dark: 'Use dark theme' },
+  common: {
+    close: 'Close', cancel: 'Cancel', loading: 'Loading…', retry: 'Try again', more: 'Load more', undo: 'Undo', none: 'none', unknownArtist: 'Unknown artist',
+    dismiss: 'Dismiss', stems: (/** @type {number} */ n) => plural(n, 'stem', 'stems'), actions: 'Actions', remove: 'Remove', save: 'Save', done: 'Done',
+    notFound: 'There is no such page.', toLibrary: 'Go to the library', offline: 'The server does not answer. Trying again…', back: 'Connected again.',
+  },
+  errors: {
+    network: 'The server cannot be reached: is it running, and is this machine connected to it?',
+    unexpected: (/** @type {number} */ status) => `The server answered ${status} without a reason.`,
+    page: 'This page hit an error.',
+  },
+  signIn: {
+    title: 'Sign in', lead: 'This server asks for a key. Whoever runs it makes one with', key: 'API key', submit: 'Sign in', out: 'Sign out',
+  },
+  welcome: {
+    title: 'Bring in your first recording',
+    lead: 'Sideman takes it apart, finds its beats, bars, chords, key and sections, and plays along.',
+    demo: 'Try the demo song', demoBusy: 'Recording the demo song…', drop: 'Drop audio files anywhere on this page, or',
+  },
+  library: {
+    title: 'Library', count: (/** @type {number} */ n, /** @type {boolean} */ more) => (more ? `${n}+ recordings` : plural(n, 'recording', 'recordings')),
+    add: 'Add recordings', drop: 'Drop audio or video files anywhere', dropHint: 'WAV, FLAC, MP3, M4A, OGG, MP4, or a ZIP of stems. Uploads go on after a lost connection.',
+    dropNow: 'Drop to add to the library', search: 'Search recordings', table: 'Table', cards: 'Cards', view: 'View', sort: 'Sort by', trash: 'Trash', backToLibrary: 'Back to the library',
+    nothing: 'Nothing fits these filters.', clear: 'Clear filters', trashEmpty: 'The trash is empty.', trashHint: 'What lies here is really gone after some days.',
+    restore: 'Restore', filters: 'Filters', select: 'Select', selectDone: 'Done selecting', selectAll: 'Select all', selectNone: 'Select none', selectOne: (/** @type {string} */ title) => `Select ${title}`,
+    columns: { title: 'Title', stems: 'Stems', length: 'Length', tempo: 'BPM', key: 'Key', status: 'Status', added: 'Added', artist: 'Artist', duration: 'Length' },
+    status: { uploaded: 'Not analysed', analyzing: 'Analysing', analyzed: 'Ready', failed: 'Failed' },
+    open: (/** @type {string} */ title) => `Open ${title}`,
+    artwork: (/** @type {string} */ title) => `Artwork of ${title}`,
+  },
+  filters: {
+    status: 'Status', key: 'Key', compatible: 'and compatible keys', tempo: 'Tempo', meter: 'Meter', tag: 'Tag', any: 'any', from: 'from', to: 'to', bpm: 'BPM',
+    chip: { status: (/** @type {string} */ s) => s, key: (/** @type {string} */ k, /** @type {boolean} */ c) => (c ? `${k} and compatible` : k), tempo: (/** @type {string} */ a, /** @type {string} */ b) => `${a || '…'} to ${b || '…'} BPM`, meter: (/** @type {string} */ m) => m, tag: (/** @type {string} */ t) => `#${t}` },
+    drop: (/** @type {string} */ name) => `Remove the filter ${name}`,
+  },
+  batch: {
+    bar: 'What to do with the selection', selected: (/** @type {number} */ n) => `${n} selected`, analyse: 'Analyse', generate: 'Generate', tag: 'Tag', export: 'Export stems', trash: 'Trash', clear: 'Clear selection',
+    confirmTrash: (/** @type {number} */ n) => `Move ${plural(n, 'recording', 'recordings')} to the trash?`, confirmTrashHint: 'They can be restored from there.',
+    tagTitle: (/** @type {number} */ n) => `Tag ${plural(n, 'recording', 'recordings')}`, tagAdd: 'Add tags', tagRemove: 'Remove tags', tagHint: 'Several with commas.',
+    generateTitle: (/** @type {number} */ n) => `Generate for ${plural(n, 'recording', 'recordings')}`,
+    summary: (/** @type {number} */ ok, /** @type {number} */ bad) => (bad ? `${ok} succeeded, ${bad} failed` : `${ok} succeeded`),
+    summaryTitle: { analyse: 'Analysis', generate: 'Generation', tag: 'Tags', export: 'Export', trash: 'Trash', restore: 'Restored' },
+    queued: 'Their jobs are on the Jobs page.', exportHint: 'The ZIP files are on the Jobs page when they are done.',
+  },
+  upload: {
+    list: 'Uploads', waiting: 'waiting', share: (/** @type {number} */ p) => `${p} %`, checking: 'reading the file…', done: 'added', known: 'was in the library already',
+    retrying: 'the connection was lost, going on…', cancel: (/** @type {string} */ name) => `Cancel ${name}`, again: 'Try again', clear: 'Clear finished', analyse: 'Analyse after upload',
+  },
+  recording: {
+    analyse: 'Analyse', analyseAgain: 'Analyse again', generate: 'Generate', export: 'Export', stemsZip: 'Stems', stemsZipHint: 'ZIP with audio, MIDI and analysis', file: 'Original file', fileHint: 'As it was added', jams: 'JAMS', jamsHint: 'Beats, chords, key, sections for programs',
+    exporting: 'The ZIP is being packed: it is on the Jobs page when done.', notAnalysed: 'This recording was not analysed yet', notAnalysedHint: 'Analysis finds beats, bars, chords, key and sections, and takes the recording apart into stems.',
+    analysing: 'Analysing', failed: 'The analysis failed', bars: 'Bars', sections: 'Sections', chords: 'Chords', overview: 'Overview', timeline: 'Timeline', noPulse: 'no steady pulse',
+    grid: 'Beat grid', halve: 'Halve the tempo', double: 'Double the tempo', later: 'Bar 1 one beat later', earlier: 'Bar 1 one beat earlier', corrections: 'Your corrections', revert: (/** @type {string} */ what) => `Revert: ${what}`, byYou: 'corrected by you',
+    correctionNames: /** @type {Record<string, string>} */ ({ 'halve-tempo': 'tempo halved', 'double-tempo': 'tempo doubled', 'move-bar-one': 'bar 1 moved', 'set-meter': 'meter', 'set-key': 'key', 'set-chord': 'chord', 'set-section': 'section' }),
+    corrected: 'Corrected. Generated stems keep the old grid until they are generated again.', reverted: 'Reverted.', originalLane: 'Original', generated: 'new', confidence: (/** @type {number} */ p) => `${p} % sure`,
+    dragToLoop: 'Drag to loop, click to play from here', loopSection: (/** @type {string} */ s) => `${s}: double-click to loop`, remarks: 'Remarks',
+  },
+  lane: {
+    mute: (/** @type {string} */ n) => `Mute ${n}`, solo: (/** @type {string} */ n) => `Solo ${n}`, volume: (/** @type {string} */ n) => `Volume of ${n}`, pan: (/** @type {string} */ n) => `Pan of ${n}`, wave: (/** @type {string} */ n) => `Waveform of ${n}`,
+    minus: (/** @type {string} */ n) => `Everything but ${n}`, minusOff: 'Hear everything again', muted: (/** @type {string} */ n) => `${n} muted`, on: (/** @type {string} */ n) => `${n} on`, soloed: (/** @type {string} */ n) => `${n} solo`, soloOff: (/** @type {string} */ n) => `${n} solo off`,
+    percent: (/** @type {number} */ n) => `${n} percent`, panned: (/** @type {number} */ n) => (n === 0 ? 'centre' : n < 0 ? `${-n} percent left` : `${n} percent right`), discard: (/** @type {string} */ n) => `Discard ${n}`, download: (/** @type {string} */ n) => `Download ${n}`,
+  },
+  transport: {
+    label: 'Transport', play: 'Play', pause: 'Pause', back: 'Previous section', forward: 'Next section', loop: 'Loop', loopBar: 'Loop this bar', loopSection: 'Loop this section', loopOff: 'Loop off', loopSet: (/** @type {string} */ what) => `Loop ${what}`,
+    tempo: 'Tempo', transpose: 'Transpose', down: 'Transpose down', up: 'Transpose up', volume: 'Volume', masterVolume: 'Master volume', metronome: 'Metronome', countIn: 'Count-in', counting: 'counting in', original: 'Original', stems: 'Stems', ab: 'Hear the original or the stems', follow: 'Follow the playhead', zoomIn: 'Zoom in', zoomOut: 'Zoom out', fit: 'Whole song', shortcuts: 'Keyboard shortcuts', position: 'Position', bar: (/** @type {string} */ b) => `bar ${b}`, tempoReset: 'Original tempo',
+    noStretch: 'Tempo and transpose need WebAssembly, which this browser does not let pages use.', scheduler: 'Over plain http a browser has no audio thread: playback may stutter while the page is busy. https, or localhost, has one.', limited: 'Limited playback',
+  },
+  generate: {
+    title: 'Generate', stems: 'Stems to play', style: 'Style', chords: 'Chords', chordsHint: 'From the analysis. Change them, and the new stems follow yours.', chordsReset: 'Back to the chords found', chordsBad: (/** @type {string} */ c) => `${c} is no chord that I know`, range: 'Range', whole: 'Whole song', loop: 'Loop', engine: 'Engine', licence: (/** @type {string} */ l) => `Licence: ${l}`, seed: 'Seed', seedHint: 'empty: a new one', candidates: 'Candidates', go: 'Generate', results: 'Takes', none: 'Nothing was generated yet. Choose stems and press Generate.', working: (/** @type {string} */ step, /** @type {number} */ p) => `${step} · ${p} %`, waiting: (/** @type {number} */ n) => (n ? `waiting, ${n} before it` : 'waiting'),
+    audition: 'Audition', stop: 'Stop', keep: 'Keep', kept: 'kept', discard: 'Discard', again: 'Regenerate', queued: 'Generation queued', verdicts: /** @type {Record<string, string>} */ ({ accepted: 'fits', warned: 'fits with a warning', rejected: 'does not fit' }), fit: (/** @type {number} */ p) => `fit ${p} %`, seedOf: (/** @type {number} */ s) => `seed ${s}`, onsets: (/** @type {string} */ ms) => `onsets ${ms} ms from the grid`, tones: (/** @type {number} */ p) => `${p} % chord tones`, discarded: 'Discarded', keptOnly: (/** @type {string} */ n) => `${n} kept, the other takes of it discarded`, failed: (/** @type {string} */ why) => `It failed: ${why}`, cancelled: 'Cancelled', changed: 'with your chords',
+  },
+  stems: {
+    title: 'Stems', search: 'Role', all: 'All roles', key: 'Key', compatible: 'and compatible keys', origin: 'Origin', anyOrigin: 'any origin', play: (/** @type {string} */ n) => `Play ${n}`, pause: (/** @type {string} */ n) => `Pause ${n}`, none: 'No stems yet: analyse a recording or generate some.', nothing: 'No stem fits these filters.', of: 'of', total: (/** @type {number} */ n, /** @type {string} */ size) => `${plural(n, 'stem', 'stems')}, ${size}`,
+    origins: /** @type {Record<string, string>} */ ({ separated: 'separated', generated: 'generated', imported: 'imported' }), columns: { stem: 'Stem', recording: 'Recording', origin: 'Origin', tempo: 'BPM', key: 'Key', length: 'Length', fit: 'Fit' },
+  },
+  jobs: {
+    title: 'Jobs', none: 'No jobs yet. Analyse a recording, and its progress is here.', summary: (/** @type {number} */ r, /** @type {number} */ q) => (r || q ? `${r} running, ${q} waiting` : 'all done'), kinds: /** @type {Record<string, string>} */ ({ analysis: 'Analysis', generation: 'Generation', mix: 'Mix', export: 'Export of stems' }), states: /** @type {Record<string, string>} */ ({ queued: 'Waiting', running: 'Running', completed: 'Done', failed: 'Failed', cancelled: 'Cancelled' }),
+    cancel: 'Cancel', retry: 'Retry', remove: 'Remove from the list', download: 'Download', eta: (/** @type {string} */ t) => `about ${t} left`, position: (/** @type {number} */ n) => (n === 0 ? 'next' : `${plural(n, 'job', 'jobs')} before it`), failed: (/** @type {string} */ what) => `${what} failed`, finished: (/** @type {string} */ what) => `${what} done`, took: (/** @type {string} */ t) => `took ${t}`, filter: 'Show', all: 'All', unfinished: 'Unfinished', onlyFailed: 'Failed', deletedRecording: 'a recording that is gone', open: 'Open',
+  },
+  settings: {
+    title: 'Settings', account: 'Account', name: 'Name', role: 'Role', kept: 'Kept', keptValue: (/** @type {string} */ size, /** @type {string} */ time) => `${size}, ${time} of audio`, roles: /** @type {Record<string, string>} */ ({ viewer: 'viewer: listens', editor: 'editor: adds and changes', admin: 'admin: everything' }), local: 'At this machine no key is needed.',
+    appearance: 'Appearance', theme: 'Theme', dark: 'Dark', light: 'Light', system: 'As the system', shortcuts: 'Keyboard shortcuts', shortcutsHint: 'Single keys act on the player. Switch them off if they get in the way of assistive software.', notifications: 'Notifications', notificationsHint: 'Tell me when a job is done while this page is in the background.', notificationsNo: 'This browser does not let pages notify here.',
+    keys: 'API keys', keysHint: 'For other machines and programs. A key is shown once, when it is made.', newKey: 'New key', keyName: 'Name of the key', keyRole: 'Role of the key', makeKey: 'Make a key', keyMade: 'This is your new key. Copy it now: it is not shown again.', revoke: (/** @type {string} */ n) => `Revoke ${n}`, revoked: 'revoked', lastUsed: (/** @type {string} */ t) => `last used ${t}`, neverUsed: 'never used', noKeys: 'No keys yet.', about: 'About', version: (/** @type {string} */ v) => `Sideman ${v}`, separator: 'Separation', generator: 'Generation', copy: 'Copy', copied: 'Copied',
+  },
+  roles: /** @type {Record<string, string>} */ ({ vocals: 'Vocals', drums: 'Drums', bass: 'Bass', guitar: 'Guitar', piano: 'Piano', pad: 'Pad', strings: 'Strings', lead: 'Lead', other: 'Other', residual: 'Residual', mixture: 'Mixture' }),
+  styles: /** @type {Record<string, string>} */ ({}),
+  keyboard: {
+    title: 'Keyboard', off: 'Shortcuts are switched off in the settings.',
+    rows: [
+      ['Space', 'Play, pause'], ['← →', 'Previous, next bar'], ['⇧← ⇧→', 'Previous, next beat'], ['[ ]', 'Previous, next section'], ['Home End', 'Start, end'], ['L', 'Loop this section, loop off'], ['⇧L', 'Loop this bar'], ['↑ ↓', 'Choose a lane'], ['M S', 'Mute, solo the chosen lane'], ['X', 'Everything but the chosen lane'], ['1 … 9', 'Mute lane 1 to 9'], ['⇧1 … ⇧9', 'Solo lane 1 to 9'], [', .', 'Slower, faster by 5 %'], ['; \'', 'Transpose down, up'], ['O', 'Original or stems'], ['C', 'Metronome'], ['I', 'Count-in'], ['+ − 0', 'Zoom in, out, whole song'], ['F', 'Follow the playhead'], ['G', 'Generate'], ['/', 'Search'], ['?', 'This list'], ['Esc', 'Close, loop off'],
+    ],
+  },
+}
