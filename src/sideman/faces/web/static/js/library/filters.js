@@ -3,8 +3,9 @@ import { Select } from '../kit/controls.js'
 import { Icon } from '../kit/icon.js'
 import { keyName } from '../music.js'
 import { libraryView } from '../preferences.js'
+import { route } from '../router.js'
 import { text } from '../text.js'
-import { KEYS, SORTS, chips, writeSearch } from './search.js'
+import { KEYS, SORTS, chips, readSearch, writeSearch } from './search.js'
 
 const TYPING_MS = 200
 
@@ -15,7 +16,7 @@ export function SearchBox({ search }) {
   useEffect(() => setTyped(search.q), [search.q])
   useEffect(() => {
     if (typed === search.q) return
-    const timer = setTimeout(() => writeSearch({ ...search, q: typed }), TYPING_MS)
+    const timer = setTimeout(() => writeSearch({ ...readSearch(route.value.query), q: typed }), TYPING_MS)
     return () => clearTimeout(timer)
   }, [typed])
   useEffect(() => {

@@ -81,7 +81,7 @@ export function GenerateDrawer({ desk, reload }) {
   }
   const ranges = /** @type {[string, string][]} */ ([['whole', t.whole], ...(desk.engine.loop.value ? [['loop', t.loop]] : []), ...timeline.sections.map(([, , label], i) => [`section ${i}`, `${i + 1}: ${label}`])])
   const close = () => (desk.drawer.value = false)
-  return html`<aside class="drawer" ref=${panel} role="dialog" aria-label=${t.title} onKeyDown=${(/** @type {KeyboardEvent} */ e) => e.key === 'Escape' && close()}>
+  return html`<div class="drawer" ref=${panel} role="dialog" aria-label=${t.title} onKeyDown=${(/** @type {KeyboardEvent} */ e) => e.key === 'Escape' && close()}>
     <header><h2>${t.title}</h2><button class="icon-button" aria-label=${text.common.close} onClick=${close}><${Icon} name="x" /></button></header>
     <div class="inside">${engines && html`<${GenerateForm} engines=${engines} wish=${wish} onChange=${setWish} />
       <div class="pair"><label class="field"><span>${t.range}</span><${Select} label=${t.range} value=${wish.range} options=${ranges} onChange=${(/** @type {string} */ range) => setWish({ ...wish, range, chords: '' })} /></label>
@@ -90,5 +90,5 @@ export function GenerateDrawer({ desk, reload }) {
         <small class=${wrong ? 'error' : 'hint'} role=${wrong ? 'alert' : undefined}>${wrong ? t.chordsBad(wrong) : t.chordsHint}</small></label>
       ${wish.chords && wish.chords !== original && html`<button class="btn sm" onClick=${() => setWish({ ...wish, chords: '' })}><${Icon} name="undo-2" />${t.chordsReset}</button>`}`}
       <${Takes} desk=${desk} reload=${reload} onAgain=${() => ask('')} /></div>
-    <footer><span class="grow muted">${text.common.stems(wish.roles.length * wish.candidates)}</span><button class="btn primary" disabled=${!engines || !wish.roles.length || wrong !== null || busy} onClick=${() => ask(wish.seed)}><${Icon} name="wand-sparkles" />${t.go}</button></footer></aside>`
+    <footer><span class="grow muted">${text.common.stems(wish.roles.length * wish.candidates)}</span><button class="btn primary" disabled=${!engines || !wish.roles.length || wrong !== null || busy} onClick=${() => ask(wish.seed)}><${Icon} name="wand-sparkles" />${t.go}</button></footer></div>`
 }

@@ -17,11 +17,11 @@ export function LaneHead({ desk, row, index, reload }) {
   const t = text.lane
   const setPan = (/** @type {number} */ v) => (lane.pan.value = Math.abs(v) < 0.05 ? 0 : v)
   return html`<div class=${`lane-head ${chosen ? 'chosen' : ''}`} style=${colorStyle(row.role)} role="group" aria-label=${title}>
-    <div class="row"><button class="name" aria-pressed=${chosen} onClick=${() => (desk.chosen.value = index)}><${Icon} name=${iconOf(row.role)} /><span>${title}</span>${generated && html`<em class=${`verdict ${stem.verdict}`}>${text.recording.generated}</em>`}</button>
+    <div class="row"><button class="name" aria-pressed=${chosen} onClick=${() => (desk.chosen.value = index)}><${Icon} name=${iconOf(row.role)} /><span>${title}</span></button>
       ${!original && html`<button class="toggle mute" aria-pressed=${lane.mute.value} aria-label=${t.mute(title)} title=${t.mute(title)} onClick=${() => desk.mute(row)}>M</button>
       <button class="toggle solo" aria-pressed=${lane.solo.value} aria-label=${t.solo(title)} title=${t.solo(title)} onClick=${() => desk.solo(row)}>S</button>
       <${LaneMenu} desk=${desk} row=${row} reload=${reload} />`}</div>
-    <div class="row levels"><${Slider} label=${t.volume(title)} said=${t.percent(Math.round(lane.volume.value * 100))} min=${0} max=${1.25} step=${0.01} value=${lane.volume.value} kind="tinted" onInput=${(/** @type {number} */ v) => (lane.volume.value = v)} onReset=${() => (lane.volume.value = 1)} />
+    <div class="row levels">${generated && html`<em class=${`verdict ${stem.verdict}`} title=${stem.name}>${text.recording.generated}</em>`}<${Slider} label=${t.volume(title)} said=${t.percent(Math.round(lane.volume.value * 100))} min=${0} max=${1.25} step=${0.01} value=${lane.volume.value} kind="tinted" onInput=${(/** @type {number} */ v) => (lane.volume.value = v)} onReset=${() => (lane.volume.value = 1)} />
       <span class="pan"><${Slider} label=${t.pan(title)} said=${t.panned(Math.round(lane.pan.value * 100))} min=${-1} max=${1} step=${0.02} value=${lane.pan.value} kind="centred" onInput=${setPan} onReset=${() => setPan(0)} /></span></div>
     <div class="meter" aria-hidden="true"><i></i></div></div>`
 }
@@ -33,6 +33,7 @@ function LaneMenu({ desk, row, reload }) {
   const off = desk.without.value === lane.key
   const discard = async () => {
     try {
+      desk.engine.remove(stem.id)
       await remove(`/stems/${stem.id}`)
       notify(text.generate.discarded)
       reload()

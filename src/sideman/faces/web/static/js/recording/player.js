@@ -109,9 +109,8 @@ export function Player({ song, engine, reload }) {
   useKeyboard(desk)
   return html`<main id="main" class="recording" tabindex="-1">
     <${Header} desk=${desk} reload=${reload} />
-    <${Timeline} desk=${desk} reload=${reload} />
+    <div class="stage"><${Timeline} desk=${desk} reload=${reload} />${desk.drawer.value && html`<${GenerateDrawer} desk=${desk} reload=${reload} />`}</div>
     <${Transport} desk=${desk} />
-    ${desk.drawer.value && html`<${GenerateDrawer} desk=${desk} reload=${reload} />`}
     ${desk.help.value && html`<${KeyboardHelp} onClose=${() => (desk.help.value = false)} />`}
   </main>`
 }

@@ -6,7 +6,7 @@ import { barAt } from './drawing.js'
 /** @param {import('./player.js').Desk} desk @param {{current: HTMLElement | null}} root */
 export function usePlayhead(desk, root) {
   useEffect(() => {
-    const page = /** @type {HTMLElement} */ (root.current?.parentElement)
+    const page = /** @type {HTMLElement} */ (root.current?.closest('main'))
     const head = /** @type {HTMLElement} */ (page.querySelector('.playhead'))
     let frame = 0
     let lastX = NaN

@@ -47,7 +47,10 @@ function Candidate({ desk, stem, rivals, generation, reload }) {
   const title = laneTitle(stem)
   const discard = async (/** @type {Stem[]} */ some, /** @type {string} */ said) => {
     try {
-      for (const s of some) await remove(`/stems/${s.id}`)
+      for (const s of some) {
+        desk.engine.remove(s.id) // first, or the player would ask for what is gone
+        await remove(`/stems/${s.id}`)
+      }
       notify(said, 'good')
       reload()
     } catch (error) {
