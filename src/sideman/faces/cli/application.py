@@ -10,6 +10,7 @@ from sideman.errors import SidemanError
 from sideman.faces.cli import (
     analyze,
     demo,
+    desktop,
     doctor,
     evaluate,
     generate,
@@ -56,6 +57,7 @@ app.add_typer(keys.app)
 app.add_typer(keys.users)
 app.command("serve")(serve.serve)
 app.command("worker")(serve.worker)
+app.command("desktop")(desktop.command)
 
 
 def run() -> None:

@@ -40,6 +40,7 @@ def serve(
     data: Data = None,
     worker: Annotated[bool, typer.Option(help="Also start a worker, which does the jobs.")] = True,
     insecure: Annotated[bool, typer.Option(help="Let everybody who reaches the server be its admin, without a key.")] = False,
+    parent: Annotated[int | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """Run the server: REST API and, unless --no-worker is given, a worker. Ctrl-C stops both; jobs go on at the next start.
 
@@ -47,6 +48,8 @@ def serve(
     """
     with bootstrap.open_studio(data) as studio:
         _refuse_open_door(studio, host, insecure)
+        if parent is not None:
+            threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
         _listen(studio, host, port, worker, insecure)
 
 
@@ -106,6 +109,13 @@ def _refuse_open_door(studio: Studio, host: str, insecure: bool) -> None:
             f"{host} can be reached from other machines and no admin key exists: make one with `sideman keys add --role admin`, "
             "or give --insecure"
         )
+
+
+def _end_with(parent_pid: int) -> None:
+    """As Ctrl-C, once the process that started this one is gone."""
+    while os.getppid() == parent_pid:
+        time.sleep(0.5)
+    os.kill(os.getpid(), signal.SIGINT)
 
 
 def _mind_worker(data: Path, stop: threading.Event) -> None:

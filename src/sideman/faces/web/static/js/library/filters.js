@@ -5,7 +5,7 @@ import { keyName } from '../music.js'
 import { libraryView } from '../preferences.js'
 import { route } from '../router.js'
 import { text } from '../text.js'
-import { KEYS, SORTS, chips, readSearch, writeSearch } from './search.js'
+import { KEYS, SORTS, chips, readSearch, startsDescending, writeSearch } from './search.js'
 
 const TYPING_MS = 200
 
@@ -41,7 +41,8 @@ export function Filters({ search }) {
   return html`<div class="tools">
     <${SearchBox} search=${search} />
     <button class="btn" aria-expanded=${open} aria-controls="filters" onClick=${() => setOpen(!open)}><${Icon} name="sliders-horizontal" />${text.library.filters}</button>
-    <label class="sort"><span>${text.library.sort}</span><${Select} label=${text.library.sort} value=${search.sort} options=${sorts} onChange=${(/** @type {string} */ sort) => set({ sort })} /></label>
+    <label class="sort"><span>${text.library.sort}</span><${Select} label=${text.library.sort} value=${search.sort} options=${sorts} onChange=${(/** @type {string} */ sort) => set({ sort, descending: startsDescending(sort) })} />
+      <button class="icon-button" aria-label=${search.descending ? text.library.ascending : text.library.descending} title=${search.descending ? text.library.ascending : text.library.descending} onClick=${() => set({ descending: !search.descending })}><${Icon} name=${search.descending ? 'arrow-down' : 'arrow-up'} /></button></label>
     <div class="segmented" role="group" aria-label=${text.library.view}>
       <button aria-pressed=${libraryView.value === 'table'} aria-label=${text.library.table} onClick=${() => (libraryView.value = 'table')}><${Icon} name="list" /></button>
       <button aria-pressed=${libraryView.value === 'cards'} aria-label=${text.library.cards} onClick=${() => (libraryView.value = 'cards')}><${Icon} name="layout-grid" /></button></div>

@@ -10,11 +10,14 @@ export const SORTS = /** @type {const} */ (['added', 'title', 'artist', 'tempo',
 const WORDS = /** @type {const} */ (['q', 'status', 'key', 'tempoFrom', 'tempoTo', 'meter', 'tag'])
 const ASCENDING_FIRST = new Set(['title', 'artist', 'key', 'tempo'])
 
+/** Newest and longest first, but names from A and tempos from the slowest. @param {string} sort */
+export const startsDescending = (sort) => !ASCENDING_FIRST.has(sort)
+
 /** @param {URLSearchParams} params @returns {Search} */
 export function readSearch(params) {
   const words = Object.fromEntries(WORDS.map((name) => [name, params.get(name) ?? '']))
   const sort = params.get('sort') ?? 'added'
-  const descending = params.has('descending') ? params.get('descending') === 'true' : !ASCENDING_FIRST.has(sort)
+  const descending = params.has('descending') ? params.get('descending') === 'true' : startsDescending(sort)
   return /** @type {Search} */ ({ ...words, sort, descending, compatible: params.get('compatible') === 'true', trashed: params.get('trashed') === 'true' })
 }
 

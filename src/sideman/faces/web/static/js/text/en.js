@@ -27,7 +27,7 @@ export const english = {
   library: {
     title: 'Library', count: (/** @type {number} */ n, /** @type {boolean} */ more) => (more ? `${n}+ recordings` : plural(n, 'recording', 'recordings')),
     add: 'Add recordings', drop: 'Drop audio or video files anywhere', dropHint: 'WAV, FLAC, MP3, M4A, OGG, MP4, or a ZIP of stems. Uploads go on after a lost connection.',
-    dropNow: 'Drop to add to the library', search: 'Search recordings', table: 'Table', cards: 'Cards', view: 'View', sort: 'Sort by', trash: 'Trash', backToLibrary: 'Back to the library',
+    dropNow: 'Drop to add to the library', search: 'Search recordings', table: 'Table', cards: 'Cards', view: 'View', sort: 'Sort by', ascending: 'Order from low to high', descending: 'Order from high to low', trash: 'Trash', backToLibrary: 'Back to the library',
     nothing: 'Nothing fits these filters.', clear: 'Clear filters', trashEmpty: 'The trash is empty.', trashHint: 'What lies here is really gone after some days.',
     restore: 'Restore', filters: 'Filters', select: 'Select', selectDone: 'Done selecting', selectAll: 'Select all', selectNone: 'Select none', selectOne: (/** @type {string} */ title) => `Select ${title}`,
     columns: { title: 'Title', stems: 'Stems', length: 'Length', tempo: 'BPM', key: 'Key', status: 'Status', added: 'Added', artist: 'Artist', duration: 'Length' },
