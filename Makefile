@@ -31,8 +31,8 @@ $(DEV_STAMP): $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $@
 
-demo: $(STAMP)  ## run the main job on the demo song, or on SONG=path
-	$(BIN)/sideman demo -o $(OUT) $(if $(SONG),--song '$(SONG)')
+demo: $(SERVER_STAMP)  ## run the main job on the demo song, or on SONG=path, and leave it in the library DATA=library
+	$(BIN)/sideman demo -o $(OUT) --library $(DATA) $(if $(SONG),--song '$(SONG)')
 
 serve: $(SERVER_STAMP)  ## run the server and a worker on the library in DATA=library, PORT=5000
 	$(BIN)/sideman serve --host 127.0.0.1 --port $(PORT) --data $(DATA)

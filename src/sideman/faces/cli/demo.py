@@ -9,16 +9,20 @@ import typer
 
 from sideman import bootstrap
 from sideman.core.music import MusicAnalysis
-from sideman.faces.cli import play_along
+from sideman.faces.cli import jobs, library_options, play_along
 from sideman.faces.cli.arguments import Seed
 from sideman.faces.cli.facts import clock, say_analysis
 from sideman.faces.cli.terminal import progress_bars, say, table
 
 Out = Annotated[Path, typer.Option("-o", "--out", help="Folder for the results.")]
+Library = Annotated[
+    Path | None,
+    typer.Option("--library", help="Also leave the song, its analysis and a new bass in the library of this folder.", show_default=False),
+]
 Song = Annotated[Path | None, typer.Option(help="A recording of your own instead of the demo song.", show_default=False)]
 
 
-def command(out: Out = Path("demo"), song: Song = None, seed: Seed = 7) -> None:
+def command(out: Out = Path("demo"), song: Song = None, seed: Seed = 7, library: Library = None) -> None:
     """Compose and record a 90-second song (drifting tempo, sections, a key change), then run the main job on its MP3 alone.
 
     What was found is printed beside what was composed. With --song, the main job runs on your recording.
@@ -29,6 +33,7 @@ def command(out: Out = Path("demo"), song: Song = None, seed: Seed = 7) -> None:
         say_analysis(result.analysis)
         play_along.say_fits(result)
         say(f"Open      {out}/report.html")
+        keep(library, song, seed)
         return
     mp3 = out / "demo-song.mp3"
     with progress_bars() as progress:
@@ -37,6 +42,19 @@ def command(out: Out = Path("demo"), song: Song = None, seed: Seed = 7) -> None:
     say_comparison(truth, result.analysis)
     play_along.say_fits(result)
     say(f"Open      {out}/report.html, or listen to {out}/demo-song.mp3, {out}/mix.mp3 and {out}/minus/")
+    keep(library, mp3, seed)
+
+
+def keep(folder: Path | None, song: Path, seed: int) -> None:
+    """Add the song to a library, take it apart there, and play a bass to it: what the pages begin with."""
+    if folder is None:
+        return
+    with library_options.library(folder, None, None) as lib:
+        at = f"/api/v1/recordings/{lib.upload(song)['id']}"
+        jobs.finish(lib, [lib.ask("POST", f"{at}/analyses", json={})["id"]], False)
+        made = lib.ask("POST", f"{at}/generations", json={"roles": ["bass"], "seed": seed})
+        jobs.finish(lib, [made["jobId"]], False)
+    say(f"Play      it in the browser: sideman serve --data {folder} (in a checkout: make serve), then http://127.0.0.1:5000")
 
 
 def say_comparison(truth: MusicAnalysis, found: MusicAnalysis) -> None:

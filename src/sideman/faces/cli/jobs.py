@@ -54,7 +54,7 @@ def watch(jobs: Annotated[list[str] | None, typer.Argument(show_default=False)] 
     """
     with library(data, server, key) as lib:
         ids = [_job_id(lib, j) for j in jobs or ()] or [j["id"] for j in lib.pages("/api/v1/jobs", {"state": ["queued", "running"]}, 1000)]
-        _finish(lib, ids, json_output)
+        finish(lib, ids, json_output)
 
 
 @app.command("cancel")
@@ -121,14 +121,14 @@ def _report(lib: Library, made: dict[str, Any], wait: bool, json_output: bool) -
             say(f"{item['recordingId']}: {item['error']}")
     ids = [i["jobId"] for i in made["items"] if i["jobId"]]
     if wait and ids:
-        _finish(lib, ids, json_output)
+        finish(lib, ids, json_output)
     elif json_output:
         print_json(made)
     else:
         say(f"{made['succeeded']} asked for, {made['failed']} refused")
 
 
-def _finish(lib: Library, ids: list[str], json_output: bool) -> None:
+def finish(lib: Library, ids: list[str], json_output: bool) -> None:
     jobs: dict[str, dict[str, Any]] = {}
     with _worker_where_needed(lib), progress_bars(json_output) as progress:
         while True:
@@ -146,7 +146,8 @@ def _finish(lib: Library, ids: list[str], json_output: bool) -> None:
         print_json({"jobs": list(jobs.values())})
     failed = [j for j in jobs.values() if j["state"] != "completed"]
     if not json_output:
-        say(f"{len(jobs) - len(failed)} completed, {len(failed)} not")
+        if len(jobs) > 1 or failed:
+            say(f"{len(jobs) - len(failed)} completed, {len(failed)} not")
         for job in failed:
             say(f"{job['kind']} {job['state']}: {job['error'] or ''}  {job['id']}")
     if failed:
