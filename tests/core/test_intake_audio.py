@@ -23,6 +23,7 @@ from sideman.core.audio import (
     flac_chunk,
     inspect,
     lossless_facts,
+    pcm_chunk,
     probe,
     write_audio,
     write_peaks,
@@ -372,6 +373,8 @@ def test_chunks_joined_are_the_file_in_sixteen_bits(tmp_path: Path, frames: int,
     got, lengths = joined(path)
     truth = soundfile.read(path, always_2d=True)[0] * 32768
     assert got.shape == truth.shape and np.abs(got - truth).max() <= 0.5 + 1e-6
+    bare = [np.frombuffer(pcm_chunk(path, k), "<i2").reshape(-1, channels) for k in range(facts.chunks)]
+    assert np.array_equal(np.concatenate(bare), got.astype(np.int16))
     assert lengths[:-1] == [CHUNK_FRAMES] * (facts.chunks - 1) and lengths[-1] == (frames - 1) % CHUNK_FRAMES + 1
     for number in (facts.chunks, facts.chunks + 5, 10**9, -1):
         with pytest.raises(NotFound, match=f"no chunk {number}: this audio has {facts.chunks}"):

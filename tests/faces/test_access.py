@@ -314,6 +314,7 @@ ROUTES = {
     "read": """
         GET /api/v1/recordings/{recording_id} · GET /api/v1/recordings/{recording_id}/file · GET /api/v1/recordings/{recording_id}/artwork
         GET /api/v1/recordings/{recording_id}/audio · GET /api/v1/recordings/{recording_id}/chunks/{number}.flac
+        GET /api/v1/recordings/{recording_id}/chunks/{number}.pcm · GET /api/v1/stems/{stem_id}/chunks/{number}.pcm
         GET /api/v1/recordings/{recording_id}/peaks.dat · GET /api/v1/recordings/{recording_id}/analyses
         GET /api/v1/recordings/{recording_id}/timeline · GET /api/v1/recordings/{recording_id}/jams
         GET /api/v1/recordings/{recording_id}/corrections · GET /api/v1/recordings/{recording_id}/generations

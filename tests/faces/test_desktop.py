@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
 import shutil
 import signal
@@ -16,7 +15,8 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
-from servers import find_node, free_port
+from devtools import inside
+from servers import free_port
 
 from sideman.faces.desktop import Remembered, why_no_window
 
@@ -123,19 +123,6 @@ def test_a_window_shows_the_pages_and_plays(
     finally:
         screen.kill()
         screen.wait()
-
-
-def inside(port: int, expression: str) -> object:
-    """What an expression is worth in the page of the window, by the protocol of its developer tools."""
-    place = httpx.get(f"http://127.0.0.1:{port}/json").json()[0]["webSocketDebuggerUrl"]
-    script = f"""const socket = new WebSocket({json.dumps(place)})
-    const params = {{ expression: {json.dumps(expression)}, returnByValue: true }}
-    socket.onopen = () => socket.send(JSON.stringify({{ id: 1, method: 'Runtime.evaluate', params }}))
-    socket.onmessage = (event) => {{
-      console.log(JSON.stringify(JSON.parse(event.data).result.result.value ?? null))
-      socket.close()
-    }}"""
-    return json.loads(subprocess.run([find_node(), "-e", script], capture_output=True, text=True, timeout=60, check=True).stdout)
 
 
 def _answers(port: int) -> bool:

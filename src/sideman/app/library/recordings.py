@@ -11,7 +11,7 @@ from pathlib import Path
 from sideman.app.library.access import Access, Caller
 from sideman.app.library.decoder import Decoder
 from sideman.app.library.services import Services
-from sideman.core.audio import LosslessFacts, flac_chunk, lossless_facts
+from sideman.core.audio import LosslessFacts, flac_chunk, lossless_facts, pcm_chunk
 from sideman.errors import Conflict, NotFound, UsageError
 from sideman.infra.database import Page, RecordingQuery, RecordingRecord, ShareRecord, StemRecord, now
 
@@ -130,9 +130,10 @@ class RecordingLibrary:
         with self.lossless(record) as path:
             return lossless_facts(path)
 
-    def chunk(self, record: RecordingRecord | StemRecord, number: int) -> bytes:
+    def chunk(self, record: RecordingRecord | StemRecord, number: int, packed: bool = True) -> bytes:
+        """As FLAC, or as bare samples of 16 bits."""
         with self.lossless(record) as path:
-            return flac_chunk(path, number)
+            return (flac_chunk if packed else pcm_chunk)(path, number)
 
     def peaks_key(self, record: RecordingRecord | StemRecord) -> str:
         """The blob that holds the peaks; made when first asked for."""

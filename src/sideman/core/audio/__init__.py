@@ -1,6 +1,6 @@
 """Sound: clips, readers, decoding, encoding, resampling, loudness. The only door to files."""
 
-from sideman.core.audio.chunks import CHUNK_FRAMES, LosslessFacts, flac_chunk, lossless_facts
+from sideman.core.audio.chunks import CHUNK_FRAMES, LosslessFacts, flac_chunk, lossless_facts, pcm_chunk
 from sideman.core.audio.clip import AudioClip, AudioReader, Samples, blocks, fold_to_stereo, read_all, read_padded
 from sideman.core.audio.decoding import SourceInfo, probe
 from sideman.core.audio.encoding import Mp3Writer, PcmWriter, lossless_suffix, quantised_24, write_audio, write_lossless
@@ -12,8 +12,41 @@ from sideman.core.audio.resampling import StreamResampler, resample, resampled_b
 from sideman.core.audio.scratch import ScratchAudio, ScratchWriter
 
 __all__ = [
-    "CHUNK_FRAMES", "AudioClip", "AudioLimits", "AudioReader", "Condition", "Inspection", "LosslessFacts", "Loudness", "LoudnessMeter", "Mp3Writer", "PcmWriter", "Recording", "Samples",
-    "ScratchAudio", "ScratchWriter", "SourceInfo", "StreamResampler", "blocks", "decibels", "flac_chunk", "fold_to_stereo", "inspect", "integrated_loudness",
-    "lossless_facts", "lossless_suffix", "measure", "probe", "quantised_24", "read_all", "read_padded", "resample", "resampled_blocks", "resampled_frames", "write_audio",
-    "write_lossless", "write_peaks",
+    "CHUNK_FRAMES",
+    "AudioClip",
+    "AudioLimits",
+    "AudioReader",
+    "Condition",
+    "Inspection",
+    "LosslessFacts",
+    "Loudness",
+    "LoudnessMeter",
+    "Mp3Writer",
+    "PcmWriter",
+    "Recording",
+    "Samples",
+    "ScratchAudio",
+    "ScratchWriter",
+    "SourceInfo",
+    "StreamResampler",
+    "blocks",
+    "decibels",
+    "flac_chunk",
+    "fold_to_stereo",
+    "inspect",
+    "integrated_loudness",
+    "lossless_facts",
+    "lossless_suffix",
+    "measure",
+    "pcm_chunk",
+    "probe",
+    "quantised_24",
+    "read_all",
+    "read_padded",
+    "resample",
+    "resampled_blocks",
+    "resampled_frames",
+    "write_audio",
+    "write_lossless",
+    "write_peaks",
 ]  # fmt: skip

@@ -6,7 +6,9 @@ import io
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import soundfile
+from numpy.typing import NDArray
 
 from sideman.errors import NotFound, UnreadableAudio
 
@@ -35,14 +37,31 @@ def lossless_facts(path: Path) -> LosslessFacts:
 
 def flac_chunk(path: Path, number: int) -> bytes:
     """Chunk `number` (from 0) of CHUNK_FRAMES frames as a FLAC file of 16 bits. Raises NotFound beyond the end."""
+    chunk, out = _read(path, number), io.BytesIO()
+    soundfile.write(out, chunk.samples, chunk.rate_hz, "PCM_16", format="FLAC")
+    return out.getvalue()
+
+
+def pcm_chunk(path: Path, number: int) -> bytes:
+    """The same as bare samples: 16 bits, little-endian, channels interleaved."""
+    out = io.BytesIO()
+    chunk = _read(path, number)
+    soundfile.write(out, chunk.samples, chunk.rate_hz, "PCM_16", "LITTLE", "RAW")
+    return out.getvalue()
+
+
+@dataclass(frozen=True, eq=False)
+class _Chunk:
+    samples: NDArray[np.float32]
+    rate_hz: int
+
+
+def _read(path: Path, number: int) -> _Chunk:
     try:
         with soundfile.SoundFile(path) as file:
             if not 0 <= number * CHUNK_FRAMES < file.frames:
                 raise NotFound(f"there is no chunk {number}: this audio has {-(-file.frames // CHUNK_FRAMES)}")
             file.seek(number * CHUNK_FRAMES)
-            samples = file.read(CHUNK_FRAMES, "float32", always_2d=True)
-            out = io.BytesIO()
-            soundfile.write(out, samples.clip(-1, 1), file.samplerate, "PCM_16", format="FLAC")
-            return out.getvalue()
+            return _Chunk(file.read(CHUNK_FRAMES, "float32", always_2d=True).clip(-1, 1), file.samplerate)
     except soundfile.LibsndfileError as error:
         raise UnreadableAudio(f"this audio cannot be cut into chunks ({error}): it is no FLAC or WAV") from error

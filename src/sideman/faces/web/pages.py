@@ -47,8 +47,16 @@ def load() -> tuple[str, dict[str, WebFile]]:
     found |= {f"vendor/{name}": carried(f"web/{name}").read_bytes() for name in VENDOR}
     found["icons.svg"] = sprite(carried("web/icons/music.svg").parent)
     digest = hashlib.sha256(b"".join(name.encode() + b"\0" + content for name, content in found.items())).hexdigest()[:12]
-    found["index.html"] = found["index.html"].replace(b"/app/HASH/", f"/app/{digest}/".encode())
+    found["index.html"] = (
+        found["index.html"].replace(b"<!-- modules -->", _preloads(found)).replace(b"/app/HASH/", f"/app/{digest}/".encode())
+    )
     return digest, {name: WebFile.of(content, Path(name).suffix) for name, content in found.items()}
+
+
+def _preloads(found: dict[str, bytes]) -> bytes:
+    """All modules are asked for at once, not one import after another. Those of the audio thread it loads by itself."""
+    names = [n for n in found if n.endswith(".js") and not n.startswith("js/player/mixer_") and not n.endswith("signalsmith-stretch.js")]
+    return "\n".join(f'<link rel="modulepreload" href="/app/HASH/{name}">' for name in names).encode()
 
 
 def sprite(folder: Path) -> bytes:
@@ -66,11 +74,11 @@ def install(app: FastAPI) -> None:
     digest, files = load()
 
     @app.get("/", include_in_schema=False)
-    def index(request: Request) -> Response:
+    async def index(request: Request) -> Response:
         return _answer(request, files["index.html"], f'"{digest}"', "no-cache")
 
     @app.get("/app/{version}/{path:path}", include_in_schema=False)
-    def asset(request: Request, version: str, path: str) -> Response:
+    async def asset(request: Request, version: str, path: str) -> Response:
         file = files.get(path)
         if file is None:
             return Response("there is no such file in the pages", 404, media_type="text/plain")

@@ -153,6 +153,12 @@ def get_chunk(studio: StudioHere, who: Who, recording_id: Id, number: int) -> Re
     return chunk_response(studio.recordings.chunk(studio.recordings.get(who, recording_id), number))
 
 
+@router.get("/{recording_id}/chunks/{number}.pcm", responses=FILE_RESPONSES, response_class=Response)
+def get_samples(studio: StudioHere, who: Who, recording_id: Id, number: int) -> Response:
+    """The same as bare samples: 16 bits, little-endian, channels interleaved."""
+    return chunk_response(studio.recordings.chunk(studio.recordings.get(who, recording_id), number, False), "application/octet-stream")
+
+
 @router.get("/{recording_id}/peaks.dat", responses=FILE_RESPONSES, response_class=Response)
 def get_peaks(request: Request, studio: StudioHere, who: Who, recording_id: Id) -> Response:
     """Waveform peaks in audiowaveform's .dat format."""
@@ -166,5 +172,5 @@ def audio_shape(facts: LosslessFacts) -> AudioShape:
     )
 
 
-def chunk_response(data: bytes) -> Response:
-    return Response(data, media_type="audio/flac", headers={"Cache-Control": "private, max-age=31536000, immutable"})
+def chunk_response(data: bytes, media_type: str = "audio/flac") -> Response:
+    return Response(data, media_type=media_type, headers={"Cache-Control": "private, max-age=31536000, immutable"})

@@ -69,6 +69,12 @@ def get_chunk(studio: StudioHere, who: Who, stem_id: Id, number: int) -> Respons
     return chunk_response(studio.recordings.chunk(studio.stems.get(who, stem_id), number))
 
 
+@router.get("/{stem_id}/chunks/{number}.pcm", responses=FILE_RESPONSES, response_class=Response)
+def get_samples(studio: StudioHere, who: Who, stem_id: Id, number: int) -> Response:
+    """The same as bare samples: 16 bits, little-endian, channels interleaved."""
+    return chunk_response(studio.recordings.chunk(studio.stems.get(who, stem_id), number, False), "application/octet-stream")
+
+
 @router.get("/{stem_id}/peaks.dat", responses=FILE_RESPONSES, response_class=Response)
 def get_peaks(request: Request, studio: StudioHere, who: Who, stem_id: Id) -> Response:
     """Waveform peaks in audiowaveform's .dat format."""

@@ -11,7 +11,7 @@ const STRETCHER_LIMIT_MS = 5000
 /** @typedef {{lanes: LaneShape[], frames: number, chunkFrames: number, sampleRate: number}} MixerShape */
 
 export class MixerCore {
-  /** @param {MixerShape} shape @param {(message: any) => void} post */
+  /** @param {MixerShape} shape @param {(message: any, transfer?: Transferable[]) => void} post */
   constructor({ lanes, frames, chunkFrames, sampleRate }, post) {
     this.frames = frames
     this.sampleRate = sampleRate
@@ -57,9 +57,9 @@ export class MixerCore {
     const lanes = this.reader.lanes
     switch (m.type) {
       case 'chunk': lanes[m.lane].chunks[m.number] = m.data; break
-      case 'drop': lanes[m.lane].chunks[m.number] = null; break
+      case 'drop': this.#giveBack(lanes[m.lane], m.number); break
       case 'lane': this.reader.add(m.shape); break
-      case 'gone': lanes[m.lane].gone = true; lanes[m.lane].chunks.fill(null); break
+      case 'gone': lanes[m.lane].gone = true; lanes[m.lane].chunks.forEach((_, n) => this.#giveBack(lanes[m.lane], n)); break
       case 'gain': lanes[m.lane].leftTarget = m.left; lanes[m.lane].rightTarget = m.right; break
       case 'master': this.master = m.value; break
       case 'play': this.playing = true; this.untilReport = 0; break
@@ -71,6 +71,13 @@ export class MixerCore {
       case 'metronome': this.metronome.on = m.on; break
       case 'count': this.#count(m.at, m.accents, m.total); break
     }
+  }
+
+  /** Memory that is dropped in an audio thread stays for long: its collector hardly runs. The page uses it again. @param {any} lane @param {number} number */
+  #giveBack(lane, number) {
+    const data = lane.chunks[number]
+    lane.chunks[number] = null
+    if (data) this.post({ type: 'spent', data }, [data.buffer])
   }
 
   /** Ends on a block, so that the song begins exactly on its beat. @param {number[]} at @param {boolean[]} accents @param {number} total */

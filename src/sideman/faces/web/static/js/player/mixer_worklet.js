@@ -4,7 +4,7 @@ import { MixerCore } from './mixer_core.js'
 registerProcessor('sideman-mixer', class extends AudioWorkletProcessor {
   constructor(/** @type {any} */ options) {
     super()
-    this.core = new MixerCore({ ...options.processorOptions, sampleRate }, (message) => this.port.postMessage(message))
+    this.core = new MixerCore({ ...options.processorOptions, sampleRate }, (message, transfer = []) => this.port.postMessage(message, transfer))
     this.port.onmessage = (event) => this.core.message(event.data)
   }
 

@@ -1,6 +1,6 @@
 // Which chunks the mixer should hold, in which order they are fetched, and which may go.
-const AHEAD_S = 30
-const KEEP_BYTES = 96e6
+const AHEAD_S = 15
+const KEEP_BYTES = 48e6
 const PARALLEL = 5
 const AT_ONCE = 24
 const MUTED_CHUNKS = 3
@@ -17,7 +17,7 @@ const RETRY_MS = [300, 1000, 3000, 8000]
 
 export class Streamer {
   /**
-   * @param {{context: BaseAudioContext, chunkFrames: number, audible: (lane: number) => boolean, place: () => {chunk: number, loop: [number, number] | null},
+   * @param {{packed: boolean, context: BaseAudioContext, chunkFrames: number, audible: (lane: number) => boolean, place: () => {chunk: number, loop: [number, number] | null},
    *   deliver: (lane: number, number: number, data: Int16Array) => void, drop: (lane: number, number: number) => void,
    *   failed: (lane: number, status: number) => void}} parts
    */
@@ -29,6 +29,13 @@ export class Streamer {
     this.underWay = 0
     this.failures = 0
     this.closed = false
+    /** @type {Int16Array[]} memory of chunks that were dropped */
+    this.spent = []
+  }
+
+  /** @param {Int16Array} data */
+  reuse(data) {
+    if (this.spent.length < AT_ONCE) this.spent.push(data)
   }
 
   /** @param {string} url @param {{channels: number, chunks: number}} audio */
@@ -85,7 +92,7 @@ export class Streamer {
     lane.have[number] = 1
     this.underWay++
     try {
-      const answer = await fetch(`${lane.url}/chunks/${number}.flac`)
+      const answer = await fetch(`${lane.url}/chunks/${number}.${this.parts.packed ? 'flac' : 'pcm'}`)
       if (!answer.ok) {
         if (answer.status >= 400 && answer.status < 500 && answer.status !== 429) {
           this.remove(laneNumber)
@@ -94,7 +101,7 @@ export class Streamer {
         }
         throw new Error(`chunk ${number}: ${answer.status}`)
       }
-      const data = interleaved(await this.parts.context.decodeAudioData(await answer.arrayBuffer()))
+      const data = await this.#samples(await answer.arrayBuffer())
       this.failures = 0
       if (this.closed || lane.gone) return
       lane.have[number] = 2
@@ -109,6 +116,19 @@ export class Streamer {
       this.underWay--
       this.pump()
     }
+  }
+
+  /** @param {ArrayBuffer} bytes @returns {Promise<Int16Array>} */
+  async #samples(bytes) {
+    if (!this.parts.packed) return new Int16Array(bytes)
+    const decoded = await this.parts.context.decodeAudioData(bytes)
+    return interleaved(decoded, this.#memory(decoded.length * decoded.numberOfChannels))
+  }
+
+  /** @param {number} size @returns {Int16Array} */
+  #memory(size) {
+    const at = this.spent.findIndex((m) => m.length === size)
+    return at < 0 ? new Int16Array(size) : this.spent.splice(at, 1)[0]
   }
 
   #evict() {
@@ -138,10 +158,9 @@ export class Streamer {
 }
 
 /** 16 bit, which is what the server sends, and half the memory. Full scale decodes to 1.0 in some browsers: it must not wrap.
- * @param {AudioBuffer} buffer */
-export function interleaved(buffer) {
+ * @param {AudioBuffer} buffer @param {Int16Array} out */
+export function interleaved(buffer, out) {
   const channels = buffer.numberOfChannels
-  const out = new Int16Array(buffer.length * channels)
   for (let c = 0; c < channels; c++) {
     const samples = buffer.getChannelData(c)
     for (let i = 0, j = c; i < samples.length; i++, j += channels) {

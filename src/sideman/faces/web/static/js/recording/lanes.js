@@ -22,7 +22,8 @@ export function LaneHead({ desk, row, index, reload }) {
       <button class="toggle solo" aria-pressed=${lane.solo.value} aria-label=${t.solo(title)} title=${t.solo(title)} onClick=${() => desk.solo(row)}>S</button>
       <${LaneMenu} desk=${desk} row=${row} reload=${reload} />`}</div>
     <div class="row levels">${generated && html`<em class=${`verdict ${stem.verdict}`} title=${stem.name}>${text.recording.generated}</em>`}<${Slider} label=${t.volume(title)} said=${t.percent(Math.round(lane.volume.value * 100))} min=${0} max=${1.25} step=${0.01} value=${lane.volume.value} kind="tinted" onInput=${(/** @type {number} */ v) => (lane.volume.value = v)} onReset=${() => (lane.volume.value = 1)} />
-      <span class="pan"><${Slider} label=${t.pan(title)} said=${t.panned(Math.round(lane.pan.value * 100))} min=${-1} max=${1} step=${0.02} value=${lane.pan.value} kind="centred" onInput=${setPan} onReset=${() => setPan(0)} /></span></div>
+      <span class="pan"><${Slider} label=${t.pan(title)} said=${t.panned(Math.round(lane.pan.value * 100))} min=${-1} max=${1} step=${0.02} value=${lane.pan.value} kind="centred" onInput=${setPan} onReset=${() => setPan(0)} /></span>
+      ${!original && html`<button class="toggle minus" aria-pressed=${desk.without.value === lane.key} aria-label=${t.minus(title)} title=${t.minus(title)} onClick=${() => desk.minus(row)}><${Icon} name="headphones" /></button>`}</div>
     <div class="meter" aria-hidden="true"><i></i></div></div>`
 }
 

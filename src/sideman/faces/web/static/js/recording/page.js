@@ -1,5 +1,5 @@
 // One recording: its timeline, its lanes, and the player.
-import { html, useEffect, useRef, useState } from '../ui.js'
+import { batch, html, useEffect, useRef, useState } from '../ui.js'
 import { post } from '../api.js'
 import { clock } from '../format.js'
 import { isUnfinished, jobs, onJob } from '../jobs_store.js'
@@ -71,6 +71,13 @@ function useEngine(song) {
 function matchLanes(engine, song) {
   const wanted = new Set([ORIGINAL, ...song.stems.map((s) => s.id)])
   for (const lane of engine.lanes.value) if (!wanted.has(lane.key)) engine.remove(lane.key)
+  batch(() => addLanes(engine, song))
+  const perBar = Math.max(1, ...(song.timeline?.beats ?? []).map((b) => b[1]))
+  engine.setBeats(song.timeline?.beats ?? [], perBar)
+}
+
+/** @param {Engine} engine @param {import('./song.js').Song} song */
+function addLanes(engine, song) {
   const first = engine.lanes.value.length === 0
   const audio = /** @type {import('../player/engine.js').AudioFacts} */ (song.audio)
   if (!engine.lane(ORIGINAL)) engine.add({ key: ORIGINAL, url: `/api/v1/recordings/${song.recording.id}`, audio })
@@ -80,8 +87,6 @@ function matchLanes(engine, song) {
     engine.add({ key: stem.id, url: `/api/v1/stems/${stem.id}`, audio: stem.audio, muted: stem.origin === 'generated' })
   }
   if (first && song.stems.length) engine.original.value = false
-  const perBar = Math.max(1, ...(song.timeline?.beats ?? []).map((b) => b[1]))
-  engine.setBeats(song.timeline?.beats ?? [], perBar)
 }
 
 /** @param {{recording: import('./song.js').Recording}} props */
