@@ -5,8 +5,10 @@ import { text } from '../text.js'
 /** @param {{recording: {title: string, artworkUrl: string | null}, size: number}} props */
 export function Artwork({ recording, size }) {
   if (recording.artworkUrl) return html`<img class="artwork" src=${recording.artworkUrl} width=${size} height=${size} alt=${text.library.artwork(recording.title)} loading="lazy" />`
-  let x = 7
-  for (const sign of recording.title) x = (x * 31 + (sign.codePointAt(0) ?? 0)) >>> 0
+  let x = 2166136261
+  for (const sign of recording.title) x = Math.imul(x ^ (sign.codePointAt(0) ?? 0), 16777619)
+  x = Math.imul(x ^ (x >>> 15), 0x2c1b3c6d) // titles that differ in their last sign look different too
+  x = (x ^ (x >>> 12)) >>> 0
   const [h1, shift] = [x % 360, x >> 4]
   const h2 = (h1 + 40 + (shift % 90)) % 360
   const id = `art${x}`

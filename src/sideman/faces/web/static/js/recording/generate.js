@@ -28,19 +28,20 @@ function chordsIn(desk, [start, end]) {
   return desk.song.timeline.chords.filter(([a, b]) => a < end - 0.05 && b > start + 0.05)
 }
 
-/** The words of the field over the spans of the analysis: chords that were changed. @param {string} written @param {[number, number, string, number][]} found @param {boolean} flats
+/** The words of the field over the spans of the analysis: chords that were changed, or what is wrong with them. @param {string} written @param {[number, number, string, number][]} found @param {boolean} flats
  * @returns {{changed: {startS: number, endS: number, label: string}[], wrong: string | null}} */
 function changedChords(written, found, flats) {
   const words = written.split(/[\s|,]+/).filter(Boolean)
+  if (words.length !== found.length) return { changed: [], wrong: text.generate.chordsCount(found.length, words.length) }
   const changed = []
-  for (let i = 0; i < words.length && i < found.length; i++) {
+  for (let i = 0; i < found.length; i++) {
     const [startS, endS, label] = found[i]
     if (words[i] === chordName(label, 0, flats)) continue
     const wanted = harteLabel(words[i])
-    if (wanted === null) return { changed: [], wrong: words[i] }
+    if (wanted === null) return { changed: [], wrong: text.generate.chordsBad(words[i]) }
     if (wanted !== label) changed.push({ startS, endS, label: wanted })
   }
-  return { changed, wrong: words.length > found.length ? words[found.length] : null }
+  return { changed, wrong: null }
 }
 
 /** @param {{desk: import('./player.js').Desk, reload: () => void}} props */
@@ -87,7 +88,7 @@ export function GenerateDrawer({ desk, reload }) {
       <div class="pair"><label class="field"><span>${t.range}</span><${Select} label=${t.range} value=${wish.range} options=${ranges} onChange=${(/** @type {string} */ range) => setWish({ ...wish, range, chords: '' })} /></label>
         <label class="field"><span>${t.candidates}</span><${Select} label=${t.candidates} value=${String(wish.candidates)} options=${['1', '2', '3', '4'].map((n) => [n, n])} onChange=${(/** @type {string} */ n) => setWish({ ...wish, candidates: Number(n) })} /></label></div>
       <label class="field"><span>${t.chords}</span><textarea rows="3" spellcheck="false" aria-invalid=${wrong !== null} value=${written} onInput=${(/** @type {any} */ e) => setWish({ ...wish, chords: e.target.value })}></textarea>
-        <small class=${wrong ? 'error' : 'hint'} role=${wrong ? 'alert' : undefined}>${wrong ? t.chordsBad(wrong) : t.chordsHint}</small></label>
+        <small class=${wrong ? 'error' : 'hint'} role=${wrong ? 'alert' : undefined}>${wrong ?? t.chordsHint}</small></label>
       ${wish.chords && wish.chords !== original && html`<button class="btn sm" onClick=${() => setWish({ ...wish, chords: '' })}><${Icon} name="undo-2" />${t.chordsReset}</button>`}`}
       <${Takes} desk=${desk} reload=${reload} onAgain=${() => ask('')} /></div>
     <footer><span class="grow muted">${text.common.stems(wish.roles.length * wish.candidates)}</span><button class="btn primary" disabled=${!engines || !wish.roles.length || wrong !== null || busy} onClick=${() => ask(wish.seed)}><${Icon} name="wand-sparkles" />${t.go}</button></footer></div>`
