@@ -69,7 +69,8 @@ def test_the_layer_of_wheels_holds_every_requirement() -> None:
 
 def test_the_install_commands_work_in_a_bare_environment(tmp_path: Path) -> None:
     made = install(tmp_path)
-    code = "import psycopg, boto3, azure.storage.blob, sideman; from sideman.faces.rest import create_application; print('ready')"
+    code = "import psycopg, boto3, azure.storage.blob; from sideman.faces.rest import create_application; from sideman.faces.web import pages; "
+    code += "print('ready', len(pages.load()[1]) > 50)"
     done = subprocess.run([made.python, "-c", code], capture_output=True, text=True, cwd=tmp_path)
-    assert done.stdout == "ready\n", done.stderr
+    assert done.stdout == "ready True\n", done.stderr
     assert made.size_mb < 1000

@@ -4,6 +4,8 @@ const KEEP_BYTES = 48e6
 const PARALLEL = 5
 const AT_ONCE = 24
 const MUTED_CHUNKS = 3
+/** Answers after which asking again is no use; who has to sign in again goes on where they were. */
+const GONE = [404, 409, 410, 422]
 const RETRY_MS = [300, 1000, 3000, 8000]
 
 /**
@@ -94,7 +96,7 @@ export class Streamer {
     try {
       const answer = await fetch(`${lane.url}/chunks/${number}.${this.parts.packed ? 'flac' : 'pcm'}`)
       if (!answer.ok) {
-        if (answer.status >= 400 && answer.status < 500 && answer.status !== 429) {
+        if (GONE.includes(answer.status)) {
           this.remove(laneNumber)
           this.parts.failed(laneNumber, answer.status)
           return
