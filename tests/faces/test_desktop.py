@@ -104,11 +104,13 @@ def test_a_window_shows_the_pages_and_plays(
         pytest.skip("pywebview is not installed: pip install 'sideman[desktop]' to test the window")
     if (xvfb := shutil.which("Xvfb")) is None:
         pytest.skip("there is no Xvfb to open a window on: apt-get install xvfb")
-    display, port = f":{free_port() % 1000 + 100}", free_port()
-    screen = subprocess.Popen([xvfb, display, "-screen", "0", "1500x950x24"], stderr=subprocess.DEVNULL)
+    port = free_port()
+    screen = subprocess.Popen(
+        [xvfb, "-displayfd", "1", "-screen", "0", "1500x950x24"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
     try:
-        monkeypatch.setenv("DISPLAY", display)
-        until(lambda: Path(f"/tmp/.X11-unix/X{display[1:]}").exists())
+        assert screen.stdout is not None
+        monkeypatch.setenv("DISPLAY", f":{screen.stdout.readline().strip()}")
         if reason := why_no_window():
             pytest.skip(reason)
         process = desktop("--data", str(home / "library"), QTWEBENGINE_REMOTE_DEBUGGING=str(port))
@@ -122,7 +124,7 @@ def test_a_window_shows_the_pages_and_plays(
         assert psutil.wait_procs(started, 20)[1] == []
     finally:
         screen.kill()
-        screen.wait()
+        screen.communicate()
 
 
 def _answers(port: int) -> bool:

@@ -8,7 +8,7 @@ from sideman.app.library.access import SESSION_DAYS
 from sideman.errors import Unauthenticated
 from sideman.faces.rest.callers import COOKIE, StudioHere, Who, same_origin
 from sideman.faces.rest.parameters import Id
-from sideman.faces.rest.shapes import (
+from sideman.faces.rest.people_shapes import (
     CollectionChange,
     CollectionRequest,
     CollectionShape,

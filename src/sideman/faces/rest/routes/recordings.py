@@ -20,7 +20,8 @@ from sideman.errors import NotFound, UsageError
 from sideman.faces.rest.callers import StudioHere, Who
 from sideman.faces.rest.delivery import FILE_RESPONSES, BlobFile, deliver
 from sideman.faces.rest.parameters import Cursor, Id, Limit, Query_
-from sideman.faces.rest.shapes import AudioShape, RecordingChange, RecordingPage, RecordingShape, ShareRequest, ShareShape
+from sideman.faces.rest.people_shapes import ShareRequest, ShareShape
+from sideman.faces.rest.shapes import AudioShape, RecordingChange, RecordingPage, RecordingShape
 from sideman.faces.rest.shaping import artwork_file, recording_file, recording_shape, recording_shapes
 
 router = APIRouter(prefix="/recordings", tags=["recordings"])

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 
 from sideman.faces.rest.callers import StudioHere, Who
 from sideman.faces.rest.parameters import Id
-from sideman.faces.rest.shapes import DeliveryShape, NewWebhookShape, WebhookRequest, WebhookShape
+from sideman.faces.rest.people_shapes import DeliveryShape, NewWebhookShape, WebhookRequest, WebhookShape
 
 router = APIRouter(prefix="/webhooks", tags=["webhooks"])
 
