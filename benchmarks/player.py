@@ -15,7 +15,6 @@ import sys
 import tempfile
 import time
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -147,8 +146,7 @@ def _once(context: Any, address: str, settle: bool) -> float:
     if settle:
         until(page, "() => window.tapReady")
         page.wait_for_timeout(2000)
-    start: Callable[[], Any] = lambda: page.evaluate("() => performance.now()")  # noqa: E731
-    began = start() if settle else 0.0
+    began = float(page.evaluate("() => performance.now()")) if settle else 0.0
     page.get_by_role("button", name="Play", exact=True).click()
     heard = float(until(page, "() => window.soundAt"))
     context.close()

@@ -158,7 +158,6 @@ def test_a_broken_upload_goes_on_where_it_stopped(tab: Tab, tmp_path: Path) -> N
 
     tab.open()
     tab.page.route("**/api/v1/uploads/*", breaking)
-    tab.page.get_by_label("Analyse after upload").count()
     tab.page.locator("input[type=file]").first.set_input_files(str(path))
     tab.page.get_by_label("Analyse after upload").uncheck()
     tab.until(lambda: row(tab, "long noise").count() == 1, 90)

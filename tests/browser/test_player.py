@@ -89,7 +89,7 @@ def test_a_loop_of_a_bar_is_as_long_as_the_bar(ear: Tab, api: Api, analysed: dic
     best = min(errors, key=lambda n: errors[n])
     assert errors[best] < 4 * LSB and np.abs(sound).max() > 0.05, errors
     ear.page.keyboard.press("L")
-    assert ear.page.locator(".loop").is_hidden()
+    ear.until(lambda: ear.page.locator(".loop").is_hidden())
 
 
 @pytest.mark.slow

@@ -1,5 +1,5 @@
 // Start: who is there, which page, the frame around it.
-import { html, render, signal, useEffect, useState } from './ui.js'
+import { html, render, signal } from './ui.js'
 import { signedOut } from './api.js'
 import { connected, unfinished, watchJobs } from './jobs_store.js'
 import { Failure, Loading } from './kit/controls.js'
@@ -56,8 +56,6 @@ function Page() {
 }
 
 function App() {
-  const [, setSeen] = useState('')
-  useEffect(() => setSeen(route.value.page), [route.value.page])
   if (failure.value) return html`<main id="main" class="page"><${Failure} error=${failure.value} retry=${start} /></main>`
   if (signedOut.value) return html`<${SignInPage} onDone=${start} /><${Toasts} />`
   if (!me.value) return html`<main id="main" class="page"><${Loading} /></main>`

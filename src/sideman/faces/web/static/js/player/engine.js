@@ -55,8 +55,6 @@ export class Engine {
     this.last = { when: 0, position: 0, rate: 1, on: false }
     /** @type {{timeS: number, at: number} | null} */
     this.sought = null
-    this.starvations = 0
-    this.firstSoundAt = 0
     /** @type {(() => void)[]} */
     this.disposers = []
     /** @type {AudioContext} */
@@ -147,10 +145,9 @@ export class Engine {
         for (const lane of this.lanes.value) lane.level = Math.max(m.peaks[lane.index] ?? 0, lane.level * METER_FALL)
         this.streamer.pump()
         break
-      case 'starved': this.starvations++; this.buffering.value = true; this.streamer.pump(); break
+      case 'starved': this.buffering.value = true; this.streamer.pump(); break
       case 'fed': this.buffering.value = false; break
       case 'ended': this.playing.value = false; this.seek(0); break
-      case 'first': this.firstSoundAt = performance.now(); break
       case 'spent': this.streamer.reuse(m.data); break
       case 'stretcher': this.canStretch.value = m.there; break
     }

@@ -35,7 +35,6 @@ export class MixerCore {
     this.pendingTempo = null
     /** @type {{at: number[], accents: boolean[], total: number, done: number} | null} */
     this.counting = null
-    this.firstHeard = false
     /** @type {Stretcher | null} */
     this.stretcher = null
     this.#loadStretcher()
@@ -102,7 +101,7 @@ export class MixerCore {
     right.fill(0)
     if (this.gate === 0) this.#jump()
     if (this.counting && this.playing) this.#renderCount(left, right)
-    else this.#renderSong(left, right, when)
+    else this.#renderSong(left, right)
     this.metronome.ring(left, right)
     this.#report(left.length, when)
   }
@@ -134,8 +133,8 @@ export class MixerCore {
     if (c.done >= c.total) this.counting = null
   }
 
-  /** @param {Float32Array} left @param {Float32Array} right @param {number} when */
-  #renderSong(left, right, when) {
+  /** @param {Float32Array} left @param {Float32Array} right */
+  #renderSong(left, right) {
     const n = left.length
     const atEnd = this.position >= this.frames && !this.reader.loop
     const here = !atEnd && this.#resident(n)
@@ -165,7 +164,6 @@ export class MixerCore {
     }
     this.masterNow = this.master
     if (this.metronome.on && this.gate > 0) this.#clicks(left, right, from)
-    this.#tellFirst(left, when)
   }
 
   /** @param {number} n */
@@ -212,13 +210,6 @@ export class MixerCore {
   #tellStarved(now) {
     if (now !== this.starved) this.post({ type: now ? 'starved' : 'fed' })
     this.starved = now
-  }
-
-  /** @param {Float32Array} left @param {number} when */
-  #tellFirst(left, when) {
-    if (this.firstHeard || !left.some((x) => x !== 0)) return
-    this.firstHeard = true
-    this.post({ type: 'first', when })
   }
 
   /** @param {number} n @param {number} when */

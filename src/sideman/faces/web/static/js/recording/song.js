@@ -54,9 +54,6 @@ export function laneTitle(stem) {
   return `${nameOf(stem.role)}${style}${number ? ` ${number}` : ''}`
 }
 
-/** @param {Stem} stem */
-export const isNew = (stem) => stem.origin === 'generated'
-
 /** @param {Correction} c */
 export function correctionName(c) {
   const name = text.recording.correctionNames[c.kind] ?? c.kind

@@ -60,7 +60,7 @@ function Candidate({ desk, stem, rivals, generation, reload }) {
   const report = stem.report ?? {}
   return html`<article class="take" style=${colorStyle(stem.role)}><div class="row"><${Icon} name=${iconOf(stem.role)} /><b>${title}</b><span class=${`verdict ${stem.verdict}`}>${t.verdicts[stem.verdict ?? ''] ?? stem.verdict}</span><span class="grow"></span><span class="num">${stem.score === null ? '' : t.fit(Math.round(stem.score * 100))}</span></div>
     <p>${report.reason}</p><small class="num">${figures(report, stem, generation).join(' · ')}</small>
-    <div class="row"><button class="btn sm" aria-pressed=${heard} onClick=${() => audition(desk, stem, rivals, heard)}><${Icon} name=${heard ? 'pause' : 'ear'} />${heard ? t.stop : t.audition}</button>
+    <div class="row"><button class="btn sm" aria-pressed=${heard} onClick=${() => audition(desk, stem, rivals, generation, heard)}><${Icon} name=${heard ? 'pause' : 'ear'} />${heard ? t.stop : t.audition}</button>
       ${rivals.length > 0 && html`<button class="btn sm" onClick=${() => discard(rivals, t.keptOnly(title))}><${Icon} name="check" />${t.keep}</button>`}<span class="grow"></span>
       <button class="btn sm" onClick=${() => discard([stem], t.discarded)}><${Icon} name="trash-2" />${t.discard}</button></div></article>`
 }
@@ -75,8 +75,8 @@ function figures(report, stem, generation) {
 }
 
 /** Hear a take in its place: it instead of its rivals and of the song's own stem of that role, from where it begins.
- * @param {import('./player.js').Desk} desk @param {Stem} stem @param {Stem[]} rivals @param {boolean} heard */
-function audition(desk, stem, rivals, heard) {
+ * @param {import('./player.js').Desk} desk @param {Stem} stem @param {Stem[]} rivals @param {Generation} generation @param {boolean} heard */
+function audition(desk, stem, rivals, generation, heard) {
   const { engine } = desk
   const lane = engine.lane(stem.id)
   if (!lane) return
@@ -88,7 +88,7 @@ function audition(desk, stem, rivals, heard) {
     if (row.stem?.origin === 'separated' && row.stem.role === stem.role) row.lane.mute.value = true
   }
   lane.mute.value = false
-  const within = stem.provenance?.within_s
+  const within = generation.parameters.within_s
   if (within && (engine.positionS() < within[0] - 2 || engine.positionS() > within[1])) engine.seek(Math.max(0, within[0] - 2))
   engine.play()
 }
