@@ -17,15 +17,22 @@ from sideman.app import playalong as playalong_cases
 from sideman.app import separation as separation_cases
 from sideman.app.engines import Engines, Source, StepProgress, no_progress
 from sideman.app.mixing import MixInput
+from sideman.app.models import Models
+from sideman.app.separation import SeparationWish
+from sideman.app.separators import Separators
 from sideman.core.audio import Loudness
 from sideman.core.fit import FitReport
 from sideman.core.generation import Generator, SessionBand
+from sideman.core.models.catalog import Policy, catalog
+from sideman.core.models.memory import Residence
+from sideman.core.models.runtime import Request
 from sideman.core.music import MusicAnalysis, StemRole, parse_roles
 from sideman.core.pipelines import PlayAlong, PlayAlongOptions
 from sideman.core.pipelines.new_stems import StemWishes
 from sideman.core.separation import PreviewSeparator, WrittenSet
 from sideman.errors import MissingAsset
 from sideman.infra.settings import PlatformSettings, Settings
+from sideman.infra.weights import WeightStore
 
 # the library needs the extra `server`, which the main job does without; evaluation loads mir_eval, 80 MB that a server does without
 if TYPE_CHECKING:
@@ -55,7 +62,21 @@ def engines(settings: Settings | None = None) -> Engines:
     def band() -> Generator:
         return SessionBand.open(settings.soundfont)
 
-    return Engines(PreviewSeparator(), band, settings.threads)
+    request = Request(threads=settings.threads, device=settings.models.device, notes=settings.models.folder / "bf16.json")
+    return Engines(Separators(models(settings), request, Residence(settings.models.memory_bytes or None)), band, settings.threads)
+
+
+def models(settings: Settings | None = None) -> Models:
+    """The models that Sideman knows: which are installed and allowed here, installing and removing them."""
+    wanted = (settings or current_settings()).models
+    return Models(catalog(), WeightStore(wanted.folder), Policy(wanted.commercial_only, wanted.allowed))
+
+
+def convert_weights(family: str, path: Path) -> Path:
+    """A torch checkpoint as safetensors beside it. Raises UnusableModel."""
+    from sideman.core.separation.families import converter
+
+    return converter(family)(path)
 
 
 def _roles(stems: str | Iterable[str | StemRole]) -> tuple[StemRole, ...]:
@@ -71,9 +92,30 @@ def analyze(source: Source, out: str | Path | None = None, progress: StepProgres
     return analysis_cases.analyze(source, Path(out) if out else None, progress)
 
 
-def separate(source: Source, out: str | Path, progress: StepProgress = no_progress) -> WrittenSet:
-    """Take a recording apart into drums, bass, vocals, other and a residual, as files in `out`."""
-    return separation_cases.separate(source, Path(out), engines(), progress)
+def separate(
+    source: Source, out: str | Path, *, preset: str = "preview", stems: str | Iterable[str | StemRole] | None = None,
+    minus_one: bool = False, preview_s: float | None = None, progress: StepProgress = no_progress,
+) -> WrittenSet:  # fmt: skip
+    """Take a recording apart into stems and a residual, as files in `out`.
+
+    `preset` names the separator (see `sideman models`), `stems` the ones to make (all of them by default), `minus_one` adds the recording
+    without each of them, and `preview_s` takes only the loudest part of that many seconds.
+    """
+    wish = SeparationWish(preset, _roles(stems) if stems is not None else None, minus_one, preview_s)
+    return separation_cases.separate(source, Path(out), engines(), wish, progress)
+
+
+def separate_one(source: Path, out: Path, wish: SeparationWish, progress: StepProgress = no_progress) -> WrittenSet:
+    return separation_cases.separate(source, out, engines(), wish, progress)
+
+
+def separate_all(
+    sources: Iterable[Path], out: Path, wish: SeparationWish, progress: Callable[[Path], StepProgress]
+) -> Iterator[tuple[Path, WrittenSet]]:
+    """Several recordings by one loaded model, each into a folder of its own name below `out`."""
+    wired = engines()
+    for source in sources:
+        yield source, separation_cases.separate(source, out / source.stem, wired, wish, progress(source))
 
 
 def generate(
@@ -259,7 +301,7 @@ def run_worker(
 
 def _child_environment(settings: PlatformSettings, scratch: Path, device: str | None) -> dict[str, str]:
     environment = {
-        "SIDEMAN_DATA": str(settings.data), "SIDEMAN_BLOBS_URL": settings.blobs_url, "SIDEMAN_SCRATCH": str(scratch), "SIDEMAN_THREADS": "1",
+        "SIDEMAN_MODELS": str(current_settings().models.folder), "SIDEMAN_DATA": str(settings.data), "SIDEMAN_BLOBS_URL": settings.blobs_url, "SIDEMAN_SCRATCH": str(scratch), "SIDEMAN_THREADS": "1",
     }  # fmt: skip
     if device and device.startswith("cuda:"):
         environment["CUDA_VISIBLE_DEVICES"] = device.removeprefix("cuda:")

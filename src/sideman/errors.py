@@ -9,6 +9,13 @@
     │   └── TooShort              too short or too quiet for the question asked
     ├── UsageError            what was asked for does not exist (a style, a stem, a file format)
     ├── MissingAsset          a file or an extra that belongs to the installation is not there
+    ├── ModelError            weights of a network: installing, loading or running them
+    │   ├── UnusableModel         damaged, foreign, or not what its card says
+    │   ├── ModelNotInstalled     known, but its weights are not on this machine
+    │   ├── ConsentNeeded         its licence has not been accepted
+    │   ├── ModelRefused          the policy of this installation does not allow it
+    │   ├── DownloadFailed        the source did not answer, or gave something else
+    │   └── NotEnoughMemory       it would not fit; the message says what would
     ├── LibraryError          the library, its store or its jobs
     │   ├── NotFound              no such thing, or not for this user
     │   ├── Conflict              the state of the thing does not allow it
@@ -62,6 +69,34 @@ class UsageError(SidemanError):
 
 class MissingAsset(SidemanError):
     exit_code = 5
+
+
+class ModelError(SidemanError):
+    exit_code = 7
+
+
+class UnusableModel(ModelError):
+    pass
+
+
+class ModelNotInstalled(ModelError):
+    pass
+
+
+class ConsentNeeded(ModelError):
+    pass
+
+
+class ModelRefused(ModelError):
+    pass
+
+
+class DownloadFailed(ModelError):
+    pass
+
+
+class NotEnoughMemory(ModelError):
+    pass
 
 
 class LibraryError(SidemanError):

@@ -1,27 +1,34 @@
 """Random multitrack songs of 12 s with four stems: drums, bass, vocals, other.
 
-One in five songs has no bass but a low voice, guitar or piano: a network that never sees this takes every low sound for bass.
+One in five songs has no bass but a low voice, guitar or piano, and three in ten are sparse (a voice alone, a guitar alone, a voice and a
+piano, drums alone, ...): a network that never sees this takes every low sound for bass and every lone one for a band.
 """
 
 from __future__ import annotations
 
 import numpy as np
+from scipy.signal import lfilter
 
-from training.synthesis.instruments import instrument
-from training.synthesis.kit import kit
+from training.separation.sounds import FAMILIES, drum_kit, player
 from training.synthesis.oscillators import SAMPLE_RATE_HZ, band_pass, place
 from training.synthesis.room import room
 from training.synthesis.singing import sing
+from training.synthesis.voice import sing_by_source
 
 SOURCES = ("drums", "bass", "vocals", "other")
 DURATION_S = 12.0
+SPARSE = 0.3
+SPARSE_CASES = {
+    ("vocals",): 0.2, ("other",): 0.28, ("vocals", "other"): 0.2, ("drums",): 0.06, ("bass",): 0.06, ("drums", "bass"): 0.06,
+    ("drums", "vocals"): 0.05, ("drums", "other"): 0.05, ("bass", "other"): 0.04,
+}  # fmt: skip
 
 
 class Score:
     """Tempo, key, chord loop and the sixteenth-note grid of one song."""
 
-    def __init__(self, rng):
-        self.rng = rng
+    def __init__(self, rng, families=FAMILIES):
+        self.rng, self.families = rng, families
         u = rng.uniform
         self.beat_s = 60 / u(62, 178)
         self.beats = int(rng.choice([4, 4, 4, 3, 6]))
@@ -33,7 +40,9 @@ class Score:
         self.key = int(rng.integers(0, 12))
         self.scale = [0, 2, 3, 5, 7, 8, 10] if rng.random() < 0.5 else [0, 2, 4, 5, 7, 9, 11]
         self.loop = [int(x) for x in rng.choice([0, 3, 4, 5, 1, 2], 4)]
-        self.bass = rng.random() > 0.2
+        cases = list(SPARSE_CASES)
+        self.present = SOURCES if rng.random() > SPARSE else cases[int(rng.choice(len(cases), p=list(SPARSE_CASES.values())))]
+        self.bass = rng.random() > 0.2 if len(self.present) == 4 else "bass" in self.present
 
     def time(self, step):
         late = step % 2 if self.beat_s > 0.5 else step % 4 == 2
@@ -47,7 +56,7 @@ class Score:
 
 
 def drums(rng, score, frames):
-    u, pieces = rng.uniform, kit(rng)
+    u, pieces = rng.uniform, drum_kit(rng, score.families)
     chance = dict(kick=0.95, snare=0.85, clap=0.25, hat=0.8, open_hat=0.3, ride=0.25, crash=0.4, tom=0.3, percussion=0.35)
     table = {k: rng.random(score.bar) ** 4 * 0.5 for k in chance}
     table["kick"][:: 4 if rng.random() < 0.35 else 8] = 0.95
@@ -83,7 +92,7 @@ def bass(rng, score, frames):
         return np.zeros((2, frames))
     u, x, i = rng.uniform, np.zeros(frames), 0
     kinds = ["bass", "bass", "bass", "guitar", "saw", "square", "fm", "sub", "organ", "piano"]
-    note = instrument(rng, rng.choice(kinds))
+    note = player(rng, rng.choice(kinds), score.families)
     lengths = rng.choice([1, 2, 2, 3, 4, 4, 8, 16], 6)
     base, legato = 24 + (score.key + 4) % 12, u(0.2, 1.0)
     slap, muted = rng.random() < 0.15, u(0, 0.4) * (rng.random() < 0.25)
@@ -123,7 +132,7 @@ ACCOMPANIMENT = (
 
 def accompaniment_layer(rng, score, frames):
     u, kind = rng.uniform, rng.choice(ACCOMPANIMENT)
-    note, x, i = instrument(rng, kind), np.zeros(frames), 0
+    note, x, i = player(rng, kind, score.families), np.zeros(frames), 0
     style = "block" if kind in ("pad", "strings") else rng.choice(["block", "block", "arpeggio", "comp", "comp", "riff"])
     low = kind in ("piano", "guitar", "distorted")
     octave = int(rng.choice([36, 40, 48, 48, 60] if low else [48, 48, 60, 60, 72]))
@@ -151,7 +160,7 @@ def accompaniment_layer(rng, score, frames):
 def lead(rng, score, frames):
     u = rng.uniform
     kind = rng.choice(["voice"] * 9 + ["reed", "flute", "lead", "strings", "brass", "saw"])
-    note, x, second, notes = instrument(rng, kind), np.zeros(frames), np.zeros(frames), []
+    note, x, second, notes = player(rng, kind, score.families), np.zeros(frames), np.zeros(frames), []
     legato = kind == "voice" and rng.random() < 0.85
     octave = int(rng.choice([36, 36, 48, 48, 60] if legato else [48, 60, 60, 60, 72] if kind == "voice" else [60, 60, 72]))
     harmony, i, d = rng.random() < 0.2, int(rng.integers(0, 8)), int(rng.integers(0, 7))
@@ -167,29 +176,42 @@ def lead(rng, score, frames):
                 if harmony:
                     place(second, note(octave + score.degree(d + 2), dur * 0.95, u(0.4, 0.8)), score.time(i))
         i += length
-    x = sing(rng, notes, frames) if notes else x
+    if notes:
+        x = sing(rng, notes, frames) if rng.random() < 0.4 else sing_by_source(rng, notes, frames)
     pan = u(-0.1, 0.1) if rng.random() < 0.8 else u(-0.6, 0.6)
     y = room(rng, x, u(0, 0.5) * (rng.random() < 0.8), u(0.3, 2.5), pan, u(0, 0.6) * (rng.random() < 0.35))
     return y + room(rng, second, 0.2, 1, u(-0.8, 0.8), 0.5) if harmony and not notes else y
 
 
-def song(seed: int) -> np.ndarray:
+def song(seed: int, families=FAMILIES) -> np.ndarray:
     """Stems of one song, float32 [4, 2, frames] in the order of SOURCES."""
     rng = np.random.default_rng(seed)
-    frames, score = int(DURATION_S * SAMPLE_RATE_HZ), Score(rng)
-    layers = 1 if rng.random() < 0.3 else int(rng.choice([2, 2, 3]))
+    frames, score = int(DURATION_S * SAMPLE_RATE_HZ), Score(rng, families)
+    layers = 1 if rng.random() < 0.3 or len(score.present) < 4 else int(rng.choice([2, 2, 3]))
+    silence = np.zeros((2, frames))
     stems = [
-        drums(rng, score, frames),
-        bass(rng, score, frames),
-        lead(rng, score, frames),
-        sum(accompaniment_layer(rng, score, frames) for _ in range(layers)),
+        drums(rng, score, frames) if "drums" in score.present else silence,
+        bass(rng, score, frames) if "bass" in score.present else silence,
+        lead(rng, score, frames) if "vocals" in score.present else silence,
+        sum(accompaniment_layer(rng, score, frames) for _ in range(layers)) if "other" in score.present else silence,
     ]
-    absent = (0.15 if score.bass else 0.5, 0.08, 0.2 if score.bass else 0.3, 0.12)
+    absent = (0.15 if score.bass else 0.5, 0.08, 0.2 if score.bass else 0.3, 0.12) if len(score.present) == 4 else (0, 0, 0, 0)
     out = []
     for y, level_db, p in zip(stems, (0, -1, 0, -2), absent, strict=True):
-        gain = 10 ** ((level_db + rng.normal(0, 3.5)) / 20) * (rng.random() > p)
+        gain = 10 ** ((level_db + rng.normal(0, 3.5)) / 20) * (rng.random() >= p)
         y = y / (np.sqrt((y**2).mean()) + 1e-9) * gain * 0.06
         if rng.random() < 0.4:
             y = y + band_pass(y, *((60, 300) if rng.random() < 0.5 else (2500, 12000)), 1) * rng.uniform(-0.6, 1)
         out.append(y.astype(np.float32))
-    return np.stack(out)
+    return glued(rng, np.stack(out))
+
+
+def glued(rng, stems):
+    """A bus compressor on four songs in ten: one gain curve from the mixture for every stem, so that stems still add up."""
+    if rng.random() > 0.4:
+        return stems
+    level = np.abs(stems.sum(0)).max(0)
+    speed = 1 - np.exp(-1 / (rng.uniform(0.03, 0.2) * SAMPLE_RATE_HZ))
+    level = lfilter([speed], [1, speed - 1], level) + 1e-6
+    threshold, ratio = np.percentile(level, rng.uniform(30, 80)), rng.uniform(0.2, 0.8)
+    return (stems * np.minimum(1, threshold / level) ** ratio).astype(np.float32)

@@ -2,6 +2,8 @@
 
     python -m training.separation.train FOLDER MINUTES OUT.npz [START.npz]
 
+Every 400 steps the weights so far are kept as OUT-STEP.npz, to choose from on recordings that were never trained on.
+
 Songs may still be arriving: the folder is read again every 20 s. Loss: weighted squared plus 0.15 absolute mask error, weight
 power^0.4. Variety matters more than steps: stereo cues are blanked in 45 % of the examples, and bands and frames dropped.
 """
@@ -45,7 +47,7 @@ def batch(rng, examples, augment):
     features, masks, weights = [], [], []
     for f, r in examples:
         i = int(rng.integers(0, f.shape[2] - WINDOWS))
-        f, r = f[:, :, i : i + WINDOWS].astype(np.float32), r[:, :, i : i + WINDOWS].astype(np.float32)
+        f, r = f[:, :, i : i + WINDOWS].astype(np.float32), r[:, :, i : i + WINDOWS].astype(np.float32) / 255
         w = 10 ** ((f[0] - 1) * 0.8)
         weights.append(w / (w.mean() + 1e-6))
         features.append(augmented(rng, f.copy()) if augment else f)
@@ -113,7 +115,8 @@ def main(folder: Path, minutes: float, out: Path, start_from: Path | None) -> No
                     f"{step} {elapsed:.1f} min, {len(known)} songs, train {np.mean(running[-200:]):.4f}, held out {loss(average(x[0]), *x[1:]).item():.4f}",
                     flush=True,
                 )
-            np.savez(out, **folded(average.eval()))
+        if step % 400 == 0:
+            np.savez(out.with_name(f"{out.stem}-{step}.npz"), **folded(average.eval()))
     np.savez(out, **folded(average.eval()))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from sideman.app.separators import Separators
 from sideman.core.audio import AudioClip, Recording
 from sideman.core.generation import Generator
 from sideman.core.separation import Separator
@@ -20,9 +21,14 @@ def no_progress(step: str, share: float) -> None:
 
 @dataclass(frozen=True)
 class Engines:
-    separator: Separator
+    separators: Separators
     generators: Callable[[], Generator]
     threads: int
+
+    @property
+    def separator(self) -> Separator:
+        """The one that needs no download."""
+        return self.separators.get("preview")
 
 
 def opened(source: Source) -> Recording:

@@ -2,20 +2,48 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from sideman.app.engines import Engines, Source, StepProgress, no_progress, opened
+from sideman.core.audio import Recording
+from sideman.core.music import StemRole
 from sideman.core.pipelines import staged
 from sideman.core.separation import WrittenSet, write_set
+from sideman.core.separation.excerpts import excerpt, loudest_start
 from sideman.errors import NoAudio
 
+__all__ = ["SeparationWish", "WrittenSet", "separate"]
 
-def separate(source: Source, out: Path, engines: Engines, progress: StepProgress = no_progress) -> WrittenSet:
+
+@dataclass(frozen=True, slots=True)
+class SeparationWish:
+    """roles: which stems, None for all. minus_one: also the recording without each of them. preview_s: only the loudest part, this long."""
+
+    preset: str = "preview"
+    roles: tuple[StemRole, ...] | None = None
+    minus_one: bool = False
+    preview_s: float | None = None
+
+
+def separate(source: Source, out: Path, engines: Engines, wish: SeparationWish, progress: StepProgress = no_progress) -> WrittenSet:
     """Stems and residual into `out`: FLAC 24-bit, or WAV float for the whole set where a lane passes full scale."""
+    engines.separators.get(wish.preset)  # refuses a model that is not there before minutes are spent on decoding
     with opened(source) as recording:
         if recording.condition.peak == 0:
             raise NoAudio(f"{recording.info.name} is digital silence: there is nothing to separate")
-        stems = engines.separator.separate(recording, recording.scratch_folder, lambda share: progress("separate", share))
-        with staged(out) as folder:
-            written = write_set(recording, stems, folder)
+        if wish.preview_s is None:
+            return _separate(recording, out, engines, wish, progress)
+        with excerpt(recording, loudest_start(recording, wish.preview_s), wish.preview_s) as part:
+            return _separate(part, out, engines, wish, progress)
+
+
+def _separate(recording: Recording, out: Path, engines: Engines, wish: SeparationWish, progress: StepProgress) -> WrittenSet:
+    separator = engines.separators.get(wish.preset)
+    began = time.monotonic()
+    stems = separator.separate(recording, recording.scratch_folder, lambda share: progress("separate", share), wish.roles)
+    engines.separators.note_speed(wish.preset, recording.duration_s, time.monotonic() - began)
+    with staged(out) as folder:
+        written = write_set(recording, stems, folder, minus_one=wish.minus_one)
     return written.moved_to(out)

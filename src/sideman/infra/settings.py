@@ -26,6 +26,13 @@ ROWS = (
     Setting(
         "SIDEMAN_SCRATCH", "the system's temporary folder", "where decoded audio lies while a job runs (21 MB a stereo minute and lane)"
     ),
+    Setting("SIDEMAN_MODELS", "models in SIDEMAN_DATA", "folder of installed model weights; workers on other machines need the same ones"),
+    Setting(
+        "SIDEMAN_MODEL_POLICY", "any", "which weights may be installed and used: any, or commercial (only those that allow commercial use)"
+    ),
+    Setting("SIDEMAN_MODELS_ALLOWED", "all", "names of the only models that may be installed and used, separated by commas"),
+    Setting("SIDEMAN_MODEL_MEMORY_MB", "0", "memory that loaded models may take together; 0 is as much as is free"),
+    Setting("SIDEMAN_DEVICE", "the best there is", "where models run: cpu, cuda or mps; the last two need the extra `torch`"),
     Setting("SIDEMAN_DATA", "~/.local/share/sideman", "folder of the library: databases, blobs, unfinished uploads, scratch"),
     Setting("SIDEMAN_DATABASE_URL", "library.db in SIDEMAN_DATA", "database of the library: sqlite:///FILE or postgresql://USER@HOST/NAME"),
     Setting("SIDEMAN_JOBS_URL", "jobs.db in SIDEMAN_DATA", "database of the job queues: sqlite:///FILE or postgresql://USER@HOST/NAME"),
@@ -60,10 +67,22 @@ _DEFAULTS = {row.variable: row.default for row in ROWS}
 
 
 @dataclass(frozen=True, slots=True)
+class ModelSettings:
+    """allowed: names, None for all. memory_bytes: 0 is no limit of ours. device: None is the best there is."""
+
+    folder: Path
+    commercial_only: bool
+    allowed: frozenset[str] | None
+    memory_bytes: int
+    device: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     soundfont: Path
     threads: int
     scratch: Path | None
+    models: ModelSettings
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -74,7 +93,7 @@ class Settings:
         if scratch and not Path(scratch).is_dir():
             raise UsageError(f"SIDEMAN_SCRATCH is {scratch!r}, which is not a folder: make it or unset the variable")
         threads = _whole(env, "SIDEMAN_THREADS", 1, _processors())
-        return cls(Path(font) if font else FOLDER / "soundfont.sf3", threads, Path(scratch) if scratch else None)
+        return cls(Path(font) if font else FOLDER / "soundfont.sf3", threads, Path(scratch) if scratch else None, _models(env))
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +157,7 @@ class PlatformSettings:
     def from_environment(cls, data: Path | None = None, environment: Mapping[str, str] | None = None) -> PlatformSettings:
         """`data` comes from the command line and goes before SIDEMAN_DATA. Raises UsageError."""
         env = os.environ if environment is None else environment
-        folder = (data or Path(env.get("SIDEMAN_DATA") or Path.home() / ".local/share/sideman")).expanduser().absolute()
+        folder = (data or _data(env)).expanduser().absolute()
         if folder.exists() and not folder.is_dir():
             raise UsageError(f"{folder} is a file: choose a folder for the library")
         mb = 1 << 20
@@ -162,6 +181,23 @@ class PlatformSettings:
             folder, _database(env, "SIDEMAN_DATABASE_URL", folder / "library.db"), _database(env, "SIDEMAN_JOBS_URL", folder / "jobs.db"),
             env.get("SIDEMAN_BLOBS_URL") or f"file://{folder / 'blobs'}", limits, retention, worker,
         )  # fmt: skip
+
+
+def _data(env: Mapping[str, str]) -> Path:
+    return Path(env.get("SIDEMAN_DATA") or Path.home() / ".local/share/sideman").expanduser()
+
+
+def _models(env: Mapping[str, str]) -> ModelSettings:
+    policy = env.get("SIDEMAN_MODEL_POLICY") or "any"
+    if policy not in ("any", "commercial"):
+        raise UsageError(f"SIDEMAN_MODEL_POLICY is {policy!r}: set it to any or commercial")
+    device = env.get("SIDEMAN_DEVICE") or None
+    if device not in (None, "cpu", "cuda", "mps"):
+        raise UsageError(f"SIDEMAN_DEVICE is {device!r}: set it to cpu, cuda or mps")
+    names = env.get("SIDEMAN_MODELS_ALLOWED")
+    allowed = None if not names or names == "all" else frozenset(n.strip() for n in names.split(",") if n.strip())
+    folder = Path(env.get("SIDEMAN_MODELS") or _data(env) / "models").expanduser().absolute()
+    return ModelSettings(folder, policy == "commercial", allowed, _whole(env, "SIDEMAN_MODEL_MEMORY_MB") << 20, device)
 
 
 def _processors() -> int:

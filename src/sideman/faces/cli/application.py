@@ -19,6 +19,7 @@ from sideman.faces.cli import (
     keys,
     library,
     mix,
+    models,
     play_along,
     render_midi,
     separate,
@@ -36,7 +37,8 @@ def options(
     """Takes a recording apart, understands it, and plays along.
 
     Exit codes: 0 done, 1 other error, 2 wrong use, 3 the audio cannot be read or written, 4 the music cannot be analysed,
-    5 a file or extra of the installation is missing, 6 the library or a job refuses or fails, 130 stopped.
+    5 a file or extra of the installation is missing, 6 the library or a job refuses or fails,
+    7 a model cannot be installed or run, 130 stopped.
     """
 
 
@@ -50,6 +52,7 @@ app.command("info")(info.command)
 app.command("eval")(evaluate.command)
 app.command("demo")(demo.command)
 app.command("doctor")(doctor.command)
+app.add_typer(models.application, name="models")
 app.add_typer(library.app)
 app.add_typer(jobs.app)
 app.add_typer(jobs.batch)

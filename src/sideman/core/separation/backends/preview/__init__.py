@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
-from sideman.core.audio import AudioReader, Recording, ScratchAudio, ScratchWriter, StreamResampler, resampled_blocks
+from sideman.core.audio import Recording
 from sideman.core.music import Provenance, StemRole
 from sideman.core.separation.backends.preview.bands import SAMPLE_RATE_HZ
 from sideman.core.separation.backends.preview.network import MaskNetwork
 from sideman.core.separation.backends.preview.streaming import masked_blocks
-from sideman.core.separation.separator import Progress, Quality, SeparatedStem, no_progress, with_remainder
+from sideman.core.separation.rates import StemWriters, at_rate
+from sideman.core.separation.separator import Progress, Quality, SeparatedStem, no_progress, wanted_roles, with_remainder
 
 __all__ = ["PreviewSeparator"]
 
@@ -35,30 +34,22 @@ class PreviewSeparator:
     def __init__(self, network: MaskNetwork | None = None) -> None:
         self._network = network or MaskNetwork.default()
 
-    def separate(self, recording: Recording, folder: Path, progress: Progress = no_progress) -> tuple[SeparatedStem, ...]:
-        reader = self._at_network_rate(recording, folder)
-        rate, total = recording.sample_rate_hz, recording.frames
-        back = [StreamResampler(SAMPLE_RATE_HZ, rate, recording.channels, total) for _ in NETWORK_ROLES]
+    def separate(
+        self, recording: Recording, folder: Path, progress: Progress = no_progress, roles: Sequence[StemRole] | None = None
+    ) -> tuple[SeparatedStem, ...]:
+        wanted = wanted_roles(self, roles)
+        reader = at_rate(recording, SAMPLE_RATE_HZ, folder)
+        masked = tuple(r for r in NETWORK_ROLES if r in wanted or StemRole.OTHER in wanted)
+        rows = [NETWORK_ROLES.index(r) for r in masked]
         done = 0
-        with ExitStack() as files:
-            writers = [files.enter_context(ScratchWriter(folder / f"stem-{role}.f32", rate, recording.channels)) for role in NETWORK_ROLES]
+        with StemWriters(recording, masked, folder, SAMPLE_RATE_HZ, reader.frames) as writers:
             for block in masked_blocks(reader, self._network):
+                writers.write(block[rows])
                 done += block.shape[2]
-                for stem, writer, resampler in zip(block, writers, back, strict=True):
-                    writer.write(resampler.push(np.ascontiguousarray(stem), last=done >= reader.frames))
                 progress(done / reader.frames)
-        provenance = Provenance(self.name, self.version, (("weights", "training/separation"),))
-        stems = tuple(
-            SeparatedStem(role, writer.finish(), QUALITY[role], writer.peak, provenance)
-            for role, writer in zip(NETWORK_ROLES, writers, strict=True)
-        )
-        return with_remainder(recording, stems, StemRole.OTHER, QUALITY[StemRole.OTHER], folder)
-
-    def _at_network_rate(self, recording: Recording, folder: Path) -> AudioReader:
-        if recording.sample_rate_hz == SAMPLE_RATE_HZ:
-            return recording.audio
-        with ScratchWriter(folder / "network-rate.f32", SAMPLE_RATE_HZ, recording.channels) as writer:
-            for block in resampled_blocks(recording.audio, SAMPLE_RATE_HZ):
-                writer.write(block)
-            found: ScratchAudio = writer.finish()
-        return found
+            provenance = Provenance(self.name, self.version, (("weights", "training/separation"),))
+            stems = writers.finish([QUALITY[r] for r in masked], provenance)
+        if StemRole.OTHER in wanted:
+            stems = with_remainder(recording, stems, StemRole.OTHER, QUALITY[StemRole.OTHER], folder)
+        made = {s.role: s for s in stems}
+        return tuple(made[r] for r in wanted)

@@ -1,0 +1,66 @@
+"""Which models there are, may be used and are installed; installing and removing them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sideman.core.models.catalog import Catalog, ModelCard, Policy
+from sideman.core.separation import families
+from sideman.infra.weights import Consent, Installed, Progress, WeightStore, no_progress
+
+__all__ = ["ModelState", "Models"]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelState:
+    """`problem` says why an installed or missing model cannot be used here; None when nothing stands against it."""
+
+    card: ModelCard
+    installed: Installed | None
+    allowed: bool
+
+
+class Models:
+    def __init__(self, cards: Catalog, store: WeightStore, policy: Policy) -> None:
+        self._cards, self.store, self.policy = cards, store, policy
+
+    def all(self) -> tuple[ModelState, ...]:
+        return tuple(self._state(card) for card in self._cards)
+
+    def get(self, name: str) -> ModelState:
+        """Raises UsageError for a name that no card has."""
+        return self._state(self._cards.get(name))
+
+    def _state(self, card: ModelCard) -> ModelState:
+        return ModelState(card, self.store.installed(card.name), self.policy.allows(card))
+
+    def usable(self, name: str) -> tuple[ModelCard, Installed]:
+        """Raises ModelRefused or ModelNotInstalled; the sentence says what to do."""
+        card = self._cards.get(name)
+        self.policy.refuse(card)
+        return card, self.store.require(card)
+
+    def install(self, name: str, accepted_by: str | None, progress: Progress = no_progress) -> Installed:
+        """Fetch a model. `accepted_by` is who accepted its terms. Raises ConsentNeeded with the terms, ModelRefused, DownloadFailed."""
+        card = self._cards.get(name)
+        self.policy.refuse(card)
+        return self.store.install(card, _consent(card, accepted_by), families.converter(card.family), progress)
+
+    def import_files(self, name: str, paths: Sequence[Path], accepted_by: str | None) -> Installed:
+        """The same from files on this machine, for one without internet."""
+        card = self._cards.get(name)
+        self.policy.refuse(card)
+        return self.store.import_files(card, paths, _consent(card, accepted_by), families.converter(card.family))
+
+    def remove(self, name: str) -> bool:
+        return self.store.remove(self._cards.get(name))
+
+    def verify(self, name: str) -> tuple[str, ...]:
+        """Names of files that changed since they were installed. Raises ModelNotInstalled."""
+        return self.store.verify(self._cards.get(name))
+
+
+def _consent(card: ModelCard, who: str | None) -> Consent | None:
+    return None if who is None else Consent.given(who, card.licence_text)

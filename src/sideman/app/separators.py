@@ -1,0 +1,93 @@
+"""Separators by preset: which can be used here, and the one that was asked for, ready to run."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from sideman.app.models import Models
+from sideman.core.models.catalog import ModelCard
+from sideman.core.models.memory import Residence
+from sideman.core.models.runtime import Request
+from sideman.core.separation import PreviewSeparator, Separator
+from sideman.core.separation.families import WeightFile, open_separator
+from sideman.core.separation.presets import PRESETS, Preset, preset
+from sideman.errors import MissingAsset, ModelError
+from sideman.infra.weights import Installed
+
+__all__ = ["PresetState", "Separators"]
+SPEEDS = "speeds.json"
+
+
+@dataclass(frozen=True, slots=True)
+class PresetState:
+    """`problem` is why it cannot be used here, in one sentence; `seconds_per_minute` is what it took on this machine the last time."""
+
+    preset: Preset
+    cards: tuple[ModelCard, ...]
+    problem: str | None
+    seconds_per_minute: float | None
+
+
+class Separators:
+    """Models stay loaded between recordings, as far as memory allows."""
+
+    def __init__(self, models: Models, request: Request, residence: Residence) -> None:
+        self._models, self._request, self._residence = models, request, residence
+        self._preview = PreviewSeparator()
+
+    def get(self, name: str) -> Separator:
+        """Raises UsageError, ModelNotInstalled, ModelRefused or MissingAsset: before anything is decoded."""
+        wanted = preset(name)
+        if not wanted.models:
+            return self._preview
+        found = [self._open(wanted, model) for model in wanted.models]
+        if len(found) == 1:
+            return found[0]
+        from sideman.core.separation.ensemble import EnsembleSeparator
+
+        return EnsembleSeparator(wanted.name, found)
+
+    def _open(self, wanted: Preset, model: str) -> Separator:
+        card, installed = self._models.usable(model)
+        from sideman.core.models.runtime import chosen_engine
+
+        chosen_engine(self._request)
+        return open_separator(card, _files(installed), replace(self._request, precision=wanted.precision), self._residence)
+
+    def states(self) -> tuple[PresetState, ...]:
+        return tuple(self._state(p) for p in PRESETS)
+
+    def _state(self, p: Preset) -> PresetState:
+        problem = None
+        try:
+            self.get(p.name)
+        except (ModelError, MissingAsset) as error:
+            problem = str(error)
+        cards = tuple(self._models.get(m).card for m in p.models)
+        return PresetState(p, cards, problem, self._speeds().get(p.name))
+
+    def note_speed(self, name: str, audio_s: float, took_s: float) -> None:
+        """Remember how long a preset takes on this machine, for the people who choose one."""
+        if audio_s < 5:
+            return
+        speeds = self._speeds() | {name: round(took_s / audio_s * 60, 2)}
+        path = self._models.store.folder / SPEEDS
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            partial = path.with_suffix(".partial")
+            partial.write_text(json.dumps(speeds), encoding="utf-8")
+            partial.replace(path)
+        except OSError:
+            return  # a folder that cannot be written costs nothing but the estimate
+
+    def _speeds(self) -> dict[str, float]:
+        try:
+            return dict(json.loads((self._models.store.folder / SPEEDS).read_text(encoding="utf-8")))
+        except (OSError, ValueError):
+            return {}
+
+
+def _files(installed: Installed) -> list[WeightFile]:
+    return [WeightFile(Path(f.path), f.sha256, f.roles) for f in installed.files]

@@ -1,0 +1,80 @@
+"""Which loaded models stay in memory: the last ones used, as far as they fit; and whether one more may be loaded at all."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from pathlib import Path
+from typing import TypeVar
+
+from sideman.errors import NotEnoughMemory
+
+T = TypeVar("T")
+MB = 1 << 20
+
+
+def available_bytes() -> int | None:
+    """Memory this process may still take: what the system has free, within the limit of its control group; None where nobody says."""
+    found = []
+    try:
+        fields = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
+        found.append(int(fields["MemAvailable"].split()[0]) * 1024)
+    except (OSError, KeyError, ValueError):
+        pass
+    try:
+        group = Path("/sys/fs/cgroup")
+        limit = (group / "memory.max").read_text().strip()
+        if limit != "max":
+            cached = next(int(x.split()[1]) for x in (group / "memory.stat").read_text().splitlines() if x.startswith("inactive_file "))
+            found.append(int(limit) - int((group / "memory.current").read_text()) + cached)
+    except (OSError, ValueError, StopIteration):
+        pass
+    return max(0, min(found)) if found else None
+
+
+class Residence:
+    """Loaded models by key, least recently used first. Thread-safe; a model is loaded under the lock, so never twice at once."""
+
+    def __init__(self, limit_bytes: int | None = None, available: Callable[[], int | None] = available_bytes) -> None:
+        self._limit, self._available = limit_bytes, available
+        self._held: OrderedDict[Hashable, tuple[object, int]] = OrderedDict()
+        self._lock = threading.RLock()
+
+    @property
+    def held_bytes(self) -> int:
+        return sum(need for _, need in self._held.values())
+
+    def get(self, key: Hashable, name: str, need_bytes: int, load: Callable[[], T]) -> T:
+        """The model under `key`, loaded if need be, with others evicted to make room.
+
+        Raises NotEnoughMemory, before anything is loaded, when `need_bytes` would not fit even alone.
+        """
+        with self._lock:
+            if key in self._held:
+                self._held.move_to_end(key)
+                return self._held[key][0]  # type: ignore[return-value]  # whoever put it under this key asked for the same type
+            self._make_room(name, need_bytes)
+            model = load()
+            self._held[key] = (model, need_bytes)
+            return model
+
+    def _make_room(self, name: str, need: int) -> None:
+        while self._held and not self._fits(need):
+            self._held.popitem(last=False)
+        if not self._fits(need):
+            free = self._available()
+            room = min(x for x in (self._limit, free) if x is not None)
+            raise NotEnoughMemory(
+                f"{name} needs {need / MB:,.0f} MB and {room / MB:,.0f} MB are free: choose a smaller model, or free memory"
+            )
+
+    def _fits(self, need: int) -> bool:
+        if self._limit is not None and self.held_bytes + need > self._limit:
+            return False
+        free = self._available()
+        return free is None or free >= need
+
+    def clear(self) -> None:
+        with self._lock:
+            self._held.clear()

@@ -1,0 +1,275 @@
+"""Weights arrive whole, with consent, from where the download stopped; or not at all. A real HTTP server on loopback gives them out."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from sideman.app.models import Models
+from sideman.core.models.catalog import Catalog, ModelCard, ModelFile, Policy, Use, catalog
+from sideman.core.models.checkpoint import Checkpoint
+from sideman.core.models.torch_files import read_torch_file, state_dict
+from sideman.core.separation.backends.demucs.configuration import CLASS
+from sideman.core.separation.backends.demucs.conversion import convert
+from sideman.errors import Cancelled, ConsentNeeded, DownloadFailed, ModelNotInstalled, ModelRefused, UnusableModel, UsageError
+from sideman.infra.weights import WeightStore
+from sideman.testing.weights import SMALL_HTDEMUCS, write_htdemucs, write_torch_file
+
+
+class Hub(ThreadingHTTPServer):
+    """Gives out files under /FILE, redirects /hub/FILE there as a model hub does, answers ranges; `cut` ends a body early."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+        self.cut: int | None = None
+        self.ranges: list[str | None] = []
+        super().__init__(("127.0.0.1", 0), Answers)
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+
+class Answers(BaseHTTPRequestHandler):
+    server: Hub
+
+    def do_GET(self) -> None:
+        name = self.path.rsplit("/", 1)[1]
+        data = self.server.files.get(name)
+        if data is None:
+            return self.send_error(401 if name == "gated" else 404)
+        if self.path.startswith("/hub/"):
+            self.send_response(302)
+            self.send_header("Location", f"/{name}")
+            self.send_header("X-Repo-Commit", "abc123")
+            self.send_header("X-Linked-Etag", f'"{hashlib.sha256(data).hexdigest()}"')
+            return self.end_headers()
+        asked = self.headers.get("Range")
+        self.server.ranges.append(asked)
+        start = int(asked.removeprefix("bytes=").rstrip("-")) if asked else 0
+        if start >= len(data):
+            return self.send_error(416)
+        self.send_response(206 if asked else 200)
+        self.send_header("Content-Length", str(len(data) - start))
+        self.end_headers()
+        self.wfile.write(data[start : self.server.cut])
+        self.close_connection = True
+
+    def log_message(self, *args: object) -> None:
+        """Nothing on the terminal of the tests."""
+
+
+@pytest.fixture
+def hub() -> Iterator[Hub]:
+    server = Hub()
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    path = tmp_path_factory.mktemp("weights") / "small.safetensors"
+    write_htdemucs(path)
+    return path.read_bytes()
+
+
+def card(hub: Hub, data: bytes, **changes: object) -> ModelCard:
+    hub.files["small.safetensors"] = data
+    file = ModelFile("small.safetensors", f"{hub.address}/hub/small.safetensors", len(data), published_as=("0000cafe-00000000.th",))
+    known = dataclasses.replace(catalog().get("htdemucs"), name="small", files=(file,))
+    return dataclasses.replace(known, **changes)  # type: ignore[arg-type]
+
+
+def models(tmp_path: Path, known: ModelCard, policy: Policy = Policy()) -> Models:  # noqa: B008 (frozen)
+    return Models(Catalog([known]), WeightStore(tmp_path / "models"), policy)
+
+
+def test_a_model_is_fetched_checked_and_remembered(hub: Hub, weights: bytes, tmp_path: Path) -> None:
+    here = models(tmp_path, card(hub, weights))
+    with pytest.raises(ModelNotInstalled, match="small is not installed: four studio stems"):
+        here.usable("small")
+    with pytest.raises(ConsentNeeded, match="provided only for scientific purposes"):
+        here.install("small", None)
+    shares: list[float] = []
+    installed = here.install("small", "Ada", shares.append)
+    assert shares and shares[-1] <= 1
+    file = installed.files[0]
+    assert file.path.read_bytes() == weights and file.sha256 == hashlib.sha256(weights).hexdigest() and file.revision == "abc123"
+    assert installed.consent.who == "Ada" and "research purpose" in installed.consent.text and installed.consent.when.endswith("+00:00")
+    assert here.usable("small")[1] == installed and here.verify("small") == ()
+    file.path.write_bytes(weights[:-1] + b"x")
+    assert here.verify("small") == ("small.safetensors",)
+    assert here.remove("small") and not here.remove("small") and here.get("small").installed is None
+    assert list((tmp_path / "models").rglob("*.safetensors")) == []
+
+
+def test_a_download_goes_on_where_it_stopped(hub: Hub, weights: bytes, tmp_path: Path) -> None:
+    here = models(tmp_path, card(hub, weights))
+    hub.cut = 100_000
+    with pytest.raises(DownloadFailed, match="stopped after 100,000 of"):
+        here.install("small", "Ada")
+    assert here.get("small").installed is None
+    hub.cut = None
+    here.install("small", "Ada")
+    assert hub.ranges == [None, "bytes=100000-"] and here.verify("small") == ()
+
+
+def test_a_stopped_download_leaves_nothing_installed(hub: Hub, weights: bytes, tmp_path: Path) -> None:
+    here = models(tmp_path, card(hub, weights))
+
+    def stop(share: float) -> None:
+        raise Cancelled("stop")
+
+    with pytest.raises(Cancelled):
+        here.install("small", "Ada", stop)
+    assert here.get("small").installed is None
+    assert here.install("small", "Ada").files
+
+
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [("/gated", "sign in there first"), ("/nowhere", "answers 404"), ("http://127.0.0.1:9/x", "could not be fetched from 127.0.0.1:9")],
+)
+def test_a_source_that_does_not_answer_is_named(hub: Hub, weights: bytes, tmp_path: Path, url: str, sentence: str) -> None:
+    address = url if url.startswith("http") else hub.address + url
+    here = models(tmp_path, card(hub, weights, files=(ModelFile("small.safetensors", address, len(weights)),)))
+    with pytest.raises(DownloadFailed, match=sentence):
+        here.install("small", "Ada")
+
+
+def test_another_file_than_the_published_one_is_refused(hub: Hub, weights: bytes, tmp_path: Path) -> None:
+    file = ModelFile("small.safetensors", f"{hub.address}/small.safetensors", len(weights), sha256="0" * 64)
+    here = models(tmp_path, card(hub, weights, files=(file,)))
+    with pytest.raises(DownloadFailed, match="is not the file that was published"):
+        here.install("small", "Ada")
+    assert list((tmp_path / "models").rglob("*.safetensors")) == []
+
+
+def test_a_file_that_is_no_model_is_refused(hub: Hub, tmp_path: Path) -> None:
+    here = models(tmp_path, card(hub, b"<html>please sign in</html>"))
+    with pytest.raises(UnusableModel, match="not a whole safetensors file"):
+        here.install("small", "Ada")
+    assert here.get("small").installed is None
+
+
+def test_no_room_is_said_before_anything_is_fetched(hub: Hub, weights: bytes, tmp_path: Path) -> None:
+    file = ModelFile("small.safetensors", f"{hub.address}/small.safetensors", 1 << 60)
+    with pytest.raises(DownloadFailed, match=r"needs .* MB and .* MB are free"):
+        models(tmp_path, card(hub, weights, files=(file,))).install("small", "Ada")
+    assert hub.ranges == []
+
+
+def test_a_policy_hides_and_refuses(hub: Hub, weights: bytes, tmp_path: Path) -> None:
+    known = card(hub, weights)
+    strict = models(tmp_path, known, Policy(commercial_only=True))
+    assert not strict.get("small").allowed
+    with pytest.raises(ModelRefused, match="commercial-safe weights only, and these are contested"):
+        strict.install("small", "Ada")
+    free = dataclasses.replace(known, use=Use.COMMERCIAL)
+    assert models(tmp_path, free, Policy(commercial_only=True)).install("small", "Ada")
+    with pytest.raises(ModelRefused, match="not on this installation's list"):
+        models(tmp_path, free, Policy(allowed=frozenset({"other"}))).usable("small")
+
+
+def test_files_can_be_brought_by_hand(hub: Hub, weights: bytes, tmp_path: Path) -> None:
+    here = models(tmp_path, card(hub, weights))
+    brought = tmp_path / "small.safetensors"
+    brought.write_bytes(weights)
+    with pytest.raises(ConsentNeeded):
+        here.import_files("small", [brought], None)
+    assert here.import_files("small", [brought], "Ada").files[0].source == str(brought)
+    with pytest.raises(UnusableModel, match="there is no file"):
+        here.import_files("small", [tmp_path / "nowhere.safetensors"], "Ada")
+    assert here.get("small").installed is not None, "a failed import leaves what was there"
+
+
+def legacy(folder: Path, weights: bytes, klass: str = CLASS) -> Path:
+    """The small network in the older format, under the name that its own hash gives it."""
+    source = folder / "source.safetensors"
+    source.write_bytes(weights)
+    whole = Checkpoint.read(source)
+    path = folder / "x.th"
+    write_torch_file(path, whole.tensors, klass, SMALL_HTDEMUCS)
+    return path.rename(folder / f"0000cafe-{hashlib.sha256(path.read_bytes()).hexdigest()[:8]}.th")
+
+
+def test_an_older_checkpoint_is_converted_without_running_it(weights: bytes, tmp_path: Path) -> None:
+    path = legacy(tmp_path, weights)
+    tensors = state_dict(read_torch_file(path))
+    original = Checkpoint.read(tmp_path / "source.safetensors")
+    assert tensors.keys() == original.tensors.keys()
+    assert all((tensors[k] == v).all() for k, v in original.tensors.items())
+    ready = Checkpoint.read(convert(path))
+    assert ready.metadata == original.metadata and ready.tensors.keys() == original.tensors.keys()
+
+
+def test_an_older_checkpoint_can_be_imported(hub: Hub, weights: bytes, tmp_path: Path) -> None:
+    path = legacy(tmp_path, weights)
+    here = models(tmp_path, card(hub, weights, files=(ModelFile("small.safetensors", "https://x", 1, published_as=(path.name,)),)))
+    file = here.import_files("small", [path], "Ada").files[0]
+    assert file.path.name == "0000cafe.safetensors" and file.source_sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    path.write_bytes(path.read_bytes() + b"x")
+    with pytest.raises(DownloadFailed, match="is damaged: its SHA-256 does not begin with"):
+        here.import_files("small", [path], "Ada")
+
+
+def test_a_checkpoint_that_names_code_runs_none_of_it(weights: bytes, tmp_path: Path) -> None:
+    """A pickle can name any function; here it is one that would leave a mark."""
+    mark = tmp_path / "mark"
+    evil = tmp_path / "evil.th"
+    import zipfile
+
+    with zipfile.ZipFile(evil, "w") as archive:
+        archive.writestr(
+            "a/data.pkl",
+            b"cpathlib\nPath.touch\n(cpathlib\nPath\n(X" + len(str(mark)).to_bytes(4, "little") + str(mark).encode() + b"tRtR.",
+        )
+    read_torch_file(evil)
+    assert not mark.exists()
+    with pytest.raises(UnusableModel, match="is a torch file but no Demucs checkpoint"):
+        foreign = tmp_path / "plain.th"
+        with zipfile.ZipFile(foreign, "w") as archive:
+            archive.writestr("a/data.pkl", b"\x80\x02}.")
+        convert(foreign)
+    with pytest.raises(UnusableModel, match="not an HTDemucs checkpoint"):
+        convert(legacy(tmp_path, weights, "os.system"))
+
+
+@pytest.mark.parametrize("data", [b"", b"PK\x03\x04 no zip", b"text"])
+def test_a_damaged_older_checkpoint_is_named(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "x.th"
+    path.write_bytes(data)
+    with pytest.raises(UnusableModel, match="not a whole torch checkpoint"):
+        read_torch_file(path)
+
+
+def test_every_card_is_complete_and_honest() -> None:
+    cards = {c.name: c for c in catalog()}
+    assert "htdemucs" in cards
+    for c in cards.values():
+        assert "bs-rofo-sw" not in c.licence_text.lower() and all(f.url.startswith("https://") for f in c.files)
+        assert c.statements and c.homepage.startswith("https://") and c.size_bytes > 0 and c.memory_mb > 0
+        if c.weight_licence in ("not stated",) or "contested" in c.weight_licence:
+            assert c.use is not Use.COMMERCIAL
+        assert all(s.metric and s.test_set and s.source for s in c.scores)
+    with pytest.raises(UsageError, match="no model named 'x': there are htdemucs"):
+        catalog().get("x")
+
+
+def test_the_record_is_plain_json(hub: Hub, weights: bytes, tmp_path: Path) -> None:
+    here = models(tmp_path, card(hub, weights))
+    here.install("small", "Ada")
+    record = tmp_path / "models/small/installed.json"
+    assert json.loads(record.read_text())["consent"]["who"] == "Ada"
+    record.write_text("{")
+    with pytest.raises(UnusableModel, match="sideman models remove small"):
+        here.get("small")
