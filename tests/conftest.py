@@ -7,6 +7,9 @@ import os
 for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")
 
+import atexit
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -14,11 +17,14 @@ import pytest
 from sideman.core.audio import Recording, write_audio
 from sideman.testing import ShortSong, short_song
 
+os.environ["SIDEMAN_MODELS"] = tempfile.mkdtemp(prefix="sideman-models-")  # nobody's own models, also for servers that tests start
+atexit.register(shutil.rmtree, os.environ["SIDEMAN_MODELS"], ignore_errors=True)
+
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
-        if name.startswith("SIDEMAN_"):
+        if name.startswith("SIDEMAN_") and name != "SIDEMAN_MODELS":
             monkeypatch.delenv(name)
 
 

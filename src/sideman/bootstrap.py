@@ -29,7 +29,7 @@ from sideman.core.models.runtime import Request
 from sideman.core.music import MusicAnalysis, StemRole, parse_roles
 from sideman.core.pipelines import PlayAlong, PlayAlongOptions
 from sideman.core.pipelines.new_stems import StemWishes
-from sideman.core.separation import PreviewSeparator, WrittenSet
+from sideman.core.separation import WrittenSet
 from sideman.errors import MissingAsset
 from sideman.infra.settings import PlatformSettings, Settings
 from sideman.infra.weights import WeightStore
@@ -69,7 +69,7 @@ def engines(settings: Settings | None = None) -> Engines:
 def models(settings: Settings | None = None) -> Models:
     """The models that Sideman knows: which are installed and allowed here, installing and removing them."""
     wanted = (settings or current_settings()).models
-    return Models(catalog(), WeightStore(wanted.folder), Policy(wanted.commercial_only, wanted.allowed))
+    return Models(catalog(), WeightStore(wanted.folder, wanted.hub), Policy(wanted.commercial_only, wanted.allowed))
 
 
 def convert_weights(family: str, path: Path) -> Path:
@@ -233,7 +233,7 @@ def studio_over(services: Services) -> Studio:
     from sideman.app.library.wishes import GeneratorFacts, Playable
 
     band = GeneratorFacts("session band", "Apache-2.0, its sounds MIT", "plays by rules on this machine; what it plays is yours")
-    return Studio(services, Playable(SessionBand.roles, SessionBand.styles, PreviewSeparator().name, (band,)))
+    return Studio(services, Playable(SessionBand.roles, SessionBand.styles, engines().separators, (band,)), models())
 
 
 def open_studio(data: str | Path | None = None) -> Studio:
@@ -246,7 +246,7 @@ def task_context() -> TaskContext:
     from sideman.app.workflows.tasks import TaskContext
     from sideman.infra.blobs import open_blob_store
 
-    return TaskContext(open_blob_store(platform_settings().blobs_url), engines())
+    return TaskContext(open_blob_store(platform_settings().blobs_url), engines(), models())
 
 
 @dataclass(frozen=True, slots=True)

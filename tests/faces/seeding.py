@@ -128,7 +128,7 @@ def _belongings(studio: Studio, users: dict[str, str], record: RecordingRecord) 
 def names(route: str, w: World) -> dict[str, str]:
     """What stands for the names in the path of a route."""
     method, path = route.split()
-    ids = dict(w.ids, number="0", stem_type="Bass", key="Am")
+    ids = dict(w.ids, number="0", stem_type="Bass", key="Am", name="htdemucs")
     ids["share_id"] = w.ids["collection_share_id" if "collections" in path else "recording_share_id"]
     if path.startswith(("/api/jobs/", "/api/v1/jobs/")) and (method == "DELETE" or path.endswith("retry")):
         ids["job_id"] = w.ids["failed_job_id"]
@@ -146,6 +146,7 @@ def body(route: str, w: World) -> dict[str, Any] | None:
         "POST /api/v1/collections": {"name": "x"}, "POST /api/v1/webhooks": {"url": "https://example.org/"},
         "POST /api/v1/batch/analyse": batch, "POST /api/v1/batch/trash": batch, "POST /api/v1/batch/tag": batch | {"add": ["x"]},
         "POST /api/v1/batch/export": batch, "POST /api/v1/batch/generate": batch | {"roles": ["bass"]},
+        "POST /api/v1/models/{name}/install": {"accept": True}, "POST /api/v1/recordings/{recording_id}/separations": {"preset": "preview"},
         "POST /api/v1/users": {"name": f"new {uuid4().hex}"}, "PATCH /api/v1/users/{user_id}": {"role": "viewer"},
         "POST /api/v1/recordings/{recording_id}/mixes": {"lanes": [{"stemId": w.ids["stem_id"]}]},
         "PATCH /api/v1/recordings/{recording_id}": {"title": "new"}, "POST /api/v1/recordings/{recording_id}/analyses": {"separate": False},

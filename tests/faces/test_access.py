@@ -301,6 +301,7 @@ ROUTES = {
         GET /openapi.json · GET /livez · GET /readyz · GET /health · GET /files/{key} · POST /api/v1/session · OPTIONS /api/v1/uploads
     """,
     "signed in": """
+        GET /api/v1/models · GET /api/v1/models/{name} · GET /api/v1/presets
         GET /metrics · GET /api/v1/engines · GET /api/v1/events · GET /api/v1/recordings · GET /api/v1/stems · GET /api/v1/stems/counts
         GET /api/v1/jobs · GET /api/v1/me · DELETE /api/v1/session · GET /api/v1/keys · POST /api/v1/keys · GET /api/v1/collections
         GET /api/v1/webhooks · GET /api/audio · GET /api/jobs · GET /api/jobs/stats · GET /api/jobs/entity/{entity_id} · GET /api/generation
@@ -310,7 +311,7 @@ ROUTES = {
         POST /api/v1/recordings · POST /api/v1/recordings/demo · POST /api/audio/upload · POST /api/v1/uploads · POST /api/v1/collections · POST /api/v1/webhooks
         POST /api/v1/batch/analyse · POST /api/v1/batch/generate · POST /api/v1/batch/trash · POST /api/v1/batch/tag · POST /api/v1/batch/export
     """,
-    "admin": "POST /api/v1/library/verification · GET /api/v1/users · POST /api/v1/users · PATCH /api/v1/users/{user_id}",
+    "admin": "POST /api/v1/library/verification · GET /api/v1/users · POST /api/v1/users · PATCH /api/v1/users/{user_id} · POST /api/v1/models/{name}/install · DELETE /api/v1/models/{name}",
     "read": """
         GET /api/v1/recordings/{recording_id} · GET /api/v1/recordings/{recording_id}/file · GET /api/v1/recordings/{recording_id}/artwork
         GET /api/v1/recordings/{recording_id}/audio · GET /api/v1/recordings/{recording_id}/chunks/{number}.flac
@@ -331,6 +332,7 @@ ROUTES = {
     "make": "POST /api/v1/recordings/{recording_id}/mixes · POST /api/v1/recordings/{recording_id}/exports",
     "write": """
         PATCH /api/v1/recordings/{recording_id} · POST /api/v1/recordings/{recording_id}/analyses
+        POST /api/v1/recordings/{recording_id}/separations
         POST /api/v1/recordings/{recording_id}/corrections · DELETE /api/v1/recordings/{recording_id}/corrections/{correction_id}
         POST /api/v1/recordings/{recording_id}/generations · DELETE /api/v1/generations/{generation_id} · DELETE /api/v1/mixes/{mix_id}
         DELETE /api/v1/stems/{stem_id} · PATCH /api/v1/collections/{collection_id} · POST /api/audio/{audio_id}/analyze

@@ -15,7 +15,7 @@ __all__ = ["ModelState", "Models"]
 
 @dataclass(frozen=True, slots=True)
 class ModelState:
-    """`problem` says why an installed or missing model cannot be used here; None when nothing stands against it."""
+    """allowed: by the policy of this installation."""
 
     card: ModelCard
     installed: Installed | None
@@ -36,22 +36,25 @@ class Models:
     def _state(self, card: ModelCard) -> ModelState:
         return ModelState(card, self.store.installed(card.name), self.policy.allows(card))
 
-    def usable(self, name: str) -> tuple[ModelCard, Installed]:
-        """Raises ModelRefused or ModelNotInstalled; the sentence says what to do."""
+    def allowed(self, name: str) -> ModelCard:
+        """Raises ModelRefused where the policy is against it."""
         card = self._cards.get(name)
         self.policy.refuse(card)
+        return card
+
+    def usable(self, name: str) -> tuple[ModelCard, Installed]:
+        """Raises ModelRefused or ModelNotInstalled; the sentence says what to do."""
+        card = self.allowed(name)
         return card, self.store.require(card)
 
     def install(self, name: str, accepted_by: str | None, progress: Progress = no_progress) -> Installed:
         """Fetch a model. `accepted_by` is who accepted its terms. Raises ConsentNeeded with the terms, ModelRefused, DownloadFailed."""
-        card = self._cards.get(name)
-        self.policy.refuse(card)
+        card = self.allowed(name)
         return self.store.install(card, _consent(card, accepted_by), families.converter(card.family), progress)
 
     def import_files(self, name: str, paths: Sequence[Path], accepted_by: str | None) -> Installed:
         """The same from files on this machine, for one without internet."""
-        card = self._cards.get(name)
-        self.policy.refuse(card)
+        card = self.allowed(name)
         return self.store.import_files(card, paths, _consent(card, accepted_by), families.converter(card.family))
 
     def remove(self, name: str) -> bool:

@@ -22,10 +22,11 @@ SPEEDS = "speeds.json"
 
 @dataclass(frozen=True, slots=True)
 class PresetState:
-    """`problem` is why it cannot be used here, in one sentence; `seconds_per_minute` is what it took on this machine the last time."""
+    """missing: models that are not installed. `problem` is why it cannot be used here, in one sentence; `seconds_per_minute` is what it took on this machine the last time."""
 
     preset: Preset
     cards: tuple[ModelCard, ...]
+    missing: tuple[str, ...]
     problem: str | None
     seconds_per_minute: float | None
 
@@ -56,6 +57,10 @@ class Separators:
         chosen_engine(self._request)
         return open_separator(card, _files(installed), replace(self._request, precision=wanted.precision), self._residence)
 
+    def weights(self, name: str) -> tuple[str, ...]:
+        """SHA-256 of everything that a preset would run: equal weights make equal stems. Raises as `get`."""
+        return tuple(f.sha256 for model in preset(name).models for f in self._models.usable(model)[1].files)
+
     def states(self) -> tuple[PresetState, ...]:
         return tuple(self._state(p) for p in PRESETS)
 
@@ -65,12 +70,13 @@ class Separators:
             self.get(p.name)
         except (ModelError, MissingAsset) as error:
             problem = str(error)
-        cards = tuple(self._models.get(m).card for m in p.models)
-        return PresetState(p, cards, problem, self._speeds().get(p.name))
+        states = [self._models.get(m) for m in p.models]
+        missing = tuple(s.card.name for s in states if s.installed is None)
+        return PresetState(p, tuple(s.card for s in states), missing, problem, self._speeds().get(p.name))
 
     def note_speed(self, name: str, audio_s: float, took_s: float) -> None:
         """Remember how long a preset takes on this machine, for the people who choose one."""
-        if audio_s < 5:
+        if audio_s < 5 or not preset(name).models:
             return
         speeds = self._speeds() | {name: round(took_s / audio_s * 60, 2)}
         path = self._models.store.folder / SPEEDS

@@ -27,6 +27,7 @@ ROWS = (
         "SIDEMAN_SCRATCH", "the system's temporary folder", "where decoded audio lies while a job runs (21 MB a stereo minute and lane)"
     ),
     Setting("SIDEMAN_MODELS", "models in SIDEMAN_DATA", "folder of installed model weights; workers on other machines need the same ones"),
+    Setting("SIDEMAN_HUB", "https://huggingface.co", "where models that lie on the model hub are fetched: a mirror with the same paths"),
     Setting(
         "SIDEMAN_MODEL_POLICY", "any", "which weights may be installed and used: any, or commercial (only those that allow commercial use)"
     ),
@@ -71,6 +72,7 @@ class ModelSettings:
     """allowed: names, None for all. memory_bytes: 0 is no limit of ours. device: None is the best there is."""
 
     folder: Path
+    hub: str
     commercial_only: bool
     allowed: frozenset[str] | None
     memory_bytes: int
@@ -197,7 +199,10 @@ def _models(env: Mapping[str, str]) -> ModelSettings:
     names = env.get("SIDEMAN_MODELS_ALLOWED")
     allowed = None if not names or names == "all" else frozenset(n.strip() for n in names.split(",") if n.strip())
     folder = Path(env.get("SIDEMAN_MODELS") or _data(env) / "models").expanduser().absolute()
-    return ModelSettings(folder, policy == "commercial", allowed, _whole(env, "SIDEMAN_MODEL_MEMORY_MB") << 20, device)
+    hub = (env.get("SIDEMAN_HUB") or _DEFAULTS["SIDEMAN_HUB"]).rstrip("/")
+    if not hub.startswith(("https://", "http://")):
+        raise UsageError(f"SIDEMAN_HUB is {hub!r}: it begins with https://")
+    return ModelSettings(folder, hub, policy == "commercial", allowed, _whole(env, "SIDEMAN_MODEL_MEMORY_MB") << 20, device)
 
 
 def _processors() -> int:

@@ -12,7 +12,7 @@ import shutil
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from sideman.errors import ConsentNeeded, DownloadFailed, ModelNotInstalled, Unu
 
 RECORD = "installed.json"
 BLOCK = 1 << 20
+HUB = "https://huggingface.co"
 TIMEOUT_S = 60
 Progress = Callable[[float], None]
 Convert = Callable[[Path], Path]
@@ -70,8 +71,8 @@ def no_progress(share: float) -> None:
 
 
 class WeightStore:
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, hub: str = HUB) -> None:
+        self.folder, self._hub = folder, hub
 
     def installed(self, name: str) -> Installed | None:
         """What is installed under a card's name; None where it is not, or only half."""
@@ -101,9 +102,10 @@ class WeightStore:
         done, arrived = 0, []
         for file in card.files:
             target = arriving / file.name
-            revision = fetch(file, target, lambda n, base=done: progress(min(0.99, (base + n) / max(1, card.size_bytes))))  # type: ignore[misc]
+            there = replace(file, url=file.url.replace(HUB, self._hub, 1))
+            revision = fetch(there, target, lambda n, base=done: progress(min(0.99, (base + n) / max(1, card.size_bytes))))  # type: ignore[misc]
             done += file.size_bytes
-            arrived.append((file, target, file.url, revision))
+            arrived.append((file, target, there.url, revision))
         return self._settle(card, consent, convert, arrived)
 
     def import_files(self, card: ModelCard, paths: Sequence[Path], consent: Consent | None, convert: Convert) -> Installed:

@@ -14,8 +14,20 @@ from importlib import metadata
 from sideman.app.library.access import Access, Caller
 from sideman.app.library.batches import BatchItem, each
 from sideman.app.library.services import Services
-from sideman.app.library.wishes import FORMATS, MOST_CANDIDATES, MOST_LANES, NOW, FileWish, GenerationWish, How, MixWish, Playable
+from sideman.app.library.wishes import (
+    FORMATS,
+    MOST_CANDIDATES,
+    MOST_LANES,
+    NOW,
+    FileWish,
+    GenerationWish,
+    How,
+    MixWish,
+    Playable,
+    SeparationWish,
+)
 from sideman.core.music import Chord
+from sideman.core.separation.separator import wanted_roles
 from sideman.errors import Conflict, NotFound, QuotaExceeded, ServiceUnavailable, SidemanError, UsageError
 from sideman.infra.database import (
     BATCH,
@@ -33,9 +45,10 @@ from sideman.infra.database import (
     now,
 )
 
-ANALYSIS, GENERATION, MIX, EXPORT = "analysis", "generation", "mix", "export"
-KINDS = (ANALYSIS, GENERATION, MIX, EXPORT)
+ANALYSIS, SEPARATION, GENERATION, MIX, EXPORT, MODEL = "analysis", "separation", "generation", "mix", "export", "model"
+KINDS = (ANALYSIS, SEPARATION, GENERATION, MIX, EXPORT, MODEL)
 DAY_S = 86_400
+MOST_PREVIEW_S = 120
 
 log = logging.getLogger("sideman.jobs")
 
@@ -68,7 +81,8 @@ class JobDesk:
     def _analyse_all(self, who: Caller, ids: Sequence[str], how: How, separate: bool, raises: bool) -> tuple[BatchItem, ...]:
         def prepare(recording_id: str) -> NewJob | JobRecord:
             recording = self._access.writable(who, recording_id)
-            request = {"separate": separate, "separator": self.playable.separator, "version": metadata.version("sideman")}
+            apart = separate and not self._has_better_stems(recording_id)
+            request = {"separate": apart, "separator": "preview", "version": metadata.version("sideman")}
             new = self._new(who, ANALYSIS, recording, request, how, {"separate": separate, "again": how.again})
             if not how.again and (done := self._s.jobs.completed(new.request_hash)) is not None:
                 latest = self._s.results.analysis(recording_id)
@@ -81,6 +95,38 @@ class JobDesk:
         if begun:
             self._s.recordings.update_those_there(begun, status="analyzing")
         return items
+
+    def _has_better_stems(self, recording_id: str) -> bool:
+        """Whether a preset that someone chose has taken the recording apart: an analysis does not replace its stems by a preview's."""
+        stems = self._s.results.stems_of(recording_id=recording_id)
+        return any(s.origin == "separated" and s.provenance.get("preset", "preview") != "preview" for s in stems)
+
+    def separate(self, who: Caller, recording_id: str, wish: SeparationWish, how: How = NOW) -> JobRecord:
+        """Take a recording apart with a preset; its stems replace the former ones when they are there. Equal wishes are one job.
+
+        Raises ModelNotInstalled, ModelRefused or UsageError at once, not when the worker comes to it.
+        """
+        recording = self._access.writable(who, recording_id)
+        separator = self.playable.separators.get(wish.preset)
+        roles = wanted_roles(separator, wish.roles)
+        if wish.preview_s is not None and not 1 <= wish.preview_s <= MOST_PREVIEW_S:
+            raise UsageError(f"a preview of {wish.preview_s:g} s was asked for: it can be 1 to {MOST_PREVIEW_S} s long")
+        asked: Json = {"preset": wish.preset, "roles": [r.value for r in roles]} | ({"preview_s": wish.preview_s} if wish.preview_s else {})
+        request = asked | {"weights": list(self.playable.separators.weights(wish.preset)), "version": metadata.version("sideman")}
+
+        def prepare(_recording_id: str) -> NewJob | JobRecord:
+            new = self._new(who, SEPARATION, recording, request, how, asked | {"again": how.again})
+            done = None if how.again else self._s.jobs.completed(new.request_hash)
+            made = {s.job_id for s in self._s.results.stems_of(recording_id=recording_id)}
+            return done if done is not None and done.id in made else new
+
+        job = self._ask_all((recording_id,), prepare, raises=True)[0].job
+        assert job is not None
+        return job
+
+    def submit(self, job: NewJob) -> JobRecord:
+        """A job that belongs to no recording."""
+        return self._submit((job,))[0]
 
     def generate(self, who: Caller, recording_id: str, wish: GenerationWish, how: How = NOW, shown: Json | None = None) -> GenerationRecord:
         """New stems. Equal wishes with an equal seed are one generation; without a seed every wish gets a new one.
@@ -195,7 +241,7 @@ class JobDesk:
     def export(self, who: Caller, recording_id: str, how: How = NOW) -> MixRecord:
         """Every stem, its MIDI and the analysis in one ZIP."""
         recording = self._access.readable(who, recording_id)
-        stems = [s.id for s in self._s.results.stems_of(recording_id=recording_id)]
+        stems = [s.id for s in self._s.results.stems_of(recording_id=recording_id) if s.origin != "excerpt"]
         if not stems:
             raise Conflict("this recording has no stems yet: analyse it first")
         latest = self._s.results.analysis(recording_id)

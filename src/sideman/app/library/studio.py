@@ -12,6 +12,7 @@ from sideman.app.library.housekeeping import Housekeeping
 from sideman.app.library.intake import Intake
 from sideman.app.library.jobs import JobDesk
 from sideman.app.library.measuring import Measures
+from sideman.app.library.model_desk import ModelDesk
 from sideman.app.library.recordings import RecordingLibrary
 from sideman.app.library.services import Services
 from sideman.app.library.stems import StemLibrary
@@ -20,6 +21,7 @@ from sideman.app.library.uploads import Uploads
 from sideman.app.library.watching import JobWatch
 from sideman.app.library.webhooks import Webhooks
 from sideman.app.library.wishes import Playable
+from sideman.app.models import Models
 from sideman.errors import NotFound
 from sideman.infra.jobs.queue import QueueDepth
 
@@ -35,7 +37,7 @@ class Studio:
     ...     job = studio.jobs.analyse(me, added.recording.id)
     """
 
-    def __init__(self, services: Services, playable: Playable) -> None:
+    def __init__(self, services: Services, playable: Playable, models: Models) -> None:
         self.services = services
         self.settings = services.settings
         self._decoder = Decoder(services.settings.limits)
@@ -48,6 +50,7 @@ class Studio:
         self.stems = StemLibrary(services, self.access)
         self.collections = Collections(services, self.access)
         self.jobs = JobDesk(services, self.access, playable)
+        self.models = ModelDesk(self.access, self.jobs, models)
         self.webhooks = Webhooks(services, self.access)
         self.housekeeping = Housekeeping(services)
         self.watch = JobWatch(services)

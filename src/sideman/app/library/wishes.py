@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sideman.app.separators import Separators
 from sideman.core.music import StemRole
 from sideman.infra.database import INTERACTIVE, Json
 
@@ -33,6 +34,15 @@ class GenerationWish:
         if self.chords:
             found["chords"] = [list(c) for c in self.chords]
         return found
+
+
+@dataclass(frozen=True, slots=True)
+class SeparationWish:
+    """roles: which stems, None for all of the preset. preview_s: only the loudest part of that many seconds, to hear the preset first."""
+
+    preset: str = "preview"
+    roles: tuple[StemRole, ...] | None = None
+    preview_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +94,9 @@ class GeneratorFacts:
 
 @dataclass(frozen=True, slots=True)
 class Playable:
-    """What can be generated, and which separator is there: told by bootstrap, so that a wrong wish is refused when it is made."""
+    """What can be generated, and which separators there are: told by bootstrap, so that a wrong wish is refused when it is made."""
 
     roles: tuple[StemRole, ...]
     styles: tuple[str, ...]
-    separator: str
+    separators: Separators
     generators: tuple[GeneratorFacts, ...]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sideman.app.library.jobs import ANALYSIS, EXPORT, GENERATION, MIX, JobDesk
+from sideman.app.library.jobs import ANALYSIS, EXPORT, GENERATION, MIX, MODEL, SEPARATION, JobDesk
 from sideman.app.library.services import Services
 from sideman.app.library.timeline import Timelines
 from sideman.app.library.webhooks import Webhooks
@@ -26,13 +26,16 @@ class JobHandlers:
         self._s, self._timelines, self._desk, self._webhooks = services, timelines, desk, webhooks
 
     def plan(self, job: JobRecord) -> Plan:
+        if job.kind == MODEL:
+            arguments = {"model": job.request["model"], "accepted_by": job.request["accepted_by"]}
+            return ((Task("install", "fetch", f"{HEAVY}install_model", CPU, arguments, 1, 86_400),),)
         if job.recording_id is None:
             raise JobFailed(f"a job of kind {job.kind!r} needs a recording")
         try:
             recording = self._s.recordings.get(job.recording_id)
         except NotFound as error:
             raise JobFailed("the recording was deleted before the job began") from error
-        plans = {ANALYSIS: self._analysis, GENERATION: self._generation, MIX: self._mix, EXPORT: self._export}
+        plans = {ANALYSIS: self._analysis, SEPARATION: self._separation, GENERATION: self._generation, MIX: self._mix, EXPORT: self._export}
         if job.kind not in plans:
             raise JobFailed(f"this version of Sideman knows no jobs of kind {job.kind!r}: update the worker")
         return plans[job.kind](job, recording)
@@ -47,12 +50,19 @@ class JobHandlers:
         beats = Task("beats", "find beats", f"{HEAVY}find_beats", CPU, named, 4)
         loudness = Task("loudness", "measure loudness", f"{HEAVY}find_loudness", CPU, named, 1)
         harmony = Task("harmony", "find chords, key and sections", f"{HEAVY}find_harmony", CPU, named, 5)
-        apart = (Task("separate", "separate", f"{HEAVY}separate", GPU, named, 8, 7200),) if separate else ()
+        wish = named | {"preset": "preview"}
+        apart = (Task("separate", "separate", f"{HEAVY}separate", GPU, wish, 8, 7200),) if separate else ()
         return (self._decode(recording),), (*apart, beats, loudness), (harmony,)
 
     def _analysis(self, job: JobRecord, recording: RecordingRecord) -> Plan:
         store = Task("store", "store", "analysis", ORCHESTRATION, {"job_id": job.id, "recording_id": recording.id}, 0.2, 300)
         return (*self._understand(recording, bool(job.request.get("separate", True))), (store,))
+
+    def _separation(self, job: JobRecord, recording: RecordingRecord) -> Plan:
+        wish = {k: job.request[k] for k in ("preset", "roles", "preview_s") if k in job.request}
+        apart = Task("separate", "separate", f"{HEAVY}separate", GPU, {"name": recording.file_name} | wish, 20, 86_400)
+        store = Task("store", "store", "separation", ORCHESTRATION, {"job_id": job.id, "recording_id": recording.id}, 0.2, 300)
+        return (self._decode(recording),), (apart,), (store,)
 
     def _generation(self, job: JobRecord, recording: RecordingRecord) -> Plan:
         """Without an analysis the job begins with one, so that a generation can be asked for at once."""

@@ -58,10 +58,24 @@ def store_analysis(services: Services, arguments: Json, inputs: Json) -> Json:
         (recording_id,), status="analyzed", decoded_key=decoded["decoded_key"], peaks_key=decoded["peaks_key"], **facts
     )
     if separated:
-        shown = {"tempo_bpm": facts["tempo_bpm"], "key_index": facts["key_index"]}
-        stems = [_stem(s, recording_id, job_id, "separated", **shown) for s in separated["stems"]]
-        services.results.put_stems(stems, replace_origin="separated")
+        _keep_separated(services, separated, arguments, facts["tempo_bpm"], facts["key_index"])
     return {"jams_key": jams_key}
+
+
+def store_separation(services: Services, arguments: Json, inputs: Json) -> Json:
+    """Stems of a preset in place of the former ones; of an excerpt, in place of the former excerpt."""
+    recording = services.recordings.get(arguments["recording_id"])
+    decoded = inputs["decode"]
+    services.recordings.update_those_there((recording.id,), decoded_key=decoded["decoded_key"], peaks_key=decoded["peaks_key"])
+    return {"stems": _keep_separated(services, inputs["separate"], arguments, recording.tempo_bpm, recording.key_index)}
+
+
+def _keep_separated(services: Services, separated: Json, arguments: Json, tempo_bpm: float | None, key_index: int | None) -> list[str]:
+    origin = "excerpt" if "within_s" in separated else "separated"
+    shown = {"tempo_bpm": tempo_bpm, "key_index": key_index}
+    stems = [_stem(s, arguments["recording_id"], arguments["job_id"], origin, **shown) for s in separated["stems"]]
+    services.results.put_stems(stems, replace_origin=origin)
+    return [s.id for s in stems]
 
 
 def store_generation(services: Services, arguments: Json, inputs: Json) -> Json:
@@ -90,4 +104,9 @@ def store_file(services: Services, arguments: Json, inputs: Json) -> Json:
     return {"mix_id": arguments["mix_id"]}
 
 
-STORE: dict[str, Callable[[Services, Json, Json], Json]] = {"analysis": store_analysis, "generation": store_generation, "file": store_file}
+STORE: dict[str, Callable[[Services, Json, Json], Json]] = {
+    "analysis": store_analysis,
+    "separation": store_separation,
+    "generation": store_generation,
+    "file": store_file,
+}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import tempfile
+import time
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -19,12 +20,14 @@ from sideman.app import mixing as mixing_cases
 from sideman.app.engines import Engines
 from sideman.app.generation import report_json
 from sideman.app.mixing import MixInput
+from sideman.app.models import Models
 from sideman.core import analysis as analysis_engine
 from sideman.core.audio import AudioReader, Recording, lossless_facts, write_lossless, write_peaks
 from sideman.core.music import MidiPart, MusicAnalysis, Provenance, StemRole, from_jams, to_jams, write_midi
 from sideman.core.pipelines.concurrency import Watch
 from sideman.core.pipelines.new_stems import StemWishes, new_stems
-from sideman.core.separation import write_set
+from sideman.core.separation import SeparatedStem, write_set
+from sideman.core.separation.excerpts import Placed, excerpt, loudest_start
 from sideman.errors import NoAudio, UnreadableAudio
 from sideman.infra.blobs import BlobStore
 
@@ -35,8 +38,8 @@ Json = dict[str, Any]
 class TaskContext:
     """What a child process keeps between tasks: engines with what they have loaded, and the recording it had last."""
 
-    def __init__(self, blobs: BlobStore, engines: Engines) -> None:
-        self.blobs, self.engines = blobs, engines
+    def __init__(self, blobs: BlobStore, engines: Engines, models: Models) -> None:
+        self.blobs, self.engines, self.models = blobs, engines, models
         self._last: tuple[str, Recording] | None = None
 
     @contextmanager
@@ -107,21 +110,52 @@ def _stem_row(context: TaskContext, name: str, path: Path, audio: AudioReader, p
 
 
 def separate(context: TaskContext, arguments: Json, inputs: Json, progress: Progress) -> Json:
-    """Stems and residual that add up to the recording."""
+    """Stems and residual that add up to the recording; of an excerpt, stems that are silent outside it."""
     progress("separate", 0.0)
-    separator = context.engines.separator
+    name = arguments["preset"]
+    separator = context.engines.separators.get(name)
+    roles = tuple(StemRole(r) for r in arguments["roles"]) if "roles" in arguments else None
     with context.recording(inputs["decode"]["decoded_key"], arguments["name"]) as recording, _folder() as folder:
-        stems = separator.separate(recording, folder, lambda share: progress("separate", 0.8 * share))
+        if "preview_s" in arguments:
+            return _excerpt(context, recording, folder, (name, roles, arguments["preview_s"]), progress)
+        began = time.monotonic()
+        stems = separator.separate(recording, folder, lambda share: progress("separate", 0.8 * share), roles)
+        context.engines.separators.note_speed(name, recording.duration_s, time.monotonic() - began)
         written = write_set(recording, stems, folder / "set")
         progress("separate", 0.9)
-        rows = [
-            _stem_row(context, w.role.value, w.path, s.audio, {"quality": w.quality.value, **_provenance(s.provenance)})
-            for w, s in zip(written.stems, stems, strict=True)
-        ]
+        rows = [_stem_row(context, w.role.value, w.path, s.audio, _stem_facts(s, name)) for w, s in zip(written.stems, stems, strict=True)]
         with Recording.open(written.residual) as residual:
-            provenance = {"engine": separator.name, "residual_db": round(written.residual_db, 1)}
+            provenance = {"engine": separator.name, "preset": name, "residual_db": round(written.residual_db, 1)}
             rows.append(_stem_row(context, StemRole.RESIDUAL.value, written.residual, residual.audio, provenance))
     return {"engine": separator.name, "stems": rows, "audio_s": rows[0]["duration_s"]}
+
+
+def _stem_facts(stem: SeparatedStem, preset: str) -> Json:
+    return {"quality": stem.quality.value, "preset": preset, **_provenance(stem.provenance)}
+
+
+def _excerpt(
+    context: TaskContext, recording: Recording, folder: Path, wish: tuple[str, tuple[StemRole, ...] | None, float], progress: Progress
+) -> Json:
+    """The loudest part alone, at its place in the song, so that players need to know nothing of it."""
+    name, roles, seconds = wish
+    start_s = loudest_start(recording, seconds)
+    with excerpt(recording, start_s, seconds) as part:
+        stems = context.engines.separators.get(name).separate(part, part.scratch_folder, lambda s: progress("separate", 0.9 * s), roles)
+        within = [start_s, start_s + part.duration_s]
+        rows = []
+        for stem in stems:
+            placed = Placed(stem.audio, round(start_s * recording.sample_rate_hz), recording.frames)
+            path = write_lossless(placed, folder / stem.role.value)
+            rows.append(_stem_row(context, stem.role.value, path, placed, {"within_s": within, **_stem_facts(stem, name)}))
+    return {"engine": stems[0].provenance.engine, "stems": rows, "within_s": within, "audio_s": recording.duration_s}
+
+
+def install_model(context: TaskContext, arguments: Json, inputs: Json, progress: Progress) -> Json:
+    """Fetch a model's weights, check and convert them; who accepted its terms was asked when the job was made."""
+    progress("fetch", 0.0)
+    installed = context.models.install(arguments["model"], arguments["accepted_by"], lambda share: progress("fetch", share))
+    return {"model": installed.name, "size_bytes": installed.size_bytes}
 
 
 def find_beats(context: TaskContext, arguments: Json, inputs: Json, progress: Progress) -> Json:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sideman.core.audio import Recording
+from sideman.core.audio import AudioClip, AudioReader, Recording, read_padded
 from sideman.errors import UsageError
 
 HOP_S = 0.5
@@ -31,3 +31,15 @@ def excerpt(recording: Recording, start_s: float, seconds: float) -> Recording:
     first = round(start_s * recording.sample_rate_hz)
     clip = recording.audio.read(first, min(recording.frames - first, round(seconds * recording.sample_rate_hz)))
     return Recording.from_clip(clip, recording.info.name)
+
+
+class Placed:
+    """An AudioReader of a whole recording that is silent but for a part, which begins at frame `first`."""
+
+    def __init__(self, part: AudioReader, first: int, frames: int) -> None:
+        self._part, self._first, self.frames = part, first, frames
+        self.sample_rate_hz, self.channels = part.sample_rate_hz, part.channels
+
+    def read(self, start: int, frames: int) -> AudioClip:
+        count = max(0, min(frames, self.frames - start))
+        return AudioClip(read_padded(self._part, start - self._first, count), self.sample_rate_hz)

@@ -17,7 +17,7 @@ from sideman.faces.rest.callers import Policy
 from sideman.faces.rest.delivery import BodyLimit, JsonDelivery
 from sideman.faces.rest.replaced import audio, generation
 from sideman.faces.rest.replaced import jobs as replaced_jobs
-from sideman.faces.rest.routes import events, generations, jobs, people, recordings, stems, system, timeline, uploads, webhooks
+from sideman.faces.rest.routes import events, generations, jobs, models, people, recordings, stems, system, timeline, uploads, webhooks
 
 SECURITY_HEADERS = (
     (b"x-content-type-options", b"nosniff"), (b"x-frame-options", b"DENY"), (b"referrer-policy", b"same-origin"),
@@ -47,7 +47,7 @@ def create_application(studio: Studio, policy: Policy | None = None) -> FastAPI:
     app.state.studio, app.state.policy = studio, policy or Policy()
     problems.install(app)
     app.include_router(system.router)
-    for module in (events, recordings, timeline, stems, generations, jobs, uploads, people, webhooks):
+    for module in (events, recordings, timeline, stems, generations, jobs, models, uploads, people, webhooks):
         app.include_router(module.router, prefix="/api/v1")
     for router in (audio.router, replaced_jobs.router, generation.generation, generation.stems):
         app.include_router(router)

@@ -18,15 +18,21 @@ from sideman.errors import (
     AudioError,
     AudioWriteError,
     Conflict,
+    ConsentNeeded,
+    DownloadFailed,
     Forbidden,
     JobFailed,
     MissingAsset,
+    ModelNotInstalled,
+    ModelRefused,
+    NotEnoughMemory,
     NotFound,
     QuotaExceeded,
     ServiceUnavailable,
     SidemanError,
     TooLarge,
     Unauthenticated,
+    UnusableModel,
     UsageError,
 )
 
@@ -34,7 +40,8 @@ MEDIA_TYPE = "application/problem+json"
 STATUS: tuple[tuple[type[SidemanError], int], ...] = (
     (ChecksumMismatch, 460), (Locked, 423), (NotFound, 404), (Conflict, 409), (TooLarge, 413), (QuotaExceeded, 429), (Forbidden, 403),
     (Unauthenticated, 401), (ServiceUnavailable, 503), (JobFailed, 409), (AudioWriteError, 507), (AudioError, 422), (AnalysisError, 422),
-    (UsageError, 422), (MissingAsset, 501),
+    (UsageError, 422), (MissingAsset, 501), (ModelNotInstalled, 409), (ConsentNeeded, 409), (ModelRefused, 403), (UnusableModel, 422),
+    (DownloadFailed, 502), (NotEnoughMemory, 507),
 )  # fmt: skip
 """The first class that fits counts."""
 TITLES = {460: "Checksum mismatch", 423: "Locked", 422: "Unprocessable content"}

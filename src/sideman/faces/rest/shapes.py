@@ -78,12 +78,12 @@ class RecordingChange(Shape):
 
 
 class StemShape(Shape):
-    """origin: separated, generated or imported. score, verdict and report: what the judge says of a generated stem."""
+    """origin: separated, excerpt (of a preview), generated or imported. score, verdict and report: what the judge says of a generated stem."""
 
     id: str
     recording_id: str
     generation_id: str | None
-    origin: Literal["separated", "generated", "imported"]
+    origin: Literal["separated", "excerpt", "generated", "imported"]
     role: str
     name: str
     size_bytes: int

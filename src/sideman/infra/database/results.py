@@ -157,7 +157,8 @@ class Results:
 
     def roles_of(self, recording_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
         """Roles of the stems of each recording that has any, those it was taken apart into first."""
-        query = sa.select(stems.c.recording_id, stems.c.role).where(stems.c.recording_id.in_(recording_ids))
+        whole = stems.c.origin != "excerpt"
+        query = sa.select(stems.c.recording_id, stems.c.role).where(stems.c.recording_id.in_(recording_ids), whole)
         found: dict[str, list[str]] = {}
         with self._db.read() as c:
             for recording_id, role in c.execute(query.order_by(stems.c.origin.desc(), stems.c.created_at, stems.c.name)):

@@ -52,7 +52,12 @@ def metrics(studio: StudioHere, who: Who) -> Response:
 def engines(studio: StudioHere, who: Who) -> EnginesShape:
     p = studio.jobs.playable
     generators = [GeneratorShape.model_validate(g) for g in p.generators]
-    return EnginesShape(separator=p.separator, generation_roles=[r.value for r in p.roles], styles=list(p.styles), generators=generators)
+    return EnginesShape(
+        separator=p.separators.get("preview").name,
+        generation_roles=[r.value for r in p.roles],
+        styles=list(p.styles),
+        generators=generators,
+    )
 
 
 @router.post("/api/v1/library/verification")

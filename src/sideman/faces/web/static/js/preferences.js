@@ -26,6 +26,7 @@ export const themeChoice = kept('theme', /** @type {'dark' | 'light' | 'system'}
 export const shortcuts = kept('shortcuts', true)
 export const notifications = kept('notifications', false)
 export const libraryView = kept('view', /** @type {'table' | 'cards'} */ ('table'))
+export const separation = kept('separation', { preset: 'preview', stems: /** @type {string[]} */ ([]) })
 export const analyseUploads = kept('analyse', true)
 
 const light = matchMedia('(prefers-color-scheme: light)')

@@ -11,7 +11,7 @@ import { notifyError } from '../toasts.js'
 /** @typedef {import('../jobs_store.js').Job} Job */
 const PAGE = 50
 const POSITIONS_MS = 3000
-const ICONS = /** @type {Record<string, string>} */ ({ analysis: 'activity', generation: 'wand-sparkles', mix: 'sliders-horizontal', export: 'download' })
+const ICONS = /** @type {Record<string, string>} */ ({ analysis: 'activity', separation: 'layers', model: 'download', generation: 'wand-sparkles', mix: 'sliders-horizontal', export: 'download' })
 const STATES = /** @type {Record<string, string[]>} */ ({ all: [], unfinished: ['queued', 'running'], failed: ['failed', 'cancelled'] })
 
 /** Titles of recordings that jobs are about. @type {Map<string, string>} */

@@ -81,7 +81,7 @@ export function GenerateDrawer({ desk, reload }) {
     }
   }
   const ranges = /** @type {[string, string][]} */ ([['whole', t.whole], ...(desk.engine.loop.value ? [['loop', t.loop]] : []), ...timeline.sections.map(([, , label], i) => [`section ${i}`, `${i + 1}: ${label}`])])
-  const close = () => (desk.drawer.value = false)
+  const close = () => (desk.drawer.value = '')
   return html`<div class="drawer" ref=${panel} role="dialog" aria-label=${t.title} onKeyDown=${(/** @type {KeyboardEvent} */ e) => e.key === 'Escape' && close()}>
     <header><h2>${t.title}</h2><button class="icon-button" aria-label=${text.common.close} onClick=${close}><${Icon} name="x" /></button></header>
     <div class="inside">${engines && html`<${GenerateForm} engines=${engines} wish=${wish} onChange=${setWish} />

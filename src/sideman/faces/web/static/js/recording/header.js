@@ -15,14 +15,16 @@ import { correctionName } from './song.js'
 export function Header({ desk, reload }) {
   const { recording, timeline, stems } = desk.song
   const semitones = desk.engine.semitones.value
+  const toggle = (/** @type {'generate' | 'separate'} */ which) => (desk.drawer.value = desk.drawer.value === which ? '' : which)
   return html`<header class="song-head"><${Artwork} recording=${recording} size="52" />
     <div class="names"><h1>${recording.title}</h1><div class="by">${recording.artist || text.common.unknownArtist}</div></div>
     <div class="facts"><span class="chip num"><b>${clock(desk.engine.durationS)}</b></span>
       <${GridMenu} desk=${desk} reload=${reload} />
       <span class="chip" title=${timeline.key?.camelot ?? ''}><b>${keyName(timeline.key?.name ?? null, semitones)}</b>${timeline.key && semitones === 0 && html`<small class="wide-only">${timeline.key.camelot}</small>`}</span>
-      <span class="chip num wide-only">${text.common.stems(stems.length)}</span></div>
+      <span class="chip num wide-only">${text.common.stems(stems.filter((s) => s.origin !== 'excerpt').length)}</span></div>
     <span class="grow"></span>
-    ${mayEdit() && html`<button class="btn primary" aria-haspopup="dialog" aria-expanded=${desk.drawer.value} onClick=${() => (desk.drawer.value = !desk.drawer.value)}><${Icon} name="wand-sparkles" />${text.recording.generate}</button>`}
+    ${mayEdit() && html`<button class="btn" aria-haspopup="dialog" aria-expanded=${desk.drawer.value === 'separate'} onClick=${() => toggle('separate')}><${Icon} name="layers" /><span class="wide-only">${text.recording.separate}</span></button>
+      <button class="btn primary" aria-haspopup="dialog" aria-expanded=${desk.drawer.value === 'generate'} onClick=${() => toggle('generate')}><${Icon} name="wand-sparkles" />${text.recording.generate}</button>`}
     <${ExportMenu} desk=${desk} /></header>`
 }
 

@@ -17,9 +17,9 @@ function actions(desk) {
     m: () => desk.mute(chosen()), s: () => desk.solo(chosen()), x: () => desk.minus(chosen()), '[': () => desk.navigator.section(-1), ']': () => desk.navigator.section(1),
     '+': () => view.zoom(ZOOM, view.width / 2), '=': () => view.zoom(ZOOM, view.width / 2), '-': () => view.zoom(1 / ZOOM, view.width / 2), 0: () => view.fit(), f: () => (desk.follow.value = !desk.follow.value),
     ',': () => engine.setTempo(engine.tempo.value - TEMPO_STEP), '.': () => engine.setTempo(engine.tempo.value + TEMPO_STEP), ';': () => engine.setTempo(engine.tempo.value, engine.semitones.value - 1), "'": () => engine.setTempo(engine.tempo.value, engine.semitones.value + 1),
-    o: () => (engine.original.value = !engine.original.value), c: () => (engine.metronome.value = !engine.metronome.value), i: () => (engine.countIn.value = !engine.countIn.value), g: () => (desk.drawer.value = !desk.drawer.value), '?': () => (desk.help.value = true),
+    o: () => (engine.original.value = !engine.original.value), c: () => (engine.metronome.value = !engine.metronome.value), i: () => (engine.countIn.value = !engine.countIn.value), g: () => (desk.drawer.value = desk.drawer.value === 'generate' ? '' : 'generate'), p: () => (desk.drawer.value = desk.drawer.value === 'separate' ? '' : 'separate'), '?': () => (desk.help.value = true),
     escape: () => {
-      if (desk.drawer.value) desk.drawer.value = false
+      if (desk.drawer.value) desk.drawer.value = ''
       else engine.setLoop(null)
     },
   }

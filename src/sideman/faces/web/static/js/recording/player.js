@@ -9,6 +9,7 @@ import { GenerateDrawer } from './generate.js'
 import { Header } from './header.js'
 import { KeyboardHelp, useKeyboard } from './keyboard.js'
 import { Navigator } from './navigation.js'
+import { SeparateDrawer } from './separate.js'
 import { laneTitle } from './song.js'
 import { Timeline } from './timeline.js'
 import { Transport } from './transport.js'
@@ -24,7 +25,7 @@ export class Desk {
     this.engine = engine
     this.view = new View(engine.durationS)
     this.follow = signal(true)
-    this.drawer = signal(false)
+    this.drawer = signal(/** @type {'' | 'generate' | 'separate'} */ (''))
     this.help = signal(false)
     this.chosen = signal(0)
     /** The lane that everything but is heard, if any. */
@@ -47,6 +48,7 @@ export class Desk {
   get rows() {
     const stems = this.song.stems.flatMap((stem) => {
       const lane = this.engine.lane(stem.id)
+      if (stem.origin === 'excerpt' && this.drawer.value !== 'separate') return []
       return lane ? [{ lane, title: laneTitle(stem), role: stem.role, stem }] : []
     })
     const original = this.engine.lane(ORIGINAL)
@@ -109,7 +111,7 @@ export function Player({ song, engine, reload }) {
   useKeyboard(desk)
   return html`<main id="main" class="recording" tabindex="-1">
     <${Header} desk=${desk} reload=${reload} />
-    <div class="stage"><${Timeline} desk=${desk} reload=${reload} />${desk.drawer.value && html`<${GenerateDrawer} desk=${desk} reload=${reload} />`}</div>
+    <div class="stage"><${Timeline} desk=${desk} reload=${reload} />${desk.drawer.value === 'generate' && html`<${GenerateDrawer} desk=${desk} reload=${reload} />`}${desk.drawer.value === 'separate' && html`<${SeparateDrawer} desk=${desk} song=${song} />`}</div>
     <${Transport} desk=${desk} />
     ${desk.help.value && html`<${KeyboardHelp} onClose=${() => (desk.help.value = false)} />`}
   </main>`
