@@ -44,12 +44,40 @@ def demucs_reference(checkpoint: Path, x: np.ndarray) -> np.ndarray:
         return (apply_model(model, ((wav - mean) / std)[None], shifts=0, overlap=0.25)[0] * std + mean).numpy()
 
 
+def roformer_reference(checkpoint: Path, x: np.ndarray, mel: bool) -> np.ndarray:
+    """One segment through the published packages (bs-roformer-infer, melband-roformer-infer), [stems, 2, frames]."""
+    import torch
+    from safetensors.torch import load_file
+
+    common = dict(dim=24, depth=2, stereo=True, time_transformer_depth=1, freq_transformer_depth=1, dim_head=12, heads=2, stft_n_fft=512)
+    common |= dict(stft_hop_length=128, stft_win_length=512, attn_dropout=0.0, ff_dropout=0.0, flash_attn=False)
+    if mel:
+        from mel_band_roformer.mel_band_roformer import MelBandRoformer
+
+        model = MelBandRoformer(num_stems=1, num_bands=12, mask_estimator_depth=2, match_input_audio_length=True, **common)
+    else:
+        from bs_roformer.bs_roformer import BSRoformer
+
+        model = BSRoformer(num_stems=2, freqs_per_bands=(4, 8, 28, 80, 137), mask_estimator_depth=2, **common)
+    missing, unexpected = model.load_state_dict({k: v.float() for k, v in load_file(checkpoint).items()}, strict=False)
+    assert not unexpected and all("rotary" in k for k in missing), (missing, unexpected)
+    with torch.no_grad():
+        out = model.eval()(torch.from_numpy(x[None])).numpy()[0]
+    out = out[None] if out.ndim == 2 else out
+    return np.pad(out, ((0, 0), (0, 0), (0, x.shape[1] - out.shape[2])))
+
+
 def main() -> None:
-    from sideman.testing.weights import write_htdemucs
+    from sideman.testing.weights import SMALL_BS_ROFORMER, SMALL_MEL_ROFORMER, write_htdemucs, write_roformer
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "small.safetensors"
         write_htdemucs(path)
+        for name, config in (("melband", SMALL_MEL_ROFORMER), ("bs", SMALL_BS_ROFORMER)):
+            write_roformer(Path(folder) / f"{name}.safetensors", config)
+            segment = mixture()[:, : config.segment_frames]
+            stems = roformer_reference(Path(folder) / f"{name}.safetensors", segment, name == "melband")
+            np.savez_compressed(HERE / f"{name}_roformer_small.npz", stems=stems[..., 8000:10_000].astype(np.float32))
         np.savez_compressed(HERE / "htdemucs_small.npz", stems=excerpts(demucs_reference(path, mixture())).astype(np.float32))
 
 

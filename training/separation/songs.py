@@ -19,8 +19,8 @@ SOURCES = ("drums", "bass", "vocals", "other")
 DURATION_S = 12.0
 SPARSE = 0.3
 SPARSE_CASES = {
-    ("vocals",): 0.2, ("other",): 0.28, ("vocals", "other"): 0.2, ("drums",): 0.06, ("bass",): 0.06, ("drums", "bass"): 0.06,
-    ("drums", "vocals"): 0.05, ("drums", "other"): 0.05, ("bass", "other"): 0.04,
+    ("vocals",): 0.18, ("other",): 0.26, ("vocals", "other"): 0.18, ("drums",): 0.14, ("bass",): 0.05, ("drums", "bass"): 0.07,
+    ("drums", "vocals"): 0.05, ("drums", "other"): 0.04, ("bass", "other"): 0.03,
 }  # fmt: skip
 
 
@@ -42,7 +42,7 @@ class Score:
         self.loop = [int(x) for x in rng.choice([0, 3, 4, 5, 1, 2], 4)]
         cases = list(SPARSE_CASES)
         self.present = SOURCES if rng.random() > SPARSE else cases[int(rng.choice(len(cases), p=list(SPARSE_CASES.values())))]
-        self.bass = rng.random() > 0.2 if len(self.present) == 4 else "bass" in self.present
+        self.bass = rng.random() > 0.1 if len(self.present) == 4 else "bass" in self.present
 
     def time(self, step):
         late = step % 2 if self.beat_s > 0.5 else step % 4 == 2
@@ -132,8 +132,11 @@ ACCOMPANIMENT = (
 
 def accompaniment_layer(rng, score, frames):
     u, kind = rng.uniform, rng.choice(ACCOMPANIMENT)
+    alone = len(score.present) < 4 and not score.bass
+    kind = rng.choice(["guitar", "guitar", "guitar", "piano"]) if alone and rng.random() < 0.6 else kind
     note, x, i = player(rng, kind, score.families), np.zeros(frames), 0
     style = "block" if kind in ("pad", "strings") else rng.choice(["block", "block", "arpeggio", "comp", "comp", "riff"])
+    style = "thumb" if kind in ("guitar", "piano") and rng.random() < (0.6 if alone else 0.08) else style
     low = kind in ("piano", "guitar", "distorted")
     octave = int(rng.choice([36, 40, 48, 48, 60] if low else [48, 48, 60, 60, 72]))
     octave = int(rng.choice([36, 40, 43])) if low and not score.bass and rng.random() < 0.7 else octave
@@ -141,6 +144,10 @@ def accompaniment_layer(rng, score, frames):
     pattern[0] = True
     block, strum, sustain = int(rng.choice([4, 8, 16, score.bar])), u(0, 0.03) * (kind in ("guitar", "distorted")), u(0.3, 1)
     while i < score.steps:
+        if style == "thumb":
+            thumb(rng, score, (x, note, i), pattern, sustain)
+            i += 1
+            continue
         length = block if style == "block" else (2 if block > 4 else 1) if style == "arpeggio" else 1
         if style in ("block", "arpeggio") or pattern[i % 16]:
             degrees = [0, 4] if kind == "distorted" else [0, 2, 4, 6][: int(rng.integers(3, 5))]
@@ -155,6 +162,24 @@ def accompaniment_layer(rng, score, frames):
     wet, pan, width = u(0, 0.6) * (rng.random() < 0.7), u(-0.9, 0.9) * (rng.random() < 0.7), u(0, 1) * (rng.random() < 0.5)
     y = room(rng, x, wet, u(0.3, 2.5), pan, width)
     return y / (np.sqrt((y**2).mean()) + 1e-9) * u(0.4, 1)
+
+
+def thumb(rng, score, part, pattern, sustain):
+    """One step of an instrument that plays its own bass: roots and fifths on the beat, chord tones above between them."""
+    x, note, i = part
+    root = score.degree(score.chord(i))
+    if i % 4 == 0 and rng.random() < 0.85:
+        pitch = 38 + (root + (7 if i % 8 else 0) - 38) % 12 + (12 if rng.random() < 0.15 else 0)
+        place(x, note(pitch, score.step_s * rng.uniform(1, 4), rng.uniform(0.6, 1)), score.time(i))
+    if pattern[(i + 2) % 16]:
+        for q in [0, 2, 4, 6][int(rng.integers(0, 2)) :]:
+            if rng.random() < 0.8:
+                pitch = 52 + (score.degree(score.chord(i) + q) - 52) % 16
+                place(
+                    x,
+                    note(pitch, score.step_s * rng.uniform(0.5, 4) * sustain, rng.uniform(0.4, 0.9)),
+                    score.time(i) + rng.uniform(0, 0.012),
+                )
 
 
 def lead(rng, score, frames):

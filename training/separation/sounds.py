@@ -65,14 +65,31 @@ def player(rng, kind, families=FAMILIES):
     return lambda pitch, duration_s, velocity: from_font(preset, pitch, duration_s, velocity)
 
 
+def boom(rng):
+    """The long kick of an 808: a sine that rings, hardly bends and may be driven into saturation."""
+    u = rng.uniform
+    hz, decay_s, bend, click, drive = u(38, 68), 10 ** u(-0.8, 0.1), u(0.1, 1.5), u(0, 0.15), u(0.5, 3)
+
+    def hit():
+        t = np.arange(int(1.6 * SAMPLE_RATE_HZ)) / SAMPLE_RATE_HZ
+        y = np.sin(2 * np.pi * np.cumsum(hz * (1 + bend * np.exp(-t / 0.02))) / SAMPLE_RATE_HZ) * np.exp(-t / decay_s)
+        y = np.tanh(drive * y) / np.tanh(drive)
+        y[:400] += click * rng.normal(0, 1, 400) * np.exp(-np.arange(400) / 80)
+        return y
+
+    return hit
+
+
 def drum_kit(rng, families=FAMILIES):
     """{piece: hit() -> mono}; pieces of the font and of the synthesiser may meet in one kit."""
     pieces = dict(kit(rng))
+    if rng.random() < 0.25:
+        pieces["kick"] = boom(rng)
     if "font" not in families or rng.random() < 0.5:
         return pieces
     preset = Preset(128, int(rng.choice(KITS)))
     for piece, keys in KIT_KEYS.items():
-        if rng.random() < 0.85:
+        if rng.random() < 0.85 and not (piece == "kick" and rng.random() < 0.3):
             key = int(rng.choice(keys))
             pieces[piece] = lambda key=key: from_font(preset, key, 1.0, rng.uniform(0.5, 1.0))
     return pieces

@@ -21,6 +21,8 @@ from sideman.core.models.checkpoint import write_checkpoint
 from sideman.core.models.graph import Array, Weights
 from sideman.core.separation.backends.demucs import core_graph
 from sideman.core.separation.backends.demucs.configuration import CLASS, HTDemucsConfig
+from sideman.core.separation.backends.roformer import core_graph as roformer_graph
+from sideman.core.separation.backends.roformer.configuration import RoformerConfig, mel_bands
 
 SMALL_HTDEMUCS: dict[str, Any] = {
     "sources": ["drums", "bass", "other", "vocals"], "channels": 8, "depth": 3, "dconv_mode": 3, "dconv_comp": 4, "bottom_channels": 64,
@@ -31,6 +33,19 @@ HTDEMUCS: dict[str, Any] = {
     "sources": ["drums", "bass", "other", "vocals"], "depth": 4, "dconv_mode": 3, "bottom_channels": 512, "t_layers": 5, "segment": Fraction(39, 5),
 }  # fmt: skip
 """The published configuration: 42 M parameters, segments of 7.8 s."""
+
+
+SMALL_MEL_ROFORMER = RoformerConfig(
+    dim=24, depth=2, time_depth=1, band_depth=1, heads=2, dim_head=12, stems=1, channels=2, mask_layers=3, hidden=96, ff_hidden=96, size=512,
+    band_bins=mel_bands(12, 512), final_norm=False, hop=128, segment_frames=32_000,
+)  # fmt: skip
+"""Overlapping mel bands; a mask estimator of three layers, as the reference makes of mask_estimator_depth=2."""
+SMALL_BS_ROFORMER = RoformerConfig(
+    dim=24, depth=2, time_depth=1, band_depth=1, heads=2, dim_head=12, stems=2, channels=2, mask_layers=2, hidden=96, ff_hidden=96, size=512,
+    band_bins=tuple(tuple(range(a, b)) for a, b in ((0, 4), (4, 12), (12, 40), (40, 120), (120, 257))), final_norm=True, hop=128,
+    segment_frames=32_000,
+)  # fmt: skip
+"""Bands in a row, two stems, a norm before the masks."""
 
 
 class WantedShapes(Weights):
@@ -67,6 +82,14 @@ def random_tensors(shapes: dict[str, tuple[int, ...]], seed: int = 0) -> dict[st
     return out
 
 
+def write_roformer(path: Path, config: RoformerConfig, seed: int = 0) -> None:
+    """A random band-split RoFormer in the layout of the published ones."""
+    wanted = WantedShapes()
+    roformer_graph.build(config, wanted)
+    facts = {"n_fft": config.size, "hop": config.hop, "segment_frames": config.segment_frames, "channels": config.channels}
+    write_checkpoint(path, random_tensors(wanted.shapes, seed), {k: str(v) for k, v in facts.items()})
+
+
 def write_htdemucs(path: Path, arguments: dict[str, Any] | None = None, seed: int = 0) -> HTDemucsConfig:
     """A random HTDemucs in half precision, laid out as demucs 4.1.0 writes it. Needs the extra `separation`."""
     arguments = arguments or SMALL_HTDEMUCS
@@ -82,7 +105,17 @@ def _encoded(value: Any) -> Any:
     return {"_type": "fraction", "numerator": value.numerator, "denominator": value.denominator} if isinstance(value, Fraction) else value
 
 
-__all__ = ["HTDEMUCS", "SMALL_HTDEMUCS", "WantedShapes", "random_tensors", "write_htdemucs", "write_torch_file"]
+__all__ = [
+    "HTDEMUCS",
+    "SMALL_BS_ROFORMER",
+    "SMALL_HTDEMUCS",
+    "SMALL_MEL_ROFORMER",
+    "WantedShapes",
+    "random_tensors",
+    "write_htdemucs",
+    "write_roformer",
+    "write_torch_file",
+]
 
 
 def write_torch_file(path: Path, tensors: Mapping[str, NDArray[np.generic]], klass: str, arguments: Mapping[str, Any]) -> None:

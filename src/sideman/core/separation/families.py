@@ -11,6 +11,7 @@ from sideman.core.models.memory import Residence
 from sideman.core.models.runtime import Request
 from sideman.core.music import StemRole
 from sideman.core.separation.separator import Separator
+from sideman.core.separation.single import WeightFacts
 from sideman.errors import UnusableModel
 
 
@@ -29,6 +30,14 @@ def converter(family: str) -> Callable[[Path], Path]:
         from sideman.core.separation.backends.demucs.conversion import convert as convert_demucs
 
         return convert_demucs
+    if family == "roformer":
+        from sideman.core.separation.backends.roformer import convert as convert_roformer
+
+        return convert_roformer
+    if family == "mdx":
+        from sideman.core.separation.backends.mdx import convert as convert_mdx
+
+        return convert_mdx
     raise UnusableModel(f"this version of Sideman cannot run models of the family {family!r}")
 
 
@@ -43,4 +52,13 @@ def open_separator(card: ModelCard, files: Sequence[WeightFile], request: Reques
         return DemucsSeparator(
             card.name, members, request, residence, memory_mb=card.memory_mb, experimental=experimental, licence=card.weight_licence
         )
+    facts = WeightFacts(files[0].path, files[0].sha256, card.weight_licence, card.memory_mb)
+    if card.family == "roformer":
+        from sideman.core.separation.backends.roformer import RoformerSeparator
+
+        return RoformerSeparator(card.name, roles, facts, request, residence)
+    if card.family == "mdx":
+        from sideman.core.separation.backends.mdx import MdxSeparator
+
+        return MdxSeparator(card.name, roles, facts, request, residence)
     raise UnusableModel(f"this version of Sideman cannot run models of the family {card.family!r}")

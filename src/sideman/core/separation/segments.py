@@ -82,13 +82,15 @@ def level_of(reader: AudioReader, channels: Sequence[int]) -> Level:
 class SegmentModel:
     """What the overlap-add needs to know of a model.
 
-    `run` takes one normalised segment [channels, frames] and gives [stems, channels, frames] on the same scale.
+    `run` takes one segment [channels, frames] and gives [stems, channels, frames] on the same scale. `normalised`: it hears zero mean and
+    unit deviation; otherwise the recording as it is.
     """
 
     frames: int
     stems: int
     channels: int
     run: Callable[[Array], Array]
+    normalised: bool = True
 
 
 def separated(
@@ -101,6 +103,8 @@ def separated(
     """
     pairs = [tuple(range(c, min(c + model.channels, reader.channels))) for c in range(0, reader.channels, model.channels)]
     levels = [level_of(reader, p) for p in pairs]
+    if not model.normalised:
+        levels = [x if x.silent else Level(np.float32(0), np.float32(1 - 1e-8)) for x in levels]
     weight = triangle(model.frames)
     sums = np.zeros((model.stems, reader.channels, model.frames), np.float32)
     weights, done = np.zeros(model.frames, np.float32), 0

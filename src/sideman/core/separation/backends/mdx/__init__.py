@@ -1,0 +1,115 @@
+"""MDX-Net models as they are published, in ONNX: STFT and iSTFT here, parameters by the hash that Ultimate Vocal Remover uses.
+
+Kim et al.: KUIELab-MDX-Net (2021); the format and its table of parameters are those of Ultimate Vocal Remover.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sideman.core.audio import Recording
+from sideman.core.models.memory import MB, Residence
+from sideman.core.models.runtime import Request, Session, open_onnx
+from sideman.core.music import StemRole
+from sideman.core.separation.segments import SegmentModel
+from sideman.core.separation.separator import Progress, SeparatedStem, no_progress
+from sideman.core.separation.single import SingleModel, WeightFacts, separate_with_rest
+from sideman.core.separation.stft import CentredStft
+from sideman.errors import UnusableModel
+
+__all__ = ["MdxParameters", "MdxSeparator", "convert", "fingerprint"]
+SAMPLE_RATE_HZ, HOP, HASHED_BYTES = 44100, 1024, 10_000 * 1024
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class MdxParameters:
+    """size: of the STFT. bins, windows: what the network hears. gain: what its output is multiplied by. role: the stem it makes."""
+
+    size: int
+    bins: int
+    windows: int
+    gain: float
+    role: StemRole
+
+    @property
+    def segment_frames(self) -> int:
+        return HOP * (self.windows - 1)
+
+
+KNOWN: Mapping[str, MdxParameters] = {
+    "cb790d0c913647ced70fc6b38f5bea1a": MdxParameters(5120, 2560, 256, 1.01, StemRole.OTHER)  # UVR-MDX-NET-Inst_HQ_5
+}
+
+
+def fingerprint(path: Path) -> str:
+    """MD5 of the last ten million bytes or so, by which Ultimate Vocal Remover knows a model."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - HASHED_BYTES))
+        return hashlib.md5(file.read(), usedforsecurity=False).hexdigest()
+
+
+def parameters_of(path: Path, known: Mapping[str, MdxParameters] = KNOWN) -> MdxParameters:
+    """Raises UnusableModel for a model that the table does not know: its STFT cannot be told from the file."""
+    found = known.get(fingerprint(path))
+    if found is None:
+        raise UnusableModel(f"{path.name} is no MDX-Net model that Sideman knows the parameters of, or it is damaged")
+    return found
+
+
+def convert(path: Path) -> Path:
+    """Nothing to convert; an unknown or damaged file raises UnusableModel."""
+    parameters_of(path)
+    return path
+
+
+@dataclass(frozen=True)
+class Core:
+    parameters: MdxParameters
+    session: Session
+    stft: CentredStft
+
+    def run(self, segment: Array) -> Array:
+        """[2, frames] -> [1, 2, frames]. The three lowest bins are not shown to the network, as it was trained."""
+        p = self.parameters
+        z = self.stft.forward(segment)[..., : p.bins]
+        parts = np.empty((1, 4, p.bins, p.windows), np.float32)
+        parts[0, ::2], parts[0, 1::2] = z.real.transpose(0, 2, 1), z.imag.transpose(0, 2, 1)
+        parts[:, :, :3] = 0
+        (y,) = self.session(parts)
+        out = np.zeros((2, p.windows, p.size // 2 + 1), np.complex64)
+        out.real[..., : p.bins], out.imag[..., : p.bins] = y[0, ::2].transpose(0, 2, 1), y[0, 1::2].transpose(0, 2, 1)
+        return self.stft.inverse(out)[None] * np.float32(p.gain)
+
+
+class MdxSeparator:
+    """The stem of the network, and the other role as the recording minus it."""
+
+    def __init__(
+        self, name: str, roles: Sequence[StemRole], facts: WeightFacts, request: Request, residence: Residence, *,
+        known: Mapping[str, MdxParameters] = KNOWN,
+    ) -> None:  # fmt: skip
+        self._parameters = parameters_of(facts.path, known)
+        own = self._parameters.role
+        self.name, self.roles = name, (own, *(r for r in roles if r is not own))
+        self._facts, self._request, self._residence = facts, request, residence
+
+    def separate(
+        self, recording: Recording, folder: Path, progress: Progress = no_progress, roles: Sequence[StemRole] | None = None
+    ) -> tuple[SeparatedStem, ...]:
+        key = (self._facts.sha256 or str(self._facts.path), self._request)
+        core = self._residence.get(key, self.name, self._facts.memory_mb * MB, self._load)
+        model = SegmentModel(self._parameters.segment_frames, 1, 2, core.run, normalised=False)
+        single = SingleModel(SAMPLE_RATE_HZ, model, self._facts, core.session.runs_on)
+        return separate_with_rest(self, single, recording, folder, progress, roles=roles)
+
+    def _load(self) -> Core:
+        p = self._parameters
+        stft = CentredStft(p.size, HOP, p.segment_frames, self._request.threads)
+        return Core(p, open_onnx(self._facts.path, self._request), stft)
