@@ -16,15 +16,16 @@ from sideman.core.models.memory import Residence
 from sideman.core.models.onnx_file import write_onnx
 from sideman.core.models.runtime import Engine, Request
 from sideman.core.music import StemRole
-from sideman.core.separation.backends import mdx, roformer
+from sideman.core.separation.backends import mdx, roformer, scnet
 from sideman.core.separation.backends.mdx import MdxParameters, MdxSeparator
 from sideman.core.separation.backends.roformer import RoformerSeparator
 from sideman.core.separation.backends.roformer.configuration import RoformerConfig, mel_bands
+from sideman.core.separation.backends.scnet import ScnetSeparator
 from sideman.core.separation.single import WeightFacts
 from sideman.core.separation.stft import CentredStft
 from sideman.errors import UnusableModel
 from sideman.testing import noise
-from sideman.testing.weights import SMALL_BS_ROFORMER, SMALL_MEL_ROFORMER, write_roformer
+from sideman.testing.weights import SMALL_BS_ROFORMER, SMALL_MEL_ROFORMER, SMALL_SCNET, write_roformer, write_scnet
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 sys.path.insert(0, str(GOLDEN))
@@ -48,6 +49,31 @@ def test_a_segment_is_what_the_published_code_makes_of_it(tmp_path: Path, name: 
     assert core.config == config
     found = core.run(mixture()[:, : config.segment_frames])[..., 8000:10_000]
     assert agreement_db(found, np.load(GOLDEN / f"{name}_roformer_small.npz")["stems"]) > 100
+
+
+@pytest.mark.parametrize("engine", [Engine.OPENVINO, Engine.ONNXRUNTIME])
+def test_an_scnet_segment_is_what_its_authors_code_makes_of_it(tmp_path: Path, engine: Engine) -> None:
+    write_scnet(tmp_path / "x.safetensors", SMALL_SCNET)
+    core = scnet.load(tmp_path / "x.safetensors", Request(engine))
+    assert core.config == SMALL_SCNET
+    found = core.run(mixture()[:, : SMALL_SCNET.segment_frames])[..., 8000:10_000]
+    assert agreement_db(found, np.load(GOLDEN / "scnet_small.npz")["stems"]) > 90
+
+
+def test_scnet_takes_a_recording_apart(tmp_path: Path) -> None:
+    write_scnet(tmp_path / "x.safetensors", SMALL_SCNET)
+    roles = (StemRole.DRUMS, StemRole.BASS, StemRole.OTHER, StemRole.VOCALS)
+    made_by = ScnetSeparator("small", roles, WeightFacts(tmp_path / "x.safetensors", memory_mb=50), Request(Engine.OPENVINO), Residence())
+    with Recording.from_clip(AudioClip(mixture()[:, :70_000], 44100)) as recording:
+        stems = made_by.separate(recording, recording.scratch_folder, roles=[StemRole.BASS])
+        assert [s.role for s in stems] == [StemRole.BASS] and stems[0].audio.frames == 70_000
+    with pytest.raises(UnusableModel, match="not an SCNet"):
+        scnet.convert(write_melband(tmp_path))
+
+
+def write_melband(folder: Path) -> Path:
+    write_roformer(folder / "other.safetensors", SMALL_MEL_ROFORMER)
+    return folder / "other.safetensors"
 
 
 def test_vocals_and_the_rest_are_the_recording(tmp_path: Path) -> None:

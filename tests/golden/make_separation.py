@@ -1,6 +1,6 @@
 """Make the golden outputs of the separation models with the reference implementations (torch, demucs; never installed by the tests).
 
-    python tests/golden/make_separation.py
+    python tests/golden/make_separation.py [FOLDER of a clone of github.com/starrytong/SCNet]
 
 Random small networks by `sideman.testing.weights`, the mixture of `mixture()`, and what the authors' own code makes of them. Kept are a
 few thousand frames of every stem.
@@ -67,7 +67,22 @@ def roformer_reference(checkpoint: Path, x: np.ndarray, mel: bool) -> np.ndarray
     return np.pad(out, ((0, 0), (0, 0), (0, x.shape[1] - out.shape[2])))
 
 
-def main() -> None:
+def scnet_reference(checkpoint: Path, x: np.ndarray, code: Path) -> np.ndarray:
+    """One segment through the authors' code (a clone of github.com/starrytong/SCNet at `code`), [stems, 2, frames]."""
+    import torch
+    from safetensors.torch import load_file
+
+    sys.path.insert(0, str(code))
+    from scnet.SCNet import SCNet
+
+    model = SCNet(dims=[4, 8, 12, 16], nfft=1024, hop_size=256, win_size=1024, num_dplayer=4)
+    model.load_state_dict({k: v.float() for k, v in load_file(checkpoint).items()})
+    with torch.no_grad():
+        return model.eval()(torch.from_numpy(x[None])).numpy()[0]
+
+
+def main(scnet: Path | None) -> None:
+    from sideman.testing import weights
     from sideman.testing.weights import SMALL_BS_ROFORMER, SMALL_MEL_ROFORMER, write_htdemucs, write_roformer
 
     with tempfile.TemporaryDirectory() as folder:
@@ -78,9 +93,14 @@ def main() -> None:
             segment = mixture()[:, : config.segment_frames]
             stems = roformer_reference(Path(folder) / f"{name}.safetensors", segment, name == "melband")
             np.savez_compressed(HERE / f"{name}_roformer_small.npz", stems=stems[..., 8000:10_000].astype(np.float32))
+        if scnet is not None:
+            small = Path(folder) / "scnet.safetensors"
+            weights.write_scnet(small, weights.SMALL_SCNET)
+            stems = scnet_reference(small, mixture()[:, : weights.SMALL_SCNET.segment_frames], scnet)
+            np.savez_compressed(HERE / "scnet_small.npz", stems=stems[..., 8000:10_000].astype(np.float32))
         np.savez_compressed(HERE / "htdemucs_small.npz", stems=excerpts(demucs_reference(path, mixture())).astype(np.float32))
 
 
 if __name__ == "__main__":
     sys.path.insert(0, str(HERE.parents[1] / "src"))
-    main()
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else None)

@@ -23,6 +23,8 @@ from sideman.core.separation.backends.demucs import core_graph
 from sideman.core.separation.backends.demucs.configuration import CLASS, HTDemucsConfig
 from sideman.core.separation.backends.roformer import core_graph as roformer_graph
 from sideman.core.separation.backends.roformer.configuration import RoformerConfig, mel_bands
+from sideman.core.separation.backends.scnet import core_graph as scnet_graph
+from sideman.core.separation.backends.scnet.core_graph import ScnetConfig
 
 SMALL_HTDEMUCS: dict[str, Any] = {
     "sources": ["drums", "bass", "other", "vocals"], "channels": 8, "depth": 3, "dconv_mode": 3, "dconv_comp": 4, "bottom_channels": 64,
@@ -46,6 +48,9 @@ SMALL_BS_ROFORMER = RoformerConfig(
     segment_frames=32_000,
 )  # fmt: skip
 """Bands in a row, two stems, a norm before the masks."""
+
+SMALL_SCNET = ScnetConfig((4, 8, 12, 16), (3, 4, 16), (3, 2, 1), (2, 3, 4), 4, 1, 4, size=1024, hop=256, segment_frames=30_000)
+"""Three levels, four dual-path layers, four stems."""
 
 
 class WantedShapes(Weights):
@@ -80,6 +85,14 @@ def random_tensors(shapes: dict[str, tuple[int, ...]], seed: int = 0) -> dict[st
             x = rng.standard_normal(shape) / np.sqrt(max(1, int(np.prod(shape[1:]))))
         out[name] = x.astype(np.float16)
     return out
+
+
+def write_scnet(path: Path, config: ScnetConfig, seed: int = 0) -> None:
+    """A random SCNet in the layout of the published ones."""
+    wanted = WantedShapes()
+    scnet_graph.build(config, wanted)
+    facts = {"size": config.size, "hop": config.hop, "segment_frames": config.segment_frames}
+    write_checkpoint(path, random_tensors(wanted.shapes, seed), {k: str(v) for k, v in facts.items()})
 
 
 def write_roformer(path: Path, config: RoformerConfig, seed: int = 0) -> None:

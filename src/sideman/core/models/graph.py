@@ -28,6 +28,34 @@ class Value:
 
 
 @dataclass(frozen=True)
+class Lstm:
+    """Weights of one bidirectional layer in ONNX's order of gates (input, output, forget, cell): into [2, 4 * hidden, in],
+    recurrent [2, 4 * hidden, hidden], bias [2, 8 * hidden]."""
+
+    into: Array
+    recurrent: Array
+    bias: Array
+
+    @classmethod
+    def of(cls, weights: Weights, sizes: tuple[int, int], layer: int = 0) -> Lstm:
+        """From a torch LSTM: sizes are (in, hidden), layer counts from 0."""
+        width, hidden = sizes
+        parts: tuple[list[Array], list[Array], list[Array]] = ([], [], [])
+        for end in (f"l{layer}", f"l{layer}_reverse"):
+            parts[0].append(_gates(weights.get(f"weight_ih_{end}", 4 * hidden, width)))
+            parts[1].append(_gates(weights.get(f"weight_hh_{end}", 4 * hidden, hidden)))
+            both = [_gates(weights.get(f"bias_{kind}_{end}", 4 * hidden)) for kind in ("ih", "hh")]
+            parts[2].append(np.concatenate(both))
+        return cls(np.stack(parts[0]), np.stack(parts[1]), np.stack(parts[2]))
+
+
+def _gates(x: Array) -> Array:
+    """torch keeps input, forget, cell, output; ONNX input, output, forget, cell."""
+    i, f, c, o = np.split(x, 4)
+    return np.concatenate([i, o, f, c])
+
+
+@dataclass(frozen=True)
 class Node:
     op: str
     inputs: tuple[str, ...]
@@ -255,6 +283,14 @@ class Graph:
         """x [..., in], weight [out, in]."""
         y = self.matmul(x, self.constant(f"{name}.weight", weight.T))
         return y if bias is None else self.add(y, self.constant(f"{name}.bias", bias))
+
+    def lstm(self, x: Value, layer: Lstm, name: str = "lstm") -> Value:
+        """x [steps, batch, in] -> [steps, batch, 2 * hidden]: forwards and backwards, states from zero."""
+        steps, batch, _ = x.shape
+        hidden = layer.recurrent.shape[2]
+        inputs = [x, *(self.constant(f"{name}.{k}", v) for k, v in (("w", layer.into), ("r", layer.recurrent), ("b", layer.bias)))]
+        y = self._node("LSTM", inputs, (steps, 2, batch, hidden), hidden_size=hidden, direction="bidirectional")
+        return self.reshape(self.transpose(y, 0, 2, 1, 3), steps, batch, 2 * hidden)
 
     def attention(self, q: Value, k: Value, v: Value) -> Value:
         """softmax(q k^T) v with q [..., heads, queries, dim], k and v [..., heads, keys, dim]; the scale belongs into q's weights."""

@@ -34,6 +34,10 @@ def converter(family: str) -> Callable[[Path], Path]:
         from sideman.core.separation.backends.roformer import convert as convert_roformer
 
         return convert_roformer
+    if family == "scnet":
+        from sideman.core.separation.backends.scnet import convert as convert_scnet
+
+        return convert_scnet
     if family == "mdx":
         from sideman.core.separation.backends.mdx import convert as convert_mdx
 
@@ -57,6 +61,10 @@ def open_separator(card: ModelCard, files: Sequence[WeightFile], request: Reques
         from sideman.core.separation.backends.roformer import RoformerSeparator
 
         return RoformerSeparator(card.name, roles, facts, request, residence)
+    if card.family == "scnet":
+        from sideman.core.separation.backends.scnet import ScnetSeparator
+
+        return ScnetSeparator(card.name, roles, facts, request, residence)
     if card.family == "mdx":
         from sideman.core.separation.backends.mdx import MdxSeparator
 

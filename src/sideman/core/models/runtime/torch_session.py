@@ -53,6 +53,14 @@ class TorchSession:
             return [values[k].cpu().numpy() for k in self._outputs]
 
 
+def _torch_gates(x):  # type: ignore[no-untyped-def]
+    """From ONNX's order of gates to torch's."""
+    import torch
+
+    i, o, f, c = x.chunk(4)
+    return torch.cat([i, f, c, o])
+
+
 def _operator(node: Node) -> Callable:  # type: ignore[type-arg]  # tensors in, tensors out; torch has no types without torch
     import torch
     from torch.nn import functional
@@ -76,7 +84,18 @@ def _operator(node: Node) -> Callable:  # type: ignore[type-arg]  # tensors in, 
         pairs = [side for axis in reversed(range(n)) for side in (x[1][axis], x[1][axis + n])]
         return functional.pad(x[0], pairs)
 
+    def lstm(x: list, a: Mapping[str, Attribute]):  # type: ignore[no-untyped-def, type-arg]
+        hidden = a["hidden_size"]
+        weights = []
+        for d in range(2):
+            both = x[3][d]
+            weights += [_torch_gates(part) for part in (x[1][d], x[2][d], *both.chunk(2))]  # type: ignore[no-untyped-call]
+        zeros = x[0].new_zeros(2, x[0].shape[1], hidden)
+        y = torch._VF.lstm(x[0], (zeros, zeros), weights, True, 1, 0.0, False, True, False)[0]
+        return y.reshape(*y.shape[:2], 2, hidden).permute(0, 2, 1, 3)
+
     operators = {
+        "LSTM": lstm,
         "Add": lambda x, a: x[0] + x[1],
         "Sub": lambda x, a: x[0] - x[1],
         "Mul": lambda x, a: x[0] * x[1],

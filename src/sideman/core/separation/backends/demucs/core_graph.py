@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 
 from sideman.core.models.graph import Array, Graph, Value, Weights
 from sideman.core.separation.backends.demucs.configuration import HTDemucsConfig
-
-EPSILON = 1e-5
+from sideman.core.separation.layers import EPSILON, norm_by_bin
 
 
 def build(config: HTDemucsConfig, weights: Weights) -> Graph:
@@ -133,18 +132,9 @@ def _residual(g: Graph, c: HTDemucsConfig, w: Weights, x: Value) -> Value:
             weight = w_d.get("0.weight", hidden, channels, 3).reshape(hidden, channels, 3, *one)
             step = (dilation, *one)
             y = g.convolution(x, weight, w_d.get("0.bias", hidden), (1, *one), (dilation, *(0 for _ in one)), dilation=step, name="narrow")
-            y = g.gelu(_norm_by_bin(g, y, w_d.get("1.weight", hidden), w_d.get("1.bias", hidden)))
+            y = g.gelu(norm_by_bin(g, y, w_d.get("1.weight", hidden), w_d.get("1.bias", hidden)))
             x = g.add(x, _widened(g, w_d, y, channels))
     return x
-
-
-def _norm_by_bin(g: Graph, x: Value, weight: Array, bias: Array) -> Value:
-    """GroupNorm with one group over channels and time, [1, channels, time(, bins)], each bin on its own."""
-    shape = (1, len(weight)) + (1,) * (len(x.shape) - 2)
-    centred = g.subtract(x, g.mean(x, 1, 2))
-    spread = g.root(g.add(g.mean(g.multiply(centred, centred), 1, 2), g.constant("epsilon", np.full(1, EPSILON, np.float32))))
-    scaled = g.multiply(g.divide(centred, spread), g.constant("norm.weight", weight.reshape(shape)))
-    return g.add(scaled, g.constant("norm.bias", bias.reshape(shape)))
 
 
 def _widened(g: Graph, w: Weights, h: Value, channels: int) -> Value:
