@@ -28,7 +28,7 @@ from sideman.core.separation.backends.demucs.spectral import Spectral
 from sideman.core.separation.segments import SegmentModel, demucs_plan, even_plan, separated, triangle
 from sideman.errors import Cancelled, NotEnoughMemory, UnusableModel, UsageError
 from sideman.testing import noise
-from sideman.testing.weights import SMALL_HTDEMUCS, write_htdemucs
+from sideman.testing.weights import SMALL_HTDEMUCS, write_hdemucs, write_htdemucs
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 sys.path.insert(0, str(GOLDEN))
@@ -74,6 +74,17 @@ def test_stems_are_those_of_demucs(
     wanted = np.load(GOLDEN / "htdemucs_small.npz")["stems"]
     assert found.shape == wanted.shape
     assert min(agreement_db(f, w) for f, w in zip(found, wanted, strict=True)) > least_db
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_generation_before_is_what_demucs_makes_of_it(tmp_path: Path, engine: Engine) -> None:
+    """One segment through Hybrid Demucs: branches that merge, LSTM in pieces, attention that favours what is near."""
+    write_hdemucs(tmp_path / "hybrid.safetensors")
+    made_by = DemucsSeparator("v3", [Member(tmp_path / "hybrid.safetensors", ROLES, "")], Request(engine), Residence(), memory_mb=50)
+    stems = stems_of(AudioClip(mixture()[:, :44100], 44100), made_by)
+    found = np.concatenate([stems[..., :1500], stems[..., 30_000:31_500]], -1)
+    wanted = np.load(GOLDEN / "hdemucs_small.npz")["stems"]
+    assert min(agreement_db(f, w) for f, w in zip(found, wanted, strict=True)) > 95
 
 
 @pytest.mark.skipif(

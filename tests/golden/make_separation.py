@@ -93,6 +93,9 @@ def main(scnet: Path | None) -> None:
             segment = mixture()[:, : config.segment_frames]
             stems = roformer_reference(Path(folder) / f"{name}.safetensors", segment, name == "melband")
             np.savez_compressed(HERE / f"{name}_roformer_small.npz", stems=stems[..., 8000:10_000].astype(np.float32))
+        weights.write_hdemucs(Path(folder) / "hybrid.safetensors")
+        stems = demucs_reference(Path(folder) / "hybrid.safetensors", mixture()[:, :44100])
+        np.savez_compressed(HERE / "hdemucs_small.npz", stems=np.concatenate([stems[..., :1500], stems[..., 30_000:31_500]], -1))
         if scnet is not None:
             small = Path(folder) / "scnet.safetensors"
             weights.write_scnet(small, weights.SMALL_SCNET)

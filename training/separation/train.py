@@ -20,7 +20,7 @@ import torch
 
 from training.separation.network import MaskNetwork, folded, unfolded
 
-WINDOWS, BATCH, PEAK_RATE = 128, 8, 1.5e-3
+WINDOWS, BATCH, PEAK_RATE = 128, 8, 1e-3
 
 
 def augmented(rng, f, windows=WINDOWS):

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from sideman.core.models.checkpoint import write_checkpoint
 from sideman.core.models.graph import Array, Weights
-from sideman.core.separation.backends.demucs import core_graph
+from sideman.core.separation.backends.demucs import core_graph, hybrid
 from sideman.core.separation.backends.demucs.configuration import CLASS, HTDemucsConfig
 from sideman.core.separation.backends.roformer import core_graph as roformer_graph
 from sideman.core.separation.backends.roformer.configuration import RoformerConfig, mel_bands
@@ -31,6 +31,11 @@ SMALL_HTDEMUCS: dict[str, Any] = {
     "t_layers": 3, "t_heads": 4, "nfft": 1024, "segment": Fraction(3, 2),
 }  # fmt: skip
 """Passes every kind of layer of the published network: 0.39 M parameters, segments of 1.5 s."""
+SMALL_HDEMUCS: dict[str, Any] = {
+    "sources": ["drums", "bass", "other", "vocals"], "channels": 8, "depth": 4, "nfft": 256, "norm_starts": 2, "dconv_mode": 3, "dconv_attn": 2,
+    "dconv_lstm": 2, "segment": 1,
+}  # fmt: skip
+"""Every kind of layer of the third generation: merged branches, LSTM in pieces, local attention."""
 HTDEMUCS: dict[str, Any] = {
     "sources": ["drums", "bass", "other", "vocals"], "depth": 4, "dconv_mode": 3, "bottom_channels": 512, "t_layers": 5, "segment": Fraction(39, 5),
 }  # fmt: skip
@@ -85,6 +90,17 @@ def random_tensors(shapes: dict[str, tuple[int, ...]], seed: int = 0) -> dict[st
             x = rng.standard_normal(shape) / np.sqrt(max(1, int(np.prod(shape[1:]))))
         out[name] = x.astype(np.float16)
     return out
+
+
+def write_hdemucs(path: Path, arguments: dict[str, Any] | None = None, seed: int = 0) -> hybrid.HDemucsConfig:
+    """A random Hybrid Demucs (v3), laid out as demucs 4.1.0 writes it."""
+    arguments = arguments or SMALL_HDEMUCS
+    metadata = {"klass": hybrid.CLASS, "args": "[]", "kwargs": json.dumps({k: _encoded(v) for k, v in arguments.items()})}
+    config = hybrid.HDemucsConfig.from_metadata(metadata)
+    wanted = WantedShapes()
+    hybrid.build(config, wanted)
+    write_checkpoint(path, random_tensors(wanted.shapes, seed), metadata)
+    return config
 
 
 def write_scnet(path: Path, config: ScnetConfig, seed: int = 0) -> None:

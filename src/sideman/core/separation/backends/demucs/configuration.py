@@ -72,7 +72,7 @@ class HTDemucsConfig:
                 raise UnusableModel(f"this HTDemucs has {name}={arguments[name]!r}; only {value!r} is known")
         known = {f.name for f in fields(cls)}
         try:
-            given: dict[str, Any] = {k: _decoded(v) for k, v in arguments.items() if k in known}
+            given: dict[str, Any] = {k: decoded(v) for k, v in arguments.items() if k in known}
             return cls(**given).checked()
         except (TypeError, ValueError, ZeroDivisionError) as error:
             raise UnusableModel(f"the checkpoint's arguments make no HTDemucs: {error}") from error
@@ -108,7 +108,7 @@ class HTDemucsConfig:
         return self.bottom_channels or self.channels * self.growth ** (self.depth - 1)
 
 
-def _decoded(value: object) -> object:
+def decoded(value: object) -> object:
     if isinstance(value, dict) and value.get("_type") == "fraction":
         return Fraction(value["numerator"], value["denominator"])
     if isinstance(value, list):

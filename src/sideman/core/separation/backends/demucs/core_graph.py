@@ -10,6 +10,8 @@ float64, so the graph has fewer nodes than the network it stands for.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +19,31 @@ from numpy.typing import NDArray
 from sideman.core.models.graph import Array, Graph, Value, Weights
 from sideman.core.separation.backends.demucs.configuration import HTDemucsConfig
 from sideman.core.separation.layers import EPSILON, norm_by_bin
+
+
+class Layout(Protocol):
+    """What the layers need of either generation's configuration."""
+
+    @property
+    def kernel_size(self) -> int: ...
+    @property
+    def stride(self) -> int: ...
+    @property
+    def context(self) -> int: ...
+    @property
+    def norm_starts(self) -> int: ...
+    @property
+    def norm_groups(self) -> int: ...
+    @property
+    def dconv_mode(self) -> int: ...
+    @property
+    def dconv_depth(self) -> int: ...
+    @property
+    def dconv_comp(self) -> float: ...
+
+
+Inside = Callable[[Graph, Weights, Value], Value]
+"""What the third generation has in the middle of a residual branch."""
 
 
 def build(config: HTDemucsConfig, weights: Weights) -> Graph:
@@ -29,10 +56,10 @@ def build(config: HTDemucsConfig, weights: Weights) -> Graph:
     wide, wide_t = c.channels, c.channels_time or c.channels
     for i in range(c.depth):
         with g.scope("tencoder", i):
-            xt = _encode(g, c, weights.below("tencoder", i), xt, wide_t * c.growth**i, i)
+            xt = encode(g, c, weights.below("tencoder", i), xt, wide_t * c.growth**i, i)
         skips_t.append(xt)
         with g.scope("encoder", i):
-            x = _encode(g, c, weights.below("encoder", i), x, wide * c.growth**i, i)
+            x = encode(g, c, weights.below("encoder", i), x, wide * c.growth**i, i)
         if i == 0 and c.freq_emb:
             rows = weights.get("freq_emb.embedding.weight", x.shape[3], x.shape[1])
             x = g.add(x, g.constant("freq_emb", (rows.T * np.float32(c.emb_scale * c.freq_emb))[None, :, None, :]))
@@ -46,85 +73,95 @@ def build(config: HTDemucsConfig, weights: Weights) -> Graph:
         bins = c.nfft // 2 if last else skips[outer - 1].shape[3]
         samples = c.samples if last else skips_t[outer - 1].shape[2]
         with g.scope("decoder", i):
-            x = _decode(g, c, weights.below("decoder", i), g.add(x, skips[outer]), (out, bins, last), outer)
+            x = decode(g, c, weights.below("decoder", i), g.add(x, skips[outer]), (out, bins, last), outer)
         with g.scope("tdecoder", i):
-            xt = _decode(g, c, weights.below("tdecoder", i), g.add(xt, skips_t[outer]), (out_t, samples, last), outer)
+            xt = decode(g, c, weights.below("tdecoder", i), g.add(xt, skips_t[outer]), (out_t, samples, last), outer)
     g.output("y", x)
     g.output("yt", xt)
     weights.check("HTDemucs as its own metadata describes it")
     return g
 
 
-def _flat(x: Value) -> tuple[int, ...]:
+def flat(x: Value) -> tuple[int, ...]:
     """Kernel, stride or dilation along the axis that a layer leaves alone: the spectral branch has one more axis."""
     return (1,) if len(x.shape) == 4 else ()
 
 
-def _encode(g: Graph, c: HTDemucsConfig, w: Weights, x: Value, out: int, index: int) -> Value:
+def encode(g: Graph, c: Layout, w: Weights, x: Value, out: int, index: int) -> Value:
     """Strided convolution, GELU, residual branch, 1x1 convolution with a gate (HEncLayer)."""
-    one = _flat(x)
+    one = flat(x)
     last = len(x.shape) - 1
     x = g.pad(x, last, 0, -x.shape[last] % c.stride) if not one and x.shape[last] % c.stride else x
     weight = w.get("conv.weight", out, x.shape[1], c.kernel_size, *one)
     padding = (*(0 for _ in one), c.kernel_size // 4)
-    y = g.convolution(x, _turned(weight), w.get("conv.bias", out), (*one, c.stride), padding)
+    y = g.convolution(x, turned(weight), w.get("conv.bias", out), (*one, c.stride), padding)
     normed = index >= c.norm_starts
-    y = g.gelu(_norm(g, c, w, y, "norm1", normed))
+    y = g.gelu(norm(g, c, w, y, "norm1", normed))
     if c.dconv_mode & 1:
-        y = _residual(g, c, w.below("dconv"), y)
-    return _gated(g, c, w, y, ("rewrite", "norm2", normed))
+        y = residual(g, c, w.below("dconv"), y)
+    return gated(g, c, w, y, ("rewrite", "norm2", normed))
 
 
-def _decode(g: Graph, c: HTDemucsConfig, w: Weights, x: Value, sizes: tuple[int, int, bool], index: int) -> Value:
+def decode(g: Graph, c: Layout, w: Weights, x: Value, sizes: tuple[int, int, bool], index: int) -> Value:
     """Convolution with a gate, residual branch, transposed convolution (HDecLayer); `sizes`: channels out, length kept, last."""
     out, length, last = sizes
-    one = _flat(x)
+    one = flat(x)
     normed = index >= c.norm_starts
-    y = _gated(g, c, w, x, ("rewrite", "norm1", normed), c.context)
+    y = gated(g, c, w, x, ("rewrite", "norm1", normed), c.context)
     if c.dconv_mode & 2:
-        y = _residual(g, c, w.below("dconv"), y)
-    pad = c.kernel_size // 4
-    full = (y.shape[-1] - 1) * c.stride + c.kernel_size
-    trim = [*((0, 0) for _ in one), (pad, full - pad - length)]
-    weight = w.get("conv_tr.weight", y.shape[1], out, c.kernel_size, *one)
-    y = g.transposed_convolution(y, _turned(weight), w.get("conv_tr.bias", out), (*one, c.stride), trim)
-    y = _norm(g, c, w, y, "norm2", normed)
+        y = residual(g, c, w.below("dconv"), y)
+    weight = turned(w.get("conv_tr.weight", y.shape[1], out, c.kernel_size, *one))
+    y = widened_back(g, c, w, y, (weight, c.stride, length, normed))
     return y if last else g.gelu(y)
 
 
-def _turned(weight: Array) -> Array:
+def widened_back(g: Graph, c: Layout, w: Weights, y: Value, how: tuple[Array, int, int, bool]) -> Value:
+    """Transposed convolution, norm and trim along the last axis; `how`: kernel, stride, length kept, normed.
+
+    The norm sees what is trimmed, as in the original; where there is none the trim happens inside the convolution.
+    """
+    weight, stride, length, normed = how
+    pad, axis = weight.shape[-1] // 4, len(y.shape) - 1
+    full = (y.shape[axis] - 1) * stride + weight.shape[-1]
+    none = [(0, 0)] * (axis - 2)
+    trim = [*none, (0, 0) if normed else (pad, full - pad - length)]
+    y = g.transposed_convolution(y, weight, w.get("conv_tr.bias", weight.shape[1]), (*(1 for _ in none), stride), trim)
+    return g.slice(norm(g, c, w, y, "norm2", True), axis, pad, pad + length) if normed else y
+
+
+def turned(weight: Array) -> Array:
     """A kernel [out, in, bins, windows] of the checkpoint for our [windows, bins]."""
     return weight.swapaxes(2, 3) if weight.ndim == 4 else weight
 
 
-def _gated(g: Graph, c: HTDemucsConfig, w: Weights, x: Value, names: tuple[str, str, bool], context: int = 0) -> Value:
+def gated(g: Graph, c: Layout, w: Weights, x: Value, names: tuple[str, str, bool], context: int = 0) -> Value:
     """Convolution to twice the channels, norm, gated linear unit. Without a norm the two halves are two convolutions: nothing to split."""
-    name, norm, normed = names
-    one, channels = _flat(x), x.shape[1]
+    name, norm_name, normed = names
+    one, channels = flat(x), x.shape[1]
     kernel = (1 + 2 * context,) * (1 + len(one))
-    weight = _turned(w.get(f"{name}.weight", 2 * channels, channels, *kernel))
+    weight = turned(w.get(f"{name}.weight", 2 * channels, channels, *kernel))
     bias = w.get(f"{name}.bias", 2 * channels)
     stride, padding = (1,) * len(kernel), (context,) * len(kernel)
     if normed:
         y = g.convolution(x, weight, bias, stride, padding, name=name)
-        return g.glu(_norm(g, c, w, y, norm, True), 1)
+        return g.glu(norm(g, c, w, y, norm_name, True), 1)
     value = g.convolution(x, weight[:channels], bias[:channels], stride, padding, name=f"{name}.value")
     return g.multiply(value, g.sigmoid(g.convolution(x, weight[channels:], bias[channels:], stride, padding, name=f"{name}.gate")))
 
 
-def _norm(g: Graph, c: HTDemucsConfig, w: Weights, x: Value, name: str, normed: bool) -> Value:
+def norm(g: Graph, c: Layout, w: Weights, x: Value, name: str, normed: bool) -> Value:
     if not normed:
         return x
     return g.group_norm(x, c.norm_groups, w.get(f"{name}.weight", x.shape[1]), w.get(f"{name}.bias", x.shape[1]), name=name)
 
 
-def _residual(g: Graph, c: HTDemucsConfig, w: Weights, x: Value) -> Value:
+def residual(g: Graph, c: Layout, w: Weights, x: Value, inside: Inside | None = None) -> Value:
     """Dilated convolutions over time through a narrow middle (DConv); in the spectral branch every bin has norms of its own.
 
     The second norm acts on the wide side, but mean and variance of a 1x1 convolution follow from those of its narrow input, so the wide
     tensor is written once, already normalised.
     """
-    one = _flat(x)
+    one = flat(x)
     channels, hidden = x.shape[1], int(x.shape[1] / c.dconv_comp)
     for d in range(abs(c.dconv_depth)):
         w_d, dilation = w.below("layers", d), 2**d if c.dconv_depth > 0 else 1
@@ -133,22 +170,26 @@ def _residual(g: Graph, c: HTDemucsConfig, w: Weights, x: Value) -> Value:
             step = (dilation, *one)
             y = g.convolution(x, weight, w_d.get("0.bias", hidden), (1, *one), (dilation, *(0 for _ in one)), dilation=step, name="narrow")
             y = g.gelu(norm_by_bin(g, y, w_d.get("1.weight", hidden), w_d.get("1.bias", hidden)))
-            x = g.add(x, _widened(g, w_d, y, channels))
+            after = 3
+            if inside is not None:
+                y = inside(g, w_d, y)
+                after = 5
+            x = g.add(x, _widened(g, w_d, y, channels, after))
     return x
 
 
-def _widened(g: Graph, w: Weights, h: Value, channels: int) -> Value:
+def _widened(g: Graph, w: Weights, h: Value, channels: int, at: int) -> Value:
     """1x1 convolution to twice the channels, GroupNorm (one group), gated linear unit and LayerScale.
 
     With y = W h + b over channels c and time t: mean(y) = mean_c(W mean_t(h) + b), var(y) = mean_t |R (h - mean_t(h))|^2 / C +
     var_c(W mean_t(h) + b), where R is the triangle of W's QR decomposition.
     """
-    one = _flat(h)
+    one = flat(h)
     wide, hidden = 2 * channels, h.shape[1]
-    matrix = w.get("3.weight", wide, hidden, 1)[..., 0].astype(np.float64)
-    shift = w.get("3.bias", wide).astype(np.float64)
-    scale = np.concatenate([w.get("6.scale", channels), np.ones(channels, np.float32)])
-    weight, bias = w.get("4.weight", wide) * scale, w.get("4.bias", wide) * scale
+    matrix = w.get(f"{at}.weight", wide, hidden, 1)[..., 0].astype(np.float64)
+    shift = w.get(f"{at}.bias", wide).astype(np.float64)
+    scale = np.concatenate([w.get(f"{at + 3}.scale", channels), np.ones(channels, np.float32)])
+    weight, bias = w.get(f"{at + 1}.weight", wide) * scale, w.get(f"{at + 1}.bias", wide) * scale
     stride, none = (1, *one), (0, *(0 for _ in one))
 
     def product(x: Value, m: Array, b: Array | None, name: str) -> Value:
