@@ -16,6 +16,8 @@ from sideman.core.separation.separator import Progress, SeparatedStem, Separator
 WINDOW, HOP = 4096, 1024
 BLOCK_WINDOWS = 256
 HANN = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WINDOW) / WINDOW)).astype(np.float32)
+LEAD = WINDOW - HOP
+"""The first window begins so far before the recording that its first frames lie under as many windows as all others."""
 ENVELOPE = 1.5
 """Sum of squared Hann windows at 75 % overlap."""
 
@@ -54,12 +56,12 @@ def _described(p: Provenance) -> str:
 def average(stems: Sequence[ScratchAudio], path: Path) -> ScratchWriter:
     """Mean magnitude of the same stem by several separators with the phase of the first, in blocks, exactly as long; the writer, closed."""
     first = stems[0]
-    frames = -(-(first.frames + WINDOW // 2) // HOP)
+    frames = -(-(first.frames + LEAD) // HOP)
     tail = np.zeros((first.channels, WINDOW - HOP), np.float32)
     with ScratchWriter(path, first.sample_rate_hz, first.channels) as writer:
         for low in range(0, frames, BLOCK_WINDOWS):
             count = min(BLOCK_WINDOWS, frames - low)
-            start = low * HOP - WINDOW // 2
+            start = low * HOP - LEAD
             spectra = [_spectrum(read_padded(s, start, (count - 1) * HOP + WINDOW)) for s in stems]
             size = np.abs(spectra[0])
             mean = sum(np.abs(z) for z in spectra[1:]) + size

@@ -33,7 +33,8 @@ PRESETS = (
         (D, B, O, V),
         ("htdemucs_ft", "hdemucs_mmi"),
     ),
-    Preset("vocals", "Mel-Band RoFormer: vocals and everything else", (V, O), ("melband_vocals",)),
+    Preset("scnet", "SCNet: four stems by another kind of network", (D, B, O, V), ("scnet_large",)),
+    Preset("vocals", "Mel-Band RoFormer: vocals and everything else", (V, O), ("melband_vocals",), Precision.BFLOAT16),
     Preset("mdx", "MDX-Net: vocals and everything else, light on memory", (V, O), ("mdx_inst_hq_5",)),
 )
 

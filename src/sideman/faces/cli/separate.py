@@ -18,7 +18,7 @@ Songs = Annotated[
     list[Path], typer.Argument(help="One or more recordings that FFmpeg reads: mp3, m4a, flac, wav, ogg, opus ...", show_default=False)
 ]
 PresetName = Annotated[
-    str, typer.Option("--preset", help="preview, fast, best, six, ensemble, vocals or mdx; see `sideman models presets`.")
+    str, typer.Option("--preset", help="preview, fast, best, six, ensemble, scnet, vocals or mdx; see `sideman models presets`.")
 ]
 Wanted = Annotated[
     str | None, typer.Option("--stems", help="Only these stems, with commas; all of the preset otherwise.", show_default=False)

@@ -24,6 +24,7 @@ FIXED: Mapping[str, object] = {
     "wiener_iters": 0, "end_iters": 0, "cac": True, "rewrite": True, "hybrid": True, "hybrid_old": False, "multi_freqs": None, "context_enc": 0,
 }  # fmt: skip
 LSTM_STEPS = 200
+LONGEST_S = 12
 HEADS, DECAYS = 4, 4
 
 
@@ -93,7 +94,8 @@ class HDemucsConfig:
 
     @property
     def samples(self) -> int:
-        return int(self.segment * self.samplerate)
+        """Frames of one segment. The network is not tied to a length, and the 44 s it is published with take gigabytes."""
+        return int(min(self.segment, LONGEST_S) * self.samplerate)
 
     @property
     def windows(self) -> int:

@@ -17,6 +17,8 @@ from sideman.core.separation.backends.preview.bass_comb import refine
 from sideman.core.separation.backends.preview.network import POOLING, MaskNetwork
 
 BLOCK_FRAMES, CONTEXT_FRAMES = 432, 64
+LEAD = WINDOW - HOP
+"""The first window begins so far before the recording that its first frames lie under as many windows as all others."""
 MASKED = 3
 """drums, bass, vocals; what is left is `other`."""
 
@@ -42,14 +44,14 @@ def masked_blocks(reader: AudioReader, network: MaskNetwork) -> Iterator[NDArray
     """Blocks [3 stems, channels, frames] in order, together exactly as long as the recording."""
     total, channels = reader.frames, reader.channels
     level = mean_band_power(reader)
-    frames = -(-(total + WINDOW // 2) // HOP)
+    frames = -(-(total + LEAD) // HOP)
     scale = 1 / (HANN**2).reshape(-1, HOP).sum(0)  # Hann squared at 75 % overlap
     tail = np.zeros((MASKED, channels, WINDOW - HOP), np.float32)
     for first in range(0, frames, BLOCK_FRAMES):
         last = min(first + BLOCK_FRAMES, frames)
         before, after = first - CONTEXT_FRAMES, last + CONTEXT_FRAMES
         after += -(after - before) % POOLING
-        x: Samples = read_padded(reader, before * HOP - WINDOW // 2, (after - 1 - before) * HOP + WINDOW)
+        x: Samples = read_padded(reader, before * HOP - LEAD, (after - 1 - before) * HOP + WINDOW)
         own = frames_spectrum(x)
         stereo = np.repeat(own, 2, 0) if channels == 1 else own if channels == 2 else frames_spectrum(fold_to_stereo(x))
         masks = _bin_masks(stereo, level, network)[:MASKED, CONTEXT_FRAMES : CONTEXT_FRAMES + last - first]
@@ -59,7 +61,7 @@ def masked_blocks(reader: AudioReader, network: MaskNetwork) -> Iterator[NDArray
         out[..., : WINDOW - HOP] += tail
         done = out[..., :count] * np.tile(scale, last - first)
         tail = out[..., count : count + WINDOW - HOP].copy()
-        start = first * HOP - WINDOW // 2
+        start = first * HOP - LEAD
         low, high = max(start, 0), min(start + count, total)
         if high > low:
             yield done[..., low - start : high - start]
