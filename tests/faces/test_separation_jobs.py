@@ -105,3 +105,18 @@ def test_an_analysis_keeps_the_better_stems(studio: Server, recording: dict[str,
 def test_a_removed_model_is_gone_and_its_stems_stay(studio: Server, recording: dict[str, Any]) -> None:
     assert studio.http.delete("/api/v1/models/htdemucs").status_code == 204
     assert not studio.ask("GET", "/models/htdemucs")["installed"] and "vocals" in stems(studio, recording, "separated")
+
+
+def test_a_stem_is_taken_apart_in_a_second_pass(studio: Server, recording: dict[str, Any]) -> None:
+    ask = f"/api/v1/recordings/{recording['id']}/separations"
+    answer = studio.http.post(ask, json={"preset": "kit"})
+    assert answer.status_code == 409 and "kit takes the drums stem apart and there is none yet" in answer.json()["detail"]
+    studio.done(studio.ask("POST", f"/recordings/{recording['id']}/separations", json={"preset": "preview"})["id"])
+    before = stems(studio, recording, "separated")
+    for _ in range(2):  # a second run replaces its own parts and nothing else
+        studio.done(studio.ask("POST", f"/recordings/{recording['id']}/separations", json={"preset": "kit", "again": True})["id"])
+    parts = stems(studio, recording, "part")
+    assert set(parts) == {"kick", "snare", "toms", "hats", "cymbals"}
+    assert {r: s["id"] for r, s in stems(studio, recording, "separated").items()} == {r: s["id"] for r, s in before.items()}
+    total = sum(studio.audio(s["audioUrl"]) for s in parts.values())
+    assert np.abs(total - studio.audio(before["drums"]["audioUrl"])).max() < 10 ** (-90 / 20)

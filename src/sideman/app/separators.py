@@ -11,6 +11,7 @@ from sideman.core.models.catalog import ModelCard
 from sideman.core.models.memory import Residence
 from sideman.core.models.runtime import Request
 from sideman.core.separation import PreviewSeparator, Separator
+from sideman.core.separation.backends.kit import KitSeparator
 from sideman.core.separation.families import WeightFile, open_separator
 from sideman.core.separation.presets import PRESETS, Preset, preset
 from sideman.errors import MissingAsset, ModelError
@@ -36,13 +37,13 @@ class Separators:
 
     def __init__(self, models: Models, request: Request, residence: Residence) -> None:
         self._models, self._request, self._residence = models, request, residence
-        self._preview = PreviewSeparator()
+        self._built_in: dict[str, Separator] = {"preview": PreviewSeparator(), "kit": KitSeparator()}
 
     def get(self, name: str) -> Separator:
         """Raises UsageError, ModelNotInstalled, ModelRefused or MissingAsset: before anything is decoded."""
         wanted = preset(name)
         if not wanted.models:
-            return self._preview
+            return self._built_in[name]
         found = [self._open(wanted, model) for model in wanted.models]
         if len(found) == 1:
             return found[0]

@@ -14,20 +14,8 @@ from importlib import metadata
 from sideman.app.library.access import Access, Caller
 from sideman.app.library.batches import BatchItem, each
 from sideman.app.library.services import Services
-from sideman.app.library.wishes import (
-    FORMATS,
-    MOST_CANDIDATES,
-    MOST_LANES,
-    NOW,
-    FileWish,
-    GenerationWish,
-    How,
-    MixWish,
-    Playable,
-    SeparationWish,
-)
+from sideman.app.library.wishes import FORMATS, MOST_CANDIDATES, MOST_LANES, NOW, FileWish, GenerationWish, How, MixWish, Playable
 from sideman.core.music import Chord
-from sideman.core.separation.separator import wanted_roles
 from sideman.errors import Conflict, NotFound, QuotaExceeded, ServiceUnavailable, SidemanError, UsageError
 from sideman.infra.database import (
     BATCH,
@@ -48,7 +36,6 @@ from sideman.infra.database import (
 ANALYSIS, SEPARATION, GENERATION, MIX, EXPORT, MODEL = "analysis", "separation", "generation", "mix", "export", "model"
 KINDS = (ANALYSIS, SEPARATION, GENERATION, MIX, EXPORT, MODEL)
 DAY_S = 86_400
-MOST_PREVIEW_S = 120
 
 log = logging.getLogger("sideman.jobs")
 
@@ -83,14 +70,14 @@ class JobDesk:
             recording = self._access.writable(who, recording_id)
             apart = separate and not self._has_better_stems(recording_id)
             request = {"separate": apart, "separator": "preview", "version": metadata.version("sideman")}
-            new = self._new(who, ANALYSIS, recording, request, how, {"separate": separate, "again": how.again})
+            new = self.new(who, ANALYSIS, recording, request, how, {"separate": separate, "again": how.again})
             if not how.again and (done := self._s.jobs.completed(new.request_hash)) is not None:
                 latest = self._s.results.analysis(recording_id)
                 if latest is not None and latest.job_id == done.id:
                     return done
             return new
 
-        items = self._ask_all(ids, prepare, raises)
+        items = self.ask_all(ids, prepare, raises)
         begun = [i.recording_id for i in items if i.job is not None and i.job.unfinished]
         if begun:
             self._s.recordings.update_those_there(begun, status="analyzing")
@@ -100,29 +87,6 @@ class JobDesk:
         """Whether a preset that someone chose has taken the recording apart: an analysis does not replace its stems by a preview's."""
         stems = self._s.results.stems_of(recording_id=recording_id)
         return any(s.origin == "separated" and s.provenance.get("preset", "preview") != "preview" for s in stems)
-
-    def separate(self, who: Caller, recording_id: str, wish: SeparationWish, how: How = NOW) -> JobRecord:
-        """Take a recording apart with a preset; its stems replace the former ones when they are there. Equal wishes are one job.
-
-        Raises ModelNotInstalled, ModelRefused or UsageError at once, not when the worker comes to it.
-        """
-        recording = self._access.writable(who, recording_id)
-        separator = self.playable.separators.get(wish.preset)
-        roles = wanted_roles(separator, wish.roles)
-        if wish.preview_s is not None and not 1 <= wish.preview_s <= MOST_PREVIEW_S:
-            raise UsageError(f"a preview of {wish.preview_s:g} s was asked for: it can be 1 to {MOST_PREVIEW_S} s long")
-        asked: Json = {"preset": wish.preset, "roles": [r.value for r in roles]} | ({"preview_s": wish.preview_s} if wish.preview_s else {})
-        request = asked | {"weights": list(self.playable.separators.weights(wish.preset)), "version": metadata.version("sideman")}
-
-        def prepare(_recording_id: str) -> NewJob | JobRecord:
-            new = self._new(who, SEPARATION, recording, request, how, asked | {"again": how.again})
-            done = None if how.again else self._s.jobs.completed(new.request_hash)
-            made = {s.job_id for s in self._s.results.stems_of(recording_id=recording_id)}
-            return done if done is not None and done.id in made else new
-
-        job = self._ask_all((recording_id,), prepare, raises=True)[0].job
-        assert job is not None
-        return job
 
     def submit(self, job: NewJob) -> JobRecord:
         """A job that belongs to no recording."""
@@ -157,20 +121,20 @@ class JobDesk:
             roles = [r.value for r in wish.roles]
             request = parameters | {"roles": roles, "analysis": latest.id if latest else None, "corrections": corrections}
             asked = {"roles": roles, "style": wish.style, "seed": wish.seed, "shown": shown, "again": how.again} | wish.details()
-            new = self._new(who, GENERATION, recording, request, how, asked)
+            new = self.new(who, GENERATION, recording, request, how, asked)
             if not how.again and (done := self._still_there(new, self._s.results.generation)) is not None:
                 return done
             records.append(GenerationRecord(new_id(), who.user_id, recording_id, None, roles, shown | parameters, now()))
             return replace(new, entity_id=records[-1].id)
 
-        items = self._ask_all(ids, prepare, raises, before=lambda: self._s.results.add_generations(records))
+        items = self.ask_all(ids, prepare, raises, before=lambda: self._s.results.add_generations(records))
         mine = {r.id for r in records}
         made = {i.job.entity_id: i.job.id for i in items if i.job is not None and i.job.entity_id in mine}
         self._s.results.set_generation_jobs({g: j for g, j in made.items() if g is not None})
         self._s.results.delete_generations([r for r in mine if r not in made])  # an equal job was there already
         return items
 
-    def _ask_all(
+    def ask_all(
         self, ids: Sequence[str], prepare: Callable[[str], NewJob | JobRecord], raises: bool, before: Callable[[], None] | None = None
     ) -> tuple[BatchItem, ...]:
         """Prepare each, then submit all in one transaction. A job that `prepare` returns is one that needs no doing."""
@@ -265,11 +229,11 @@ class JobDesk:
         record = MixRecord(new_id(), who.user_id, recording.id, wish.kind, wish.request, wish.file_name, None, None, None, None, now())
 
         def prepare(_recording_id: str) -> NewJob | JobRecord:
-            new = self._new(who, wish.kind, recording, wish.request, how, wish.asked)
+            new = self.new(who, wish.kind, recording, wish.request, how, wish.asked)
             done = None if how.again else self._still_there(new, self._s.results.mix)
             return done or replace(new, entity_id=record.id)
 
-        job = self._ask_all((recording.id,), prepare, raises=True, before=lambda: self._s.results.add_mix(record))[0].job
+        job = self.ask_all((recording.id,), prepare, raises=True, before=lambda: self._s.results.add_mix(record))[0].job
         assert job is not None and job.entity_id is not None
         if job.entity_id == record.id:
             self._s.results.update_mix(record.id, job_id=job.id)
@@ -289,7 +253,7 @@ class JobDesk:
         return done
 
     @staticmethod
-    def _new(who: Caller, kind: str, recording: RecordingRecord, request: Json, how: How, asked: Json) -> NewJob:
+    def new(who: Caller, kind: str, recording: RecordingRecord, request: Json, how: How, asked: Json) -> NewJob:
         if recording.trashed_at is not None:
             raise Conflict("this recording is in the trash: restore it first")
         equal = json.dumps([kind, recording.id, request], sort_keys=True)

@@ -14,6 +14,7 @@ from sideman.app.library.jobs import JobDesk
 from sideman.app.library.measuring import Measures
 from sideman.app.library.model_desk import ModelDesk
 from sideman.app.library.recordings import RecordingLibrary
+from sideman.app.library.separations import SeparationDesk
 from sideman.app.library.services import Services
 from sideman.app.library.stems import StemLibrary
 from sideman.app.library.timeline import Timelines
@@ -50,6 +51,7 @@ class Studio:
         self.stems = StemLibrary(services, self.access)
         self.collections = Collections(services, self.access)
         self.jobs = JobDesk(services, self.access, playable)
+        self.separations = SeparationDesk(services, self.access, self.jobs, playable.separators)
         self.models = ModelDesk(self.access, self.jobs, models)
         self.webhooks = Webhooks(services, self.access)
         self.housekeeping = Housekeeping(services)

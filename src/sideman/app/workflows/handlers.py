@@ -59,7 +59,12 @@ class JobHandlers:
         return (*self._understand(recording, bool(job.request.get("separate", True))), (store,))
 
     def _separation(self, job: JobRecord, recording: RecordingRecord) -> Plan:
-        wish = {k: job.request[k] for k in ("preset", "roles", "preview_s") if k in job.request}
+        wish: dict[str, Any] = {k: job.request[k] for k in ("preset", "roles", "preview_s") if k in job.request}
+        if "stem" in job.request:
+            stem = next((s for s in self._s.results.stems_of(recording_id=recording.id) if s.id == job.request["stem"]), None)
+            if stem is None:
+                raise JobFailed("the stem that this job takes apart was deleted before it began")
+            wish["stem_key"] = stem.blob_key
         apart = Task("separate", "separate", f"{HEAVY}separate", GPU, {"name": recording.file_name} | wish, 20, 86_400)
         store = Task("store", "store", "separation", ORCHESTRATION, {"job_id": job.id, "recording_id": recording.id}, 0.2, 300)
         return (self._decode(recording),), (apart,), (store,)

@@ -71,10 +71,10 @@ def store_separation(services: Services, arguments: Json, inputs: Json) -> Json:
 
 
 def _keep_separated(services: Services, separated: Json, arguments: Json, tempo_bpm: float | None, key_index: int | None) -> list[str]:
-    origin = "excerpt" if "within_s" in separated else "separated"
+    origin = "excerpt" if "within_s" in separated else "part" if "part" in separated else "separated"
     shown = {"tempo_bpm": tempo_bpm, "key_index": key_index}
     stems = [_stem(s, arguments["recording_id"], arguments["job_id"], origin, **shown) for s in separated["stems"]]
-    services.results.put_stems(stems, replace_origin=origin)
+    services.results.put_stems(stems, replace_origin=origin, replace_roles=[s.role for s in stems] if origin == "part" else None)
     return [s.id for s in stems]
 
 

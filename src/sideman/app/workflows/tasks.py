@@ -115,7 +115,8 @@ def separate(context: TaskContext, arguments: Json, inputs: Json, progress: Prog
     name = arguments["preset"]
     separator = context.engines.separators.get(name)
     roles = tuple(StemRole(r) for r in arguments["roles"]) if "roles" in arguments else None
-    with context.recording(inputs["decode"]["decoded_key"], arguments["name"]) as recording, _folder() as folder:
+    key = arguments.get("stem_key") or inputs["decode"]["decoded_key"]
+    with context.recording(key, arguments["name"]) as recording, _folder() as folder:
         if "preview_s" in arguments:
             return _excerpt(context, recording, folder, (name, roles, arguments["preview_s"]), progress)
         began = time.monotonic()
@@ -124,6 +125,8 @@ def separate(context: TaskContext, arguments: Json, inputs: Json, progress: Prog
         written = write_set(recording, stems, folder / "set")
         progress("separate", 0.9)
         rows = [_stem_row(context, w.role.value, w.path, s.audio, _stem_facts(s, name)) for w, s in zip(written.stems, stems, strict=True)]
+        if "stem_key" in arguments:
+            return {"engine": separator.name, "stems": rows, "part": True, "audio_s": rows[0]["duration_s"]}
         with Recording.open(written.residual) as residual:
             provenance = {"engine": separator.name, "preset": name, "residual_db": round(written.residual_db, 1)}
             rows.append(_stem_row(context, StemRole.RESIDUAL.value, written.residual, residual.audio, provenance))

@@ -19,6 +19,12 @@ class StemRole(Enum):
     PAD = "pad"
     STRINGS = "strings"
     LEAD = "lead"
+    BACKING = "backing"
+    KICK = "kick"
+    SNARE = "snare"
+    TOMS = "toms"
+    HATS = "hats"
+    CYMBALS = "cymbals"
     RESIDUAL = "residual"
 
     @property
@@ -40,7 +46,8 @@ class StemRole(Enum):
 
 
 ALIASES = {
-    "kick": "drums", "snare": "drums", "vox": "vocals", "gtr": "guitar", "drum": "drums", "percussion": "drums", "beat": "drums", "bassline": "bass", "vocal": "vocals", "voice": "vocals",
+    "vox": "vocals", "gtr": "guitar", "drum": "drums", "percussion": "drums", "beat": "drums", "bassline": "bass", "vocal": "vocals", "voice": "vocals",
+    "hat": "hats", "hihat": "hats", "hi-hat": "hats", "tom": "toms", "cymbal": "cymbals", "overheads": "cymbals", "backing vocals": "backing",
     "keys": "piano", "keyboard": "piano", "synth": "pad", "rest": "other", "accompaniment": "other", "melody": "lead",
 }  # fmt: skip
 

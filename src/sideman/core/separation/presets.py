@@ -9,17 +9,22 @@ from sideman.core.music import StemRole
 from sideman.errors import UsageError
 
 D, B, V, O = StemRole.DRUMS, StemRole.BASS, StemRole.VOCALS, StemRole.OTHER  # noqa: E741 (the four letters of the field)
+KIT = (StemRole.KICK, StemRole.SNARE, StemRole.TOMS, StemRole.HATS, StemRole.CYMBALS)
 
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """`models` are names of the catalogue, all of them needed; precision is the one to use where it passes the check on this machine."""
+    """`models` are names of the catalogue, all of them needed; precision is the one to use where it passes the check on this machine.
+
+    `of` is the stem that a second pass takes apart; None is for whole recordings.
+    """
 
     name: str
     summary: str
     roles: tuple[StemRole, ...]
     models: tuple[str, ...] = ()
     precision: Precision = Precision.FLOAT32
+    of: StemRole | None = None
 
 
 PRESETS = (
@@ -36,6 +41,8 @@ PRESETS = (
     Preset("scnet", "SCNet: four stems by another kind of network", (D, B, O, V), ("scnet_large",)),
     Preset("vocals", "Mel-Band RoFormer: vocals and everything else", (V, O), ("melband_vocals",), Precision.BFLOAT16),
     Preset("mdx", "MDX-Net: vocals and everything else, light on memory", (V, O), ("mdx_inst_hq_5",)),
+    Preset("kit", "A drum stem into kick, snare, toms, hats, cymbals: no download, by average spectra of its hits", KIT, of=D),
+    Preset("lead", "A vocal stem into lead and backing", (V, StemRole.BACKING), ("melband_karaoke",), Precision.BFLOAT16, of=V),
 )
 
 

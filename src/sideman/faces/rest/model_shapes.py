@@ -62,10 +62,11 @@ class InstallRequest(Shape):
 
 
 class PresetShape(Shape):
-    """problem: why it cannot be used here, null when it can. secondsPerMinute: what a minute of music took here the last time."""
+    """takesStem: the stem that it takes apart, null for whole recordings. problem: why it cannot be used here, null when it can. secondsPerMinute: what a minute of music took here the last time."""
 
     name: str
     summary: str
+    takes_stem: str | None
     stems: list[str]
     models: list[str]
     missing: list[str]
@@ -78,7 +79,7 @@ class PresetShape(Shape):
     def of(cls, state: PresetState) -> PresetShape:
         p, first = state.preset, state.cards[0] if state.cards else None
         return cls(
-            name=p.name, summary=p.summary, stems=[r.value for r in p.roles], models=list(p.models), missing=list(state.missing),
+            name=p.name, summary=p.summary, takes_stem=p.of.value if p.of else None, stems=[r.value for r in p.roles], models=list(p.models), missing=list(state.missing),
             weight_licence=first.weight_licence if first else None, use=first.use.value if first else None, problem=state.problem,
             seconds_per_minute=state.seconds_per_minute,
         )  # fmt: skip

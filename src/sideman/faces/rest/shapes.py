@@ -78,12 +78,12 @@ class RecordingChange(Shape):
 
 
 class StemShape(Shape):
-    """origin: separated, excerpt (of a preview), generated or imported. score, verdict and report: what the judge says of a generated stem."""
+    """origin: separated, part (of a stem), excerpt (of a preview), generated or imported. score, verdict and report: what the judge says of a generated stem."""
 
     id: str
     recording_id: str
     generation_id: str | None
-    origin: Literal["separated", "excerpt", "generated", "imported"]
+    origin: Literal["separated", "part", "excerpt", "generated", "imported"]
     role: str
     name: str
     size_bytes: int

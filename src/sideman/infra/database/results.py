@@ -102,13 +102,16 @@ class Results:
 
     # stems
 
-    def put_stems(self, records: Sequence[StemRecord], replace_origin: str | None = None) -> None:
-        """Insert what is not there yet. `replace_origin`: the recording's other stems of that origin go."""
+    def put_stems(
+        self, records: Sequence[StemRecord], replace_origin: str | None = None, replace_roles: Sequence[str] | None = None
+    ) -> None:
+        """Insert what is not there yet. `replace_origin`: the recording's other stems of that origin (and of `replace_roles`) go."""
         with self._db.write() as c:
             for recording_id in sorted({r.recording_id for r in records}):
                 self._db.alone(c, recording_id)
             if records and replace_origin:
                 old = sa.and_(stems.c.recording_id == records[0].recording_id, stems.c.origin == replace_origin)
+                old = old if replace_roles is None else sa.and_(old, stems.c.role.in_(replace_roles))
                 c.execute(sa.delete(stems).where(old, stems.c.id.not_in([r.id for r in records])))
             there = set(c.scalars(sa.select(stems.c.id).where(stems.c.id.in_([r.id for r in records]))))
             fresh = [_values(r) for r in records if r.id not in there]
@@ -157,7 +160,7 @@ class Results:
 
     def roles_of(self, recording_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
         """Roles of the stems of each recording that has any, those it was taken apart into first."""
-        whole = stems.c.origin != "excerpt"
+        whole = stems.c.origin.not_in(("excerpt", "part"))
         query = sa.select(stems.c.recording_id, stems.c.role).where(stems.c.recording_id.in_(recording_ids), whole)
         found: dict[str, list[str]] = {}
         with self._db.read() as c:

@@ -44,7 +44,7 @@ def remove(studio: StudioHere, who: Who, name: ModelName) -> None:
 @router.get("/presets")
 def list_presets(studio: StudioHere, who: Who) -> list[PresetShape]:
     """Ways to take a recording apart, and which of them can be used here."""
-    return [PresetShape.of(s) for s in studio.jobs.playable.separators.states()]
+    return [PresetShape.of(s) for s in studio.separations.presets()]
 
 
 @router.post("/recordings/{recording_id}/separations", status_code=202)
@@ -52,4 +52,4 @@ def separate(studio: StudioHere, who: Who, recording_id: Id, wanted: SeparateReq
     """Take a recording apart with a preset; the stems replace the former ones when they are there."""
     roles = tuple(StemRole.parse(s) for s in wanted.stems) if wanted.stems else None
     wish = SeparationWish(wanted.preset, roles, wanted.preview_s)
-    return JobShape.of(studio.jobs.view(studio.jobs.separate(who, recording_id, wish, replace(how, again=wanted.again))))
+    return JobShape.of(studio.jobs.view(studio.separations.separate(who, recording_id, wish, replace(how, again=wanted.again))))

@@ -95,7 +95,7 @@ class HDemucsConfig:
     @property
     def samples(self) -> int:
         """Frames of one segment. The network is not tied to a length, and the 44 s it is published with take gigabytes."""
-        return int(min(self.segment, LONGEST_S) * self.samplerate)
+        return int(min(self.segment, Fraction(LONGEST_S)) * self.samplerate)
 
     @property
     def windows(self) -> int:

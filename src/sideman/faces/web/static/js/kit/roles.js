@@ -5,6 +5,8 @@ import { text } from '../text.js'
 const ROLES = {
   vocals: { hue: 2, icon: 'mic' }, drums: { hue: 72, icon: 'drum' }, bass: { hue: 290, icon: 'audio-lines' }, guitar: { hue: 42, icon: 'guitar' },
   piano: { hue: 228, icon: 'piano' }, pad: { hue: 172, icon: 'waves' }, strings: { hue: 340, icon: 'blend' }, lead: { hue: 110, icon: 'sparkles' },
+  backing: { hue: 20, icon: 'mic' }, kick: { hue: 60, icon: 'drum' }, snare: { hue: 80, icon: 'drum' }, toms: { hue: 95, icon: 'drum' },
+  hats: { hue: 190, icon: 'disc-3' }, cymbals: { hue: 210, icon: 'disc-3' },
   other: { hue: 130, icon: 'music' }, residual: { hue: 260, icon: 'audio-waveform' }, original: { hue: 270, icon: 'disc-3' },
 }
 

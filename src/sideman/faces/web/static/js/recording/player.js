@@ -84,7 +84,7 @@ export class Desk {
     this.engine.original.value = false
     for (const other of this.rows) {
       other.lane.solo.value = false
-      other.lane.mute.value = other.stem?.origin === 'generated' || (!off && other === row) || (!off && other.lane.key === row.lane.key)
+      other.lane.mute.value = ['generated', 'part', 'excerpt'].includes(other.stem?.origin ?? '') || (!off && other === row) || (!off && other.lane.key === row.lane.key)
     }
     this.without.value = off ? '' : row.lane.key
     say(off ? text.lane.minusOff : text.lane.minus(row.title))

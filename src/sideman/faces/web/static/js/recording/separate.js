@@ -11,7 +11,7 @@ import { me } from '../session.js'
 import { text } from '../text.js'
 import { notify, notifyError } from '../toasts.js'
 
-/** @typedef {{name: string, summary: string, stems: string[], models: string[], missing: string[], weightLicence: string | null, use: string | null, problem: string | null, secondsPerMinute: number | null}} Preset */
+/** @typedef {{name: string, summary: string, takesStem: string | null, stems: string[], models: string[], missing: string[], weightLicence: string | null, use: string | null, problem: string | null, secondsPerMinute: number | null}} Preset */
 /** @typedef {{name: string, title: string, sizeBytes: number, terms: string, allowed: boolean, installed: boolean}} Model */
 
 const PREVIEW_S = 30
@@ -55,6 +55,8 @@ export function SeparateDrawer({ desk, song }) {
     }
   }
   const job = [...jobs.value.values()].find((j) => j.kind === 'separation' && j.recordingId === recording.id && isUnfinished(j))
+  const lacking = chosen?.takesStem && !song.stems.some((s) => s.origin === 'separated' && s.role === chosen.takesStem) ? t.noStem(nameOf(chosen.takesStem)) : null
+  const able = !busy && chosen && chosen.problem === null && !lacking
   const close = () => (desk.drawer.value = '')
   return html`<div class="drawer" ref=${panel} role="dialog" aria-label=${t.title} onKeyDown=${(/** @type {KeyboardEvent} */ e) => e.key === 'Escape' && close()}>
     <header><h2>${t.title}</h2><button class="icon-button" aria-label=${text.common.close} onClick=${close}><${Icon} name="x" /></button></header>
@@ -63,10 +65,11 @@ export function SeparateDrawer({ desk, song }) {
         <button type="button" key=${role} aria-pressed=${wanted.includes(role)} style=${colorStyle(role)} onClick=${() => toggle(role)}><${Icon} name=${iconOf(role)} />${nameOf(role)}</button>`)}</div></div>
       ${chosen.missing.map((name) => html`<${Missing} key=${name} name=${name} />`)}
       ${chosen.problem && !chosen.missing.length && html`<p class="hint" role="status">${chosen.problem}</p>`}`}
+      ${lacking && html`<p class="hint" role="status">${lacking}</p>`}
       ${job && html`<div class="working" role="status"><small>${job.step} ${Math.round(job.share * 100)} %</small><${Progress} label=${t.title} share=${job.share} /><button class="btn sm" onClick=${() => post(`/jobs/${job.id}/cancel`).catch(notifyError)}>${text.common.cancel}</button></div>`}
       <${Excerpt} engine=${desk.engine} stems=${song.stems.filter((s) => s.origin === 'excerpt')} /></div>
-    <footer><span class="grow muted">${text.common.stems(wanted.length)}</span><button class="btn" disabled=${busy || !chosen || chosen.problem !== null} onClick=${() => ask(PREVIEW_S)}><${Icon} name="ear" />${t.preview(PREVIEW_S)}</button>
-      <button class="btn primary" disabled=${busy || !chosen || chosen.problem !== null} onClick=${() => ask(null)}><${Icon} name="layers" />${t.go}</button></footer></div>`
+    <footer><span class="grow muted">${text.common.stems(wanted.length)}</span><button class="btn" disabled=${!able || Boolean(chosen?.takesStem)} onClick=${() => ask(PREVIEW_S)}><${Icon} name="ear" />${t.preview(PREVIEW_S)}</button>
+      <button class="btn primary" disabled=${!able} onClick=${() => ask(null)}><${Icon} name="layers" />${t.go}</button></footer></div>`
 }
 
 /** @param {{preset: Preset, chosen: boolean, seconds: number}} props */
