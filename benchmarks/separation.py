@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.results_file import markdown_table, write_result
-from sideman.core.audio import AudioClip, Recording, write_audio
+from sideman.core.audio import AudioClip, Recording, ScratchWriter, write_audio
 from sideman.core.models.checkpoint import Checkpoint
 from sideman.core.models.memory import Residence
 from sideman.core.models.runtime import Engine, Precision, Request
@@ -30,6 +30,7 @@ from sideman.core.music import StemRole
 from sideman.core.separation import write_set
 from sideman.core.separation.backends.demucs import DemucsSeparator, Member
 from sideman.core.separation.backends.demucs.configuration import CLASS
+from sideman.core.separation.segments import SegmentModel, even_plan, separated
 from sideman.testing.weights import HTDEMUCS, write_htdemucs, write_torch_file
 
 ROLES = tuple(StemRole(s) for s in HTDEMUCS["sources"])
@@ -60,6 +61,27 @@ def run_own(engine: str, precision: str, threads: int, weights: Path, song: Path
     separator = DemucsSeparator("htdemucs", [Member(weights, ROLES, "")], request, Residence())
     with Recording.open(song) as recording, tempfile.TemporaryDirectory() as folder:
         write_set(recording, separator.separate(recording, recording.scratch_folder), Path(folder))
+
+
+class Endless:
+    """A recording as long as asked, made as it is read."""
+
+    sample_rate_hz, channels = 44100, 2
+
+    def __init__(self, seconds: int) -> None:
+        self.frames = seconds * 44100
+
+    def read(self, start: int, frames: int) -> AudioClip:
+        t = np.arange(start, min(start + frames, self.frames), dtype=np.float32)
+        return AudioClip(np.stack([np.sin(t / 50), np.sin(t / 70)]), 44100)
+
+
+def run_stub(seconds: int) -> None:
+    """Everything around the network on a long recording; the network gives back what it hears."""
+    model = SegmentModel(343_980, 4, 2, lambda segment: np.repeat(segment[None], 4, 0))
+    reader = Endless(seconds)
+    with tempfile.TemporaryDirectory() as folder, ScratchWriter(Path(folder) / "stems.f32", 44100, 8) as writer:
+        separated(reader, model, even_plan(reader.frames, 343_980), lambda b: writer.write(b.reshape(8, -1)), lambda share: None)
 
 
 def prepared(folder: Path, seconds: float) -> tuple[Path, Path, Path]:
@@ -106,6 +128,7 @@ def main() -> None:
         for _ in range(a.rounds):
             for k, call in runs.items():
                 costs[k].append(measured(call, environment))
+        stub = [measured([sys.executable, "-m", "benchmarks.separation", "stub", str(s)], environment).peak_mb for s in (60, 3600)]
     first = statistics.median(c.cpu_s for c in next(iter(costs.values())))
     rows = []
     for k, found in costs.items():
@@ -124,7 +147,9 @@ def main() -> None:
     table = markdown_table(["program", "CPU s, each round", "median", "peer / own", "wall s", "peak MB"], rows)
     text = (
         f"{a.seconds:g} s of stereo, {a.threads} thread(s), whole programs (start, load, decode, separate, write), interleaved. Weights are random in the "
-        f"published architecture: the arithmetic is the same, the stems mean nothing.\n\n{table}"
+        f"published architecture: the arithmetic is the same, the stems mean nothing.\n\n{table}\n\nMemory and length: everything around the network, with a stub "
+        f"that gives back what it hears, peaks at {stub[0]:.0f} MB for one minute and {stub[1]:.0f} MB for sixty; the network holds one segment, "
+        "whatever the length."
     )
     write_result("separation", "HTDemucs beside the demucs command line", text)
 
@@ -132,5 +157,7 @@ def main() -> None:
 if __name__ == "__main__":
     if sys.argv[1] == "own":
         run_own(sys.argv[2], sys.argv[3], int(sys.argv[4]), Path(sys.argv[5]), Path(sys.argv[6]))
+    elif sys.argv[1] == "stub":
+        run_stub(int(sys.argv[2]))
     else:
         main()

@@ -62,7 +62,7 @@ def engines(settings: Settings | None = None) -> Engines:
     def band() -> Generator:
         return SessionBand.open(settings.soundfont)
 
-    request = Request(threads=settings.threads, device=settings.models.device, notes=settings.models.folder / "bf16.json")
+    request = Request(threads=settings.models.threads, device=settings.models.device, notes=settings.models.folder / "bf16.json")
     return Engines(Separators(models(settings), request, Residence(settings.models.memory_bytes or None)), band, settings.threads)
 
 

@@ -33,6 +33,7 @@ ROWS = (
     ),
     Setting("SIDEMAN_MODELS_ALLOWED", "all", "names of the only models that may be installed and used, separated by commas"),
     Setting("SIDEMAN_MODEL_MEMORY_MB", "0", "memory that loaded models may take together; 0 is as much as is free"),
+    Setting("SIDEMAN_MODEL_THREADS", "number of processors", "processors that one model takes while it runs"),
     Setting("SIDEMAN_DEVICE", "the best there is", "where models run: cpu, cuda or mps; the last two need the extra `torch`"),
     Setting("SIDEMAN_DATA", "~/.local/share/sideman", "folder of the library: databases, blobs, unfinished uploads, scratch"),
     Setting("SIDEMAN_DATABASE_URL", "library.db in SIDEMAN_DATA", "database of the library: sqlite:///FILE or postgresql://USER@HOST/NAME"),
@@ -76,6 +77,7 @@ class ModelSettings:
     commercial_only: bool
     allowed: frozenset[str] | None
     memory_bytes: int
+    threads: int
     device: str | None
 
 
@@ -198,11 +200,12 @@ def _models(env: Mapping[str, str]) -> ModelSettings:
         raise UsageError(f"SIDEMAN_DEVICE is {device!r}: set it to cpu, cuda or mps")
     names = env.get("SIDEMAN_MODELS_ALLOWED")
     allowed = None if not names or names == "all" else frozenset(n.strip() for n in names.split(",") if n.strip())
+    threads = _whole(env, "SIDEMAN_MODEL_THREADS", 1, os.cpu_count() or 1)
     folder = Path(env.get("SIDEMAN_MODELS") or _data(env) / "models").expanduser().absolute()
     hub = (env.get("SIDEMAN_HUB") or _DEFAULTS["SIDEMAN_HUB"]).rstrip("/")
     if not hub.startswith(("https://", "http://")):
         raise UsageError(f"SIDEMAN_HUB is {hub!r}: it begins with https://")
-    return ModelSettings(folder, hub, policy == "commercial", allowed, _whole(env, "SIDEMAN_MODEL_MEMORY_MB") << 20, device)
+    return ModelSettings(folder, hub, policy == "commercial", allowed, _whole(env, "SIDEMAN_MODEL_MEMORY_MB") << 20, threads, device)
 
 
 def _processors() -> int:
