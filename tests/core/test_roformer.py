@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import sys
 from pathlib import Path
 
@@ -31,6 +32,11 @@ GOLDEN = Path(__file__).parents[1] / "golden"
 sys.path.insert(0, str(GOLDEN))
 from make_separation import mixture
 
+ENGINES = [
+    Engine.OPENVINO,
+    Engine.ONNXRUNTIME,
+    pytest.param(Engine.TORCH, marks=pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="torch is not installed")),
+]
 NETWORKS = {"melband": SMALL_MEL_ROFORMER, "bs": SMALL_BS_ROFORMER}
 
 
@@ -39,7 +45,7 @@ def agreement_db(found: np.ndarray, wanted: np.ndarray) -> float:
     return float(10 * np.log10((wanted**2).sum() / ((found - wanted) ** 2).sum()))
 
 
-@pytest.mark.parametrize("engine", [Engine.OPENVINO, Engine.ONNXRUNTIME])
+@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("name", list(NETWORKS))
 def test_a_segment_is_what_the_published_code_makes_of_it(tmp_path: Path, name: str, engine: Engine) -> None:
     """Golden outputs of bs-roformer-infer and melband-roformer-infer 0.1.5 for the same random weights."""
@@ -51,7 +57,7 @@ def test_a_segment_is_what_the_published_code_makes_of_it(tmp_path: Path, name: 
     assert agreement_db(found, np.load(GOLDEN / f"{name}_roformer_small.npz")["stems"]) > 100
 
 
-@pytest.mark.parametrize("engine", [Engine.OPENVINO, Engine.ONNXRUNTIME])
+@pytest.mark.parametrize("engine", ENGINES)
 def test_an_scnet_segment_is_what_its_authors_code_makes_of_it(tmp_path: Path, engine: Engine) -> None:
     write_scnet(tmp_path / "x.safetensors", SMALL_SCNET)
     core = scnet.load(tmp_path / "x.safetensors", Request(engine))

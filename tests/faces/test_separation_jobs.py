@@ -68,6 +68,8 @@ def test_its_terms_are_accepted_before_it_comes(studio: Server) -> None:
     studio.done(studio.ask("POST", "/models/htdemucs/install", json={"accept": True})["id"])
     card = studio.ask("GET", "/models/htdemucs")
     assert card["installed"] and card["acceptedBy"] and card["acceptedAt"]
+    fast = next(p for p in studio.ask("GET", "/presets") if p["name"] == "fast")
+    assert fast["problem"] is None and fast["secondsPerMinute"] > 0, "it was tried out on this machine"
 
 
 def test_a_preset_takes_the_recording_apart(studio: Server, recording: dict[str, Any]) -> None:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import logging
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from sideman.app.models import Models
+from sideman.core.audio import AudioClip, Recording
 from sideman.core.models.catalog import ModelCard
 from sideman.core.models.memory import Residence
 from sideman.core.models.runtime import Request
@@ -14,11 +19,13 @@ from sideman.core.separation import PreviewSeparator, Separator
 from sideman.core.separation.backends.kit import KitSeparator
 from sideman.core.separation.families import WeightFile, open_separator
 from sideman.core.separation.presets import PRESETS, Preset, preset
-from sideman.errors import MissingAsset, ModelError
+from sideman.errors import MissingAsset, ModelError, NotEnoughMemory
 from sideman.infra.weights import Installed
 
 __all__ = ["PresetState", "Separators"]
 SPEEDS = "speeds.json"
+TRIAL_S = 8
+log = logging.getLogger("sideman.models")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +81,29 @@ class Separators:
         states = [self._models.get(m) for m in p.models]
         missing = tuple(s.card.name for s in states if s.installed is None)
         return PresetState(p, tuple(s.card for s in states), missing, problem, self._speeds().get(p.name))
+
+    def try_out(self, model: str) -> None:
+        """Run a model that was just installed on a few seconds of noise: whether it runs here, and how long a minute of music will take.
+
+        A machine that lacks the runtime or the memory for it is told so when somebody asks for the preset.
+        """
+        for p in PRESETS:
+            if model in p.models and not self._state(p).missing:
+                try:
+                    self._measure(p.name)
+                except (MissingAsset, NotEnoughMemory) as error:
+                    log.warning("%s is installed and cannot run here: %s", model, error)
+
+    def _measure(self, name: str) -> None:
+        separator = self.get(name)
+        rng = np.random.default_rng(0)
+        clip = AudioClip((0.1 * rng.standard_normal((2, 44100 * TRIAL_S))).astype(np.float32), 44100)
+        with Recording.from_clip(clip) as recording:
+            for counts in (False, True):  # the first run loads it
+                began = time.monotonic()
+                separator.separate(recording, recording.scratch_folder)
+                if counts:
+                    self.note_speed(name, recording.duration_s, time.monotonic() - began)
 
     def note_speed(self, name: str, audio_s: float, took_s: float) -> None:
         """Remember how long a preset takes on this machine, for the people who choose one."""

@@ -157,7 +157,9 @@ def _excerpt(
 def install_model(context: TaskContext, arguments: Json, inputs: Json, progress: Progress) -> Json:
     """Fetch a model's weights, check and convert them; who accepted its terms was asked when the job was made."""
     progress("fetch", 0.0)
-    installed = context.models.install(arguments["model"], arguments["accepted_by"], lambda share: progress("fetch", share))
+    installed = context.models.install(arguments["model"], arguments["accepted_by"], lambda share: progress("fetch", 0.9 * share))
+    progress("try it out", 0.9)
+    context.engines.separators.try_out(installed.name)
     return {"model": installed.name, "size_bytes": installed.size_bytes}
 
 

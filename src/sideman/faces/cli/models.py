@@ -90,6 +90,9 @@ def install(name: Name, accept: Accept = False, json_output: Json = False) -> No
         who = _accepted(models.get(name), accept)
         installed = models.install(name, who, lambda share: progress(f"fetch {name}", share))
         progress(f"fetch {name}", 1.0)
+        progress("try it out", 0.0)
+        bootstrap.engines().separators.try_out(name)
+        progress("try it out", 1.0)
     _told(models.get(name), json_output, f"{name} is installed in {installed.files[0].path.parent}")
 
 

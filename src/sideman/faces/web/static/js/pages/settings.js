@@ -4,7 +4,9 @@ import { clock, day, size } from '../format.js'
 import { Select } from '../kit/controls.js'
 import { Icon } from '../kit/icon.js'
 import { notifications, shortcuts, themeChoice } from '../preferences.js'
+import { onJob } from '../jobs_store.js'
 import { useEngines } from '../recording/generate_form.js'
+import { Missing } from '../recording/separate.js'
 import { me, signOut, whoAmI } from '../session.js'
 import { text } from '../text.js'
 import { notify, notifyError } from '../toasts.js'
@@ -14,7 +16,7 @@ export function SettingsPage() {
     whoAmI().catch(notifyError)
   }, [])
   return html`<main id="main" class="page settings" tabindex="-1"><header class="head"><h1>${text.settings.title}</h1></header>
-    <${Account} /><${Appearance} /><${Keys} /><${About} /></main>`
+    <${Account} /><${Appearance} /><${Models} /><${Keys} /><${About} /></main>`
 }
 
 function Account() {
@@ -40,6 +42,33 @@ function Appearance() {
     <label class="field inline"><span>${t.theme}</span><${Select} label=${t.theme} value=${themeChoice.value} options=${themes} onChange=${(/** @type {any} */ v) => (themeChoice.value = v)} /></label>
     <label class="check"><input type="checkbox" checked=${shortcuts.value} onChange=${(/** @type {any} */ e) => (shortcuts.value = e.target.checked)} /><span><b>${t.shortcuts}</b><small>${t.shortcutsHint}</small></span></label>
     <label class="check"><input type="checkbox" disabled=${!able} checked=${notifications.value} onChange=${(/** @type {any} */ e) => wish(e.target.checked)} /><span><b>${t.notifications}</b><small>${able ? t.notificationsHint : t.notificationsNo}</small></span></label></section>`
+}
+
+/** @typedef {{name: string, title: string, brings: string, sizeBytes: number, use: string, allowed: boolean, installed: boolean, acceptedBy: string | null, acceptedAt: string | null}} Model */
+
+function Models() {
+  const t = text.settings
+  const [models, setModels] = useState(/** @type {Model[]} */ ([]))
+  const [open, setOpen] = useState('')
+  const load = () => get('/models').then(setModels, notifyError)
+  useEffect(() => {
+    load()
+    return onJob((job) => {
+      if (job.kind === 'model' && job.finishedAt) load()
+    })
+  }, [])
+  const drop = async (/** @type {string} */ name) => {
+    try {
+      await remove(`/models/${name}`)
+    } catch (error) {
+      notifyError(error)
+    }
+    load()
+  }
+  const admin = me.value?.role === 'admin'
+  return html`<section><h2>${t.models}</h2><p class="hint">${t.modelsHint}</p><ul class="keys-list">${models.map((m) => html`<li key=${m.name} class="model"><${Icon} name="layers" /><div class="grow"><b>${m.title}</b><small>${m.brings} · ${size(m.sizeBytes)} · ${text.separate.uses[m.use] ?? m.use}</small>
+      ${m.installed && html`<small>${t.accepted(m.acceptedBy ?? '', day(m.acceptedAt ?? ''))}</small>`}${open === m.name && !m.installed && html`<${Missing} name=${m.name} />`}</div>
+    ${m.installed ? admin && html`<button class="btn sm" aria-label=${t.dropModel(m.title)} onClick=${() => drop(m.name)}><${Icon} name="trash-2" />${text.common.remove}</button>` : html`<button class="btn sm" aria-expanded=${open === m.name} onClick=${() => setOpen(open === m.name ? '' : m.name)}>${t.terms}</button>`}</li>`)}</ul></section>`
 }
 
 /** @typedef {{id: string, name: string, hint: string, role: string, createdAt: string, lastUsedAt: string | null, revokedAt: string | null}} Key */

@@ -83,7 +83,7 @@ function PresetChoice({ preset, chosen, seconds }) {
 }
 
 /** What a preset needs and this server lacks: its terms, and the button for admins. @param {{name: string}} props */
-function Missing({ name }) {
+export function Missing({ name }) {
   const t = text.separate
   const [model, setModel] = useState(/** @type {Model | null} */ (null))
   const [accepted, setAccepted] = useState(false)
