@@ -49,10 +49,13 @@ def test_axe_finds_nothing(tab_on: Callable[..., Tab], server, analysed: dict[st
         settled(tab, page, analysed["id"])
         wrong[page] = violations(tab, axe)
     settled(tab, "/recording/ID", analysed["id"])
-    for name, key in (("generate", "g"), ("keyboard", "?")):
+    for name, key in (("generate", "g"), ("take apart", "p"), ("keyboard", "?")):
         tab.page.keyboard.press(key)
         tab.page.get_by_role("dialog").first.wait_for()
         tab.page.wait_for_timeout(300)
+        if name == "take apart":
+            tab.page.get_by_role("radio").nth(1).click()
+            tab.page.locator(".terms").wait_for()
         wrong[name] = violations(tab, axe)
         tab.page.keyboard.press("Escape")
     settled(tab, "/library", analysed["id"])

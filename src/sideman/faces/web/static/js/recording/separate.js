@@ -93,7 +93,7 @@ export function Missing({ name }) {
   const job = [...jobs.value.values()].find((j) => j.kind === 'model' && isUnfinished(j))
   if (!model) return null
   const install = () => post(`/models/${name}/install`, { accept: true }).then(() => notify(t.installing(model.title)), notifyError)
-  return html`<section class="missing"><h3>${t.needs(model.title, size(model.sizeBytes))}</h3><p class="terms">${model.terms}</p>
+  return html`<section class="missing"><h3>${t.needs(model.title, size(model.sizeBytes))}</h3><p class="terms" tabindex="0" role="region" aria-label=${t.termsOf(model.title)}>${model.terms}</p>
     ${!model.allowed ? html`<p class="hint">${t.refused}</p>` : me.value?.role !== 'admin' ? html`<p class="hint">${t.askAdmin}</p>` : job ? html`<small role="status">${Math.round(job.share * 100)} %</small><${Progress} label=${t.installing(model.title)} share=${job.share} />` : html`
       <label class="check"><input type="checkbox" checked=${accepted} onChange=${(/** @type {any} */ e) => setAccepted(e.target.checked)} /><span>${t.accept}</span></label>
       <button class="btn" disabled=${!accepted} onClick=${install}><${Icon} name="download" />${t.install}</button>`}</section>`
