@@ -6,13 +6,13 @@ FROM python:3.13-slim AS wheels
 WORKDIR /build
 COPY pyproject.toml README.md LICENSE NOTICE ./
 COPY tools/dependencies.py tools/
-RUN python tools/dependencies.py server postgres azure s3 > requirements.txt \
+RUN python tools/dependencies.py server postgres azure s3 separation > requirements.txt \
  && pip wheel --no-cache-dir --wheel-dir /wheels -r requirements.txt
 COPY . .
 RUN pip wheel --no-cache-dir --no-deps --wheel-dir /package .
 
 FROM python:3.13-slim
-RUN useradd --system --create-home --uid 10001 sideman && install -d -o sideman /data
+RUN useradd --system --create-home --uid 10001 sideman && install -d -o sideman /data /models
 RUN --mount=type=bind,from=wheels,source=/wheels,target=/wheels \
     --mount=type=bind,from=wheels,source=/build/requirements.txt,target=/requirements.txt \
     pip install --no-cache-dir --no-index --find-links /wheels -r /requirements.txt

@@ -35,7 +35,7 @@ def test_every_service_of_ours_is_hardened_and_knows_all_three_urls() -> None:
         service = COMPOSE["services"][name]
         assert service["read_only"] and service["cap_drop"] == ["ALL"] and "no-new-privileges:true" in service["security_opt"]
         assert {"SIDEMAN_DATABASE_URL", "SIDEMAN_JOBS_URL", "SIDEMAN_BLOBS_URL"} <= service["environment"].keys()
-        assert all(v.split(":")[1] == "/data" for v in service["volumes"])
+        assert [v.split(":")[1] for v in service["volumes"]] == ["/data", "/models"] and "models:/models" in service["volumes"]
     queues = [re.search(r"--queues (\S+)", COMPOSE["services"][w]["command"])[1] for w in ("analysis-worker", "generation-worker")]  # type: ignore[index]
     assert sorted(",".join(queues).split(",")) == ["cpu", "gpu", "orch"]
 

@@ -159,6 +159,23 @@ def test_stems_and_residual_are_the_recording(
         assert 20 * np.log10(np.abs(pair.T - samples).max() + 1e-12) <= -90
 
 
+def test_channels_that_cancel_each_other_are_heard(checkpoint: Path, residence: Residence) -> None:
+    """Their mono mix is silence, and a level of nothing would blow them up by 160 dB."""
+    tone = mixture()[0, :60000]
+    stems = stems_of(AudioClip(np.stack([tone, -tone]), 44100), separator(checkpoint, residence))
+    as_loud = stems_of(AudioClip(np.stack([tone, tone]), 44100), separator(checkpoint, residence))
+    assert stems.any() and np.abs(stems).max() < 100 * np.abs(as_loud).max()
+
+
+def test_a_network_that_can_never_fit_drives_no_other_out() -> None:
+    residence = Residence(limit_bytes=100 << 20, available=lambda: 1 << 40)
+    residence.get("a", "a", 60 << 20, lambda: "A")
+    with pytest.raises(NotEnoughMemory, match="b needs 200 MB and 100 MB are free"):
+        residence.get("b", "b", 200 << 20, lambda: "B")
+    assert residence.held_bytes == 60 << 20
+    assert residence.get("c", "c", 80 << 20, lambda: "C") == "C" and residence.held_bytes == 80 << 20
+
+
 def test_a_single_stem_of_a_bag_runs_a_single_network(checkpoint: Path, tmp_path: Path) -> None:
     """Fine-tuned bags have a network for each stem; the stems are those of the networks alone."""
     paths = []

@@ -104,6 +104,20 @@ def test_an_analysis_keeps_the_better_stems(studio: Server, recording: dict[str,
     assert stems(studio, recording, "separated")["bass"]["provenance"]["preset"] == "fast"
 
 
+def test_an_analysis_and_a_preset_at_once_leave_the_preset(studio: Server, song_file: Path) -> None:
+    samples, rate = soundfile.read(song_file)
+    shorter = io.BytesIO()
+    soundfile.write(shorter, samples[: 12 * rate], rate, format="FLAC")
+    other = studio.ask("POST", "/recordings", files={"file": ("shorter.flac", shorter.getvalue())})
+    jobs = [
+        studio.ask("POST", f"/recordings/{other['id']}/{kind}", json=body)["id"]
+        for kind, body in (("analyses", {}), ("separations", {"preset": "fast"}))
+    ]
+    for job in jobs:
+        studio.done(job)
+    assert {s["provenance"].get("preset") for s in stems(studio, other, "separated").values()} == {"fast"}
+
+
 def test_a_removed_model_is_gone_and_its_stems_stay(studio: Server, recording: dict[str, Any]) -> None:
     assert studio.http.delete("/api/v1/models/htdemucs").status_code == 204
     assert not studio.ask("GET", "/models/htdemucs")["installed"] and "vocals" in stems(studio, recording, "separated")

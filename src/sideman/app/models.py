@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sideman.core.models.catalog import Catalog, ModelCard, Policy
 from sideman.core.separation import families
+from sideman.errors import UnusableModel
 from sideman.infra.weights import Consent, Installed, Progress, WeightStore, no_progress
 
 __all__ = ["ModelState", "Models"]
@@ -15,11 +16,12 @@ __all__ = ["ModelState", "Models"]
 
 @dataclass(frozen=True, slots=True)
 class ModelState:
-    """allowed: by the policy of this installation."""
+    """allowed: by the policy of this installation. problem: what is wrong with what is installed, in one sentence."""
 
     card: ModelCard
     installed: Installed | None
     allowed: bool
+    problem: str | None = None
 
 
 class Models:
@@ -34,7 +36,13 @@ class Models:
         return self._state(self._cards.get(name))
 
     def _state(self, card: ModelCard) -> ModelState:
-        return ModelState(card, self.store.installed(card.name), self.policy.allows(card))
+        try:
+            return ModelState(card, self.store.installed(card.name), self.policy.allows(card))
+        except UnusableModel as error:
+            return ModelState(card, None, self.policy.allows(card), str(error))
+
+    def knows(self, name: str) -> bool:
+        return any(card.name == name for card in self._cards)
 
     def allowed(self, name: str) -> ModelCard:
         """Raises ModelRefused where the policy is against it."""
@@ -47,15 +55,19 @@ class Models:
         card = self.allowed(name)
         return card, self.store.require(card)
 
-    def install(self, name: str, accepted_by: str | None, progress: Progress = no_progress) -> Installed:
-        """Fetch a model. `accepted_by` is who accepted its terms. Raises ConsentNeeded with the terms, ModelRefused, DownloadFailed."""
-        card = self.allowed(name)
-        return self.store.install(card, _consent(card, accepted_by), families.converter(card.family), progress)
+    def consent(self, name: str, who: str) -> Consent:
+        """That `who` accepts the terms of a model as its card has them now."""
+        return Consent.given(who, self._cards.get(name).licence_text)
 
-    def import_files(self, name: str, paths: Sequence[Path], accepted_by: str | None) -> Installed:
+    def install(self, name: str, consent: Consent | None, progress: Progress = no_progress) -> Installed:
+        """Fetch a model. Raises ConsentNeeded with the terms (nobody accepted them, or other ones), ModelRefused, DownloadFailed."""
+        card = self.allowed(name)
+        return self.store.install(card, consent, families.converter(card.family), progress)
+
+    def import_files(self, name: str, paths: Sequence[Path], consent: Consent | None) -> Installed:
         """The same from files on this machine, for one without internet."""
         card = self.allowed(name)
-        return self.store.import_files(card, paths, _consent(card, accepted_by), families.converter(card.family))
+        return self.store.import_files(card, paths, consent, families.converter(card.family))
 
     def remove(self, name: str) -> bool:
         return self.store.remove(self._cards.get(name))
@@ -63,7 +75,3 @@ class Models:
     def verify(self, name: str) -> tuple[str, ...]:
         """Names of files that changed since they were installed. Raises ModelNotInstalled."""
         return self.store.verify(self._cards.get(name))
-
-
-def _consent(card: ModelCard, who: str | None) -> Consent | None:
-    return None if who is None else Consent.given(who, card.licence_text)

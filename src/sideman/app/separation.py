@@ -12,9 +12,10 @@ from sideman.core.music import StemRole
 from sideman.core.pipelines import staged
 from sideman.core.separation import WrittenSet, write_set
 from sideman.core.separation.excerpts import excerpt, loudest_start
-from sideman.errors import NoAudio
+from sideman.errors import NoAudio, UsageError
 
 __all__ = ["SeparationWish", "WrittenSet", "separate"]
+MOST_PREVIEW_S = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,8 @@ def separate(source: Source, out: Path, engines: Engines, wish: SeparationWish, 
             raise NoAudio(f"{recording.info.name} is digital silence: there is nothing to separate")
         if wish.preview_s is None:
             return _separate(recording, out, engines, wish, progress)
+        if not 1 <= wish.preview_s <= MOST_PREVIEW_S:
+            raise UsageError(f"a preview of {wish.preview_s:g} s was asked for: it can be 1 to {MOST_PREVIEW_S} s long")
         with excerpt(recording, loudest_start(recording, wish.preview_s), wish.preview_s) as part:
             return _separate(part, out, engines, wish, progress)
 
@@ -43,7 +46,8 @@ def _separate(recording: Recording, out: Path, engines: Engines, wish: Separatio
     separator = engines.separators.get(wish.preset)
     began = time.monotonic()
     stems = separator.separate(recording, recording.scratch_folder, lambda share: progress("separate", share), wish.roles)
-    engines.separators.note_speed(wish.preset, recording.duration_s, time.monotonic() - began)
+    if wish.preview_s is None and (wish.roles is None or set(wish.roles) == set(separator.roles)):
+        engines.separators.note_speed(wish.preset, recording.duration_s, time.monotonic() - began)
     with staged(out) as folder:
         written = write_set(recording, stems, folder, minus_one=wish.minus_one)
     return written.moved_to(out)

@@ -14,12 +14,12 @@ from sideman.app.models import Models
 from sideman.core.audio import AudioClip, Recording
 from sideman.core.models.catalog import ModelCard
 from sideman.core.models.memory import Residence
-from sideman.core.models.runtime import Request
+from sideman.core.models.runtime import Request, chosen_engine, refuse_without_engine
 from sideman.core.separation import PreviewSeparator, Separator
 from sideman.core.separation.backends.kit import KitSeparator
 from sideman.core.separation.families import WeightFile, open_separator
 from sideman.core.separation.presets import PRESETS, Preset, preset
-from sideman.errors import MissingAsset, ModelError, NotEnoughMemory
+from sideman.errors import MissingAsset, ModelError
 from sideman.infra.weights import Installed
 
 __all__ = ["PresetState", "Separators"]
@@ -60,22 +60,26 @@ class Separators:
 
     def _open(self, wanted: Preset, model: str) -> Separator:
         card, installed = self._models.usable(model)
-        from sideman.core.models.runtime import chosen_engine
-
         chosen_engine(self._request)
         return open_separator(card, _files(installed), replace(self._request, precision=wanted.precision), self._residence)
 
     def weights(self, name: str) -> tuple[str, ...]:
-        """SHA-256 of everything that a preset would run: equal weights make equal stems. Raises as `get`."""
+        """SHA-256 of everything that a preset would run: equal weights make equal stems.
+
+        Raises UsageError, ModelNotInstalled or ModelRefused, whether or not this machine could run it.
+        """
         return tuple(f.sha256 for model in preset(name).models for f in self._models.usable(model)[1].files)
 
-    def states(self) -> tuple[PresetState, ...]:
-        return tuple(self._state(p) for p in PRESETS)
+    def states(self, runs_here: bool = True) -> tuple[PresetState, ...]:
+        """runs_here: also look whether this machine has what a network runs on."""
+        return tuple(self._state(p, runs_here) for p in PRESETS)
 
-    def _state(self, p: Preset) -> PresetState:
+    def _state(self, p: Preset, runs_here: bool) -> PresetState:
         problem = None
         try:
-            self.get(p.name)
+            self.weights(p.name)
+            if p.models and runs_here:
+                refuse_without_engine(self._request)
         except (ModelError, MissingAsset) as error:
             problem = str(error)
         states = [self._models.get(m) for m in p.models]
@@ -88,10 +92,10 @@ class Separators:
         A machine that lacks the runtime or the memory for it is told so when somebody asks for the preset.
         """
         for p in PRESETS:
-            if model in p.models and not self._state(p).missing:
+            if model in p.models and all(self._models.get(m).installed for m in p.models):
                 try:
                     self._measure(p.name)
-                except (MissingAsset, NotEnoughMemory) as error:
+                except (MissingAsset, ModelError) as error:
                     log.warning("%s is installed and cannot run here: %s", model, error)
 
     def _measure(self, name: str) -> None:
@@ -116,13 +120,16 @@ class Separators:
             partial = path.with_suffix(".partial")
             partial.write_text(json.dumps(speeds), encoding="utf-8")
             partial.replace(path)
-        except OSError:
-            return  # a folder that cannot be written costs nothing but the estimate
+        except OSError as error:
+            log.info("how fast %s runs is not remembered: %s", name, error)
 
     def _speeds(self) -> dict[str, float]:
         try:
-            return dict(json.loads((self._models.store.folder / SPEEDS).read_text(encoding="utf-8")))
-        except (OSError, ValueError):
+            return {str(k): float(v) for k, v in json.loads((self._models.store.folder / SPEEDS).read_text(encoding="utf-8")).items()}
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError, TypeError, AttributeError) as error:
+            log.info("how fast presets run cannot be read: %s", error)
             return {}
 
 

@@ -6,21 +6,26 @@ A folder is complete when `installed.json` lies in it. What is still arriving li
 from __future__ import annotations
 
 import hashlib
+import http.client
 import json
 import os
 import shutil
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sideman.core.models.catalog import ModelCard, ModelFile
-from sideman.errors import ConsentNeeded, DownloadFailed, ModelNotInstalled, UnusableModel
+from filelock import FileLock, Timeout
 
-RECORD = "installed.json"
+from sideman.core.models.catalog import ModelCard, ModelFile
+from sideman.errors import ConsentNeeded, DownloadFailed, ModelError, ModelNotInstalled, UnusableModel
+
+RECORD, PINS = "installed.json", "pins.json"
 BLOCK = 1 << 20
 HUB = "https://huggingface.co"
 TIMEOUT_S = 60
@@ -75,16 +80,17 @@ class WeightStore:
         self.folder, self._hub = folder, hub
 
     def installed(self, name: str) -> Installed | None:
-        """What is installed under a card's name; None where it is not, or only half."""
+        """What is installed under a card's name; None where it is not, or only half. Raises UnusableModel for a record that is damaged."""
         record = self.folder / name / RECORD
         try:
             data = json.loads(record.read_text(encoding="utf-8"))
+            files = tuple(_file_from(record.parent, f) for f in data["files"])
+            consent = Consent(**data["consent"])
         except FileNotFoundError:
             return None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, KeyError, TypeError) as error:
             raise UnusableModel(f"{record} cannot be read ({error}): `sideman models remove {name}` and install it again") from error
-        files = tuple(_file_from(record.parent, f) for f in data["files"])
-        return Installed(name, files, Consent(**data["consent"])) if all(f.path.is_file() for f in files) else None
+        return Installed(name, files, consent) if files and all(f.path.is_file() for f in files) else None
 
     def require(self, card: ModelCard) -> Installed:
         """Raises ModelNotInstalled with the card's offer."""
@@ -96,57 +102,79 @@ class WeightStore:
     def install(self, card: ModelCard, consent: Consent | None, convert: Convert, progress: Progress = no_progress) -> Installed:
         """Fetch what a card names, check and convert it. Raises ConsentNeeded, DownloadFailed or UnusableModel; nothing half-made counts
         as installed, and an interrupted download goes on from where it was. Anything that `progress` raises stops it."""
-        if consent is None or consent.text != card.licence_text:
-            raise ConsentNeeded(f"{card.name} comes with terms that someone has to accept first:\n{card.licence_text}")
-        arriving = self._arriving(card)
-        done, arrived = 0, []
-        for file in card.files:
-            target = arriving / file.name
-            there = replace(file, url=file.url.replace(HUB, self._hub, 1))
-            revision = fetch(there, target, lambda n, base=done: progress(min(0.99, (base + n) / max(1, card.size_bytes))))  # type: ignore[misc]
-            done += file.size_bytes
-            arrived.append((file, target, there.url, revision))
-        return self._settle(card, consent, convert, arrived)
+        accepted = _accepted(card, consent)
+        with self._alone(card):
+            arriving = self._arriving(card, ".arriving")
+            done, arrived = 0, []
+            for file in card.files:
+                there = replace(file, url=file.url.replace(HUB, self._hub, 1))
+                target, base = arriving / file.name, done
+                share = partial(_report, progress, base, card.size_bytes)
+                revision = "" if target.exists() else fetch(there, target, share)
+                done += file.size_bytes
+                arrived.append((file, target, there.url, revision))
+            return self._settle(card, accepted, convert, arrived)
 
     def import_files(self, card: ModelCard, paths: Sequence[Path], consent: Consent | None, convert: Convert) -> Installed:
         """The same from files that were brought here by hand: one for each file of the card, told apart by name, or the only one."""
-        if consent is None or consent.text != card.licence_text:
-            raise ConsentNeeded(f"{card.name} comes with terms that someone has to accept first:\n{card.licence_text}")
-        arriving, arrived = self._arriving(card), []
-        for file in card.files:
-            path = _brought(file, card, paths)
-            target = arriving / path.name
-            _copy(path, target)
-            if path.name == file.name:
-                _check(file, target)
-            elif path.name in file.published_as:
-                _check_legacy(target)
-            arrived.append((file, target, str(path), ""))
-        return self._settle(card, consent, convert, arrived)
+        accepted = _accepted(card, consent)
+        with self._alone(card):
+            arriving = self._arriving(card, ".importing")
+            try:
+                arrived = []
+                for file in card.files:
+                    path = _brought(file, card, paths)
+                    target = arriving / path.name
+                    _copy(path, target)
+                    if path.name in file.published_as:
+                        _check_legacy(target)
+                    elif path.suffix == Path(file.name).suffix:
+                        _check(file, target)
+                    arrived.append((file, target, str(path), ""))
+                return self._settle(card, accepted, convert, arrived)
+            finally:
+                shutil.rmtree(arriving, ignore_errors=True)
 
     def remove(self, card: ModelCard) -> bool:
         """Whether there was anything to remove."""
-        there = [p for p in (self.folder / card.name, self._arriving_path(card)) if p.exists()]
-        for path in there:
-            shutil.rmtree(path)
-        return bool(there)
+        with self._alone(card):
+            there = [
+                p for p in (self.folder / card.name, *(self.folder / k / card.name for k in (".arriving", ".importing"))) if p.exists()
+            ]
+            for path in there:
+                try:
+                    shutil.rmtree(path)
+                except OSError as error:
+                    raise ModelError(f"{path} cannot be deleted ({error.strerror}): end what is using it and try again") from error
+            return bool(there)
 
     def verify(self, card: ModelCard) -> tuple[str, ...]:
         """Names of files that are no longer what was installed."""
         return tuple(f.name for f in self.require(card).files if sha256_of(f.path) != f.sha256)
 
-    def _arriving_path(self, card: ModelCard) -> Path:
-        return self.folder / ".arriving" / card.name
-
-    def _arriving(self, card: ModelCard) -> Path:
-        path = self._arriving_path(card)
+    @contextmanager
+    def _alone(self, card: ModelCard) -> Iterator[None]:
+        """One process at a time changes a model; the lock of a process that died is free again."""
         try:
-            path.mkdir(parents=True, exist_ok=True)
-            free = shutil.disk_usage(path).free
+            (self.folder / ".locks").mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise DownloadFailed(f"{self.folder} cannot be written ({error.strerror}): set SIDEMAN_MODELS to a folder that can") from error
+        lock = FileLock(self.folder / ".locks" / card.name, timeout=0)
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise ModelError(f"{card.name} is being installed or removed by another process: wait for it") from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _arriving(self, card: ModelCard, kind: str) -> Path:
+        path = self.folder / kind / card.name
+        path.mkdir(parents=True, exist_ok=True)
         held = sum(p.stat().st_size for p in path.iterdir())
-        need = card.size_bytes - held
+        converted = sum(f.size_bytes for f in card.files if not f.name.endswith((".safetensors", ".onnx")))
+        need, free = card.size_bytes + converted - held, shutil.disk_usage(path).free
         if need > free:
             raise DownloadFailed(
                 f"{card.name} needs {need / 1e6:,.0f} MB and {free / 1e6:,.0f} MB are free in {self.folder}: make room there"
@@ -154,30 +182,60 @@ class WeightStore:
         return path
 
     def _settle(self, card: ModelCard, consent: Consent, convert: Convert, arrived: list[tuple[ModelFile, Path, str, str]]) -> Installed:
+        """Convert what arrived and put it where it belongs. What turns out to be no model is deleted, or it would be taken up again."""
         rows: list[dict[str, Any]] = []
-        arriving = self._arriving_path(card)
-        for file, path, source, revision in arrived:
-            source_sha256 = sha256_of(path)
-            ready = convert(path)
-            rows.append({
-                "name": ready.name, "sha256": source_sha256 if ready == path else sha256_of(ready), "source": source,
-                "source_sha256": source_sha256, "revision": revision, "roles": list(file.roles),
-            })  # fmt: skip
-            if ready != path:
-                path.unlink()
+        arriving = arrived[0][1].parent
+        try:
+            for file, path, source, revision in arrived:
+                source_sha256 = sha256_of(path)
+                self._pin(card, file, path, source_sha256)
+                ready = convert(path)
+                rows.append({
+                    "name": ready.name, "sha256": source_sha256 if ready == path else sha256_of(ready), "source": source,
+                    "source_sha256": source_sha256, "revision": revision, "roles": list(file.roles),
+                })  # fmt: skip
+        except (UnusableModel, DownloadFailed):
+            shutil.rmtree(arriving, ignore_errors=True)
+            raise
         kept = {row["name"] for row in rows}
         for leftover in arriving.iterdir():
             if leftover.name not in kept:
                 leftover.unlink()
         data = {"files": rows, "consent": {"who": consent.who, "when": consent.when, "text": consent.text}}
         (arriving / RECORD).write_text(json.dumps(data, indent=1), encoding="utf-8")
-        final = self.folder / card.name
+        final, former = self.folder / card.name, self.folder / ".former" / card.name
         if final.exists():
-            shutil.rmtree(final)
+            former.parent.mkdir(exist_ok=True)
+            shutil.rmtree(former, ignore_errors=True)
+            os.replace(final, former)
         os.replace(arriving, final)
-        found = self.installed(card.name)
-        assert found is not None
-        return found
+        shutil.rmtree(former, ignore_errors=True)
+        return self.require(card)
+
+    def _pin(self, card: ModelCard, file: ModelFile, path: Path, sha256: str) -> None:
+        """A file whose hash nobody publishes is the one that came first. The pins outlive the model."""
+        if file.sha256 or path.name != file.name:
+            return
+        pins_file, name = self.folder / PINS, f"{card.name}/{file.name}"
+        try:
+            pins = dict(json.loads(pins_file.read_text(encoding="utf-8"))) if pins_file.exists() else {}
+        except (OSError, ValueError, TypeError) as error:
+            raise UnusableModel(f"{pins_file} cannot be read ({error}): delete it to forget which files came first") from error
+        if pins.setdefault(name, sha256) != sha256:
+            raise DownloadFailed(
+                f"{file.name} is not the file that was first installed here (SHA-256 {pins[name][:12]}...): delete its line in {pins_file} to accept the new one"
+            )
+        pins_file.write_text(json.dumps(pins, indent=1), encoding="utf-8")
+
+
+def _report(progress: Progress, base: int, total: int, have: int) -> None:
+    progress(min(0.99, (base + have) / max(1, total)))
+
+
+def _accepted(card: ModelCard, consent: Consent | None) -> Consent:
+    if consent is None or consent.text != card.licence_text:
+        raise ConsentNeeded(f"{card.name} comes with terms that someone has to accept first:\n{card.licence_text}")
+    return consent
 
 
 def _file_from(folder: Path, f: dict[str, Any]) -> InstalledFile:
@@ -200,8 +258,7 @@ def _copy(path: Path, target: Path) -> None:
     except FileNotFoundError as error:
         raise UnusableModel(f"there is no file {path}") from error
     except OSError as error:
-        target.unlink(missing_ok=True)
-        raise DownloadFailed(f"{path.name} cannot be copied to {target.parent} ({error.strerror})") from error
+        raise DownloadFailed(f"{path.name} cannot be copied to {target.parent} ({error.strerror or error})") from error
 
 
 def sha256_of(path: Path) -> str:
@@ -228,37 +285,53 @@ def _check_legacy(path: Path) -> None:
 
 
 def fetch(file: ModelFile, target: Path, progress: Callable[[int], None]) -> str:
-    """Download a file, from where an earlier attempt stopped. Returns the revision that the source names, or "". Raises DownloadFailed."""
-    have = target.stat().st_size if target.exists() else 0
+    """Download a file, from where an earlier attempt stopped; it gets its name when it is whole and is what the hash says.
+
+    Returns the revision that the source names, or "". Raises DownloadFailed.
+    """
+    part = target.with_name(target.name + ".part")
+    have = part.stat().st_size if part.exists() else 0
     request = urllib.request.Request(file.url, headers={"User-Agent": "sideman"} | ({"Range": f"bytes={have}-"} if have else {}))
+    told: dict[str, str] = {}
     try:
-        told: dict[str, str] = {}
         opener = urllib.request.build_opener(_Redirects(told))
         with opener.open(request, timeout=TIMEOUT_S) as answer:
             _note(told, answer.headers)
             if have and answer.status != 206:
                 have = 0
             total = have + int(answer.headers.get("Content-Length") or 0)
-            with target.open("ab" if have else "wb") as out:
-                while block := answer.read(BLOCK):
-                    out.write(block)
-                    have += len(block)
-                    progress(have)
-            stated, revision = told.get("x-linked-etag", "").strip('"'), told.get("x-repo-commit", "")
+            have = _received(answer, part, have, progress)
     except urllib.error.HTTPError as error:
-        if error.code == 416 and have:
-            _check(file, target)
-            return ""
+        if error.code == 416 and have:  # what is there is not a beginning of what the source has
+            part.unlink()
+            return fetch(file, target, progress)
         raise DownloadFailed(f"{file.url} answers {error.code} {error.reason}: {_advice(error.code)}") from error
-    except (urllib.error.URLError, OSError) as error:
+    except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
         reason = getattr(error, "reason", None) or error
         raise DownloadFailed(
             f"{file.name} could not be fetched from {_host(file.url)} ({reason}): try again, or bring the file and use `sideman models import`"
         ) from error
     if total and have < total:
         raise DownloadFailed(f"{file.name} stopped after {have:,} of {total:,} bytes: the same command goes on from there")
-    _check(file, target, stated if len(stated) == 64 else "")
-    return revision
+    stated = told.get("x-linked-etag", "").strip('"')
+    _check(file, part, stated if len(stated) == 64 else "")
+    part.replace(target)
+    return told.get("x-repo-commit", "")
+
+
+def _received(answer: Any, part: Path, have: int, progress: Callable[[int], None]) -> int:
+    """Bytes that lie in `part` afterwards. Raises DownloadFailed when the disk is full."""
+    with part.open("ab" if have else "wb") as out:
+        while block := answer.read(BLOCK):
+            try:
+                out.write(block)
+            except OSError as error:
+                raise DownloadFailed(
+                    f"{part.parent} cannot take more ({error.strerror}): make room and use the same command again"
+                ) from error
+            have += len(block)
+            progress(have)
+    return have
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):

@@ -166,7 +166,7 @@ def title_of(name: str) -> str:
 
 
 def role_in(name: str) -> StemRole:
-    """The role that a file's name states: `Kick drums.wav` is drums; `other` where it states none."""
+    """The role that a file's name states first: `Kick drums.wav` is the kick; `other` where it states none."""
     for word in re.findall(r"[a-z]+", PurePosixPath(name).stem.lower()):
         for candidate in (word, word.rstrip("s")):
             try:

@@ -68,7 +68,7 @@ class JobDesk:
     def _analyse_all(self, who: Caller, ids: Sequence[str], how: How, separate: bool, raises: bool) -> tuple[BatchItem, ...]:
         def prepare(recording_id: str) -> NewJob | JobRecord:
             recording = self._access.writable(who, recording_id)
-            apart = separate and not self._has_better_stems(recording_id)
+            apart = separate and not has_better_stems(self._s, recording_id)
             request = {"separate": apart, "separator": "preview", "version": metadata.version("sideman")}
             new = self.new(who, ANALYSIS, recording, request, how, {"separate": separate, "again": how.again})
             if not how.again and (done := self._s.jobs.completed(new.request_hash)) is not None:
@@ -82,11 +82,6 @@ class JobDesk:
         if begun:
             self._s.recordings.update_those_there(begun, status="analyzing")
         return items
-
-    def _has_better_stems(self, recording_id: str) -> bool:
-        """Whether a preset that someone chose has taken the recording apart: an analysis does not replace its stems by a preview's."""
-        stems = self._s.results.stems_of(recording_id=recording_id)
-        return any(s.origin == "separated" and s.provenance.get("preset", "preview") != "preview" for s in stems)
 
     def submit(self, job: NewJob) -> JobRecord:
         """A job that belongs to no recording."""
@@ -345,6 +340,8 @@ class JobDesk:
             raise Conflict(f"this job is {job.state}: only failed and cancelled jobs can be tried again")
         if job.recording_id is not None:
             self._access.writable(who, job.recording_id)
+        if job.kind == MODEL:
+            self._access.require(who, "admin")
         new = NewJob(
             job.owner_id, job.kind, job.request, job.request_hash, job.recording_id, job.entity_id, job.urgency, attempt=job.attempt + 1,
             retry_of=job.id,
@@ -353,7 +350,7 @@ class JobDesk:
         made = self._submit((new,))[0]
         if made.kind == GENERATION and made.entity_id:
             self._s.results.set_generation_jobs({made.entity_id: made.id})
-        elif made.entity_id:
+        elif made.kind in (MIX, EXPORT) and made.entity_id:
             self._s.results.update_mix(made.entity_id, job_id=made.id)
         elif made.kind == ANALYSIS and made.recording_id and made.unfinished:
             self._s.recordings.update(made.recording_id, status="analyzing")
@@ -425,3 +422,9 @@ def eta_s(job: JobRecord) -> float | None:
     if job.state != "running" or job.started_at is None or job.share < 0.02:
         return None
     return (now() - job.started_at).total_seconds() * (1 - job.share) / job.share
+
+
+def has_better_stems(services: Services, recording_id: str) -> bool:
+    """Whether a preset that someone chose has taken the recording apart: an analysis does not replace its stems by a preview's."""
+    stems = services.results.stems_of(recording_id=recording_id)
+    return any(s.origin == "separated" and s.provenance.get("preset", "preview") != "preview" for s in stems)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import asdict
 
 from sideman.app.library.access import Access, Caller
 from sideman.app.library.jobs import MODEL, JobDesk
@@ -27,7 +28,7 @@ class ModelDesk:
         return self._models.get(name)
 
     def _known(self, name: str) -> None:
-        if name not in {s.card.name for s in self._models.all()}:
+        if not self._models.knows(name):
             raise NotFound(f"there is no model named {name!r}: GET /api/v1/models lists them")
 
     def install(self, who: Caller, name: str, accepted: bool) -> JobRecord:
@@ -37,9 +38,9 @@ class ModelDesk:
         card = self._models.allowed(name)
         if not accepted:
             raise ConsentNeeded(f"{name} comes with terms that you have to accept first:\n{card.licence_text}")
-        request = {"model": name, "accepted_by": who.name}
+        request = {"model": name, "consent": asdict(self._models.consent(name, who.name))}
         equal = hashlib.sha256(json.dumps([MODEL, name]).encode()).hexdigest()
-        return self._jobs.submit(NewJob(who.user_id, MODEL, request, equal))
+        return self._jobs.submit(NewJob(who.user_id, MODEL, request, equal, entity_id=name))
 
     def remove(self, who: Caller, name: str) -> None:
         self._access.require(who, "admin")

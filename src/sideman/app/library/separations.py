@@ -8,13 +8,12 @@ from sideman.app.library.access import Access, Caller
 from sideman.app.library.jobs import SEPARATION, JobDesk
 from sideman.app.library.services import Services
 from sideman.app.library.wishes import NOW, How, SeparationWish
+from sideman.app.separation import MOST_PREVIEW_S
 from sideman.app.separators import PresetState, Separators
 from sideman.core.separation.presets import preset
 from sideman.core.separation.separator import wanted_roles
 from sideman.errors import Conflict, UsageError
 from sideman.infra.database import JobRecord, Json, NewJob, StemRecord
-
-MOST_PREVIEW_S = 120
 
 
 class SeparationDesk:
@@ -23,7 +22,7 @@ class SeparationDesk:
 
     def presets(self) -> tuple[PresetState, ...]:
         """All of them, each with what it needs and whether it can be used here."""
-        return self._separators.states()
+        return self._separators.states(runs_here=self._s.database.is_sqlite)  # the workers of a SQLite library are on this machine
 
     def separate(self, who: Caller, recording_id: str, wish: SeparationWish, how: How = NOW) -> JobRecord:
         """Take a recording apart with a preset; its stems replace the former ones when they are there. Equal wishes are one job.
@@ -31,17 +30,13 @@ class SeparationDesk:
         Raises ModelNotInstalled, ModelRefused or UsageError at once, not when the worker comes to it.
         """
         recording = self._access.writable(who, recording_id)
-        separator = self._separators.get(wish.preset)
-        roles = wanted_roles(separator, wish.roles)
+        weights = self._separators.weights(wish.preset)
+        roles = wanted_roles(preset(wish.preset), wish.roles)
         if wish.preview_s is not None and not 1 <= wish.preview_s <= MOST_PREVIEW_S:
             raise UsageError(f"a preview of {wish.preview_s:g} s was asked for: it can be 1 to {MOST_PREVIEW_S} s long")
         of = self._stem_to_part(recording_id, wish)
         asked: Json = {"preset": wish.preset, "roles": [r.value for r in roles]} | ({"preview_s": wish.preview_s} if wish.preview_s else {})
-        request = (
-            asked
-            | ({"stem": of.id} if of else {})
-            | {"weights": list(self._separators.weights(wish.preset)), "version": metadata.version("sideman")}
-        )
+        request = asked | ({"stem": of.id} if of else {}) | {"weights": list(weights), "version": metadata.version("sideman")}
 
         def prepare(_recording_id: str) -> NewJob | JobRecord:
             new = self._jobs.new(who, SEPARATION, recording, request, how, asked | {"again": how.again})

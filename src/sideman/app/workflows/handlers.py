@@ -27,8 +27,8 @@ class JobHandlers:
 
     def plan(self, job: JobRecord) -> Plan:
         if job.kind == MODEL:
-            arguments = {"model": job.request["model"], "accepted_by": job.request["accepted_by"]}
-            return ((Task("install", "fetch", f"{HEAVY}install_model", CPU, arguments, 1, 86_400),),)
+            arguments = {"model": job.request["model"], "consent": job.request["consent"]}
+            return ((Task("install", "fetch", f"{HEAVY}install_model", GPU, arguments, 1, 86_400),),)  # where it will run
         if job.recording_id is None:
             raise JobFailed(f"a job of kind {job.kind!r} needs a recording")
         try:
@@ -41,8 +41,8 @@ class JobHandlers:
         return plans[job.kind](job, recording)
 
     @staticmethod
-    def _decode(recording: RecordingRecord) -> Task:
-        arguments = {"name": recording.file_name, "content_key": recording.content_key}
+    def _decode(recording: RecordingRecord, to_analyse: bool = False) -> Task:
+        arguments = {"name": recording.file_name, "content_key": recording.content_key, "to_analyse": to_analyse}
         return Task("decode", "decode", f"{HEAVY}decode", CPU, arguments, 1, 1800)
 
     def _understand(self, recording: RecordingRecord, separate: bool) -> tuple[Stage, ...]:
@@ -52,7 +52,7 @@ class JobHandlers:
         harmony = Task("harmony", "find chords, key and sections", f"{HEAVY}find_harmony", CPU, named, 5)
         wish = named | {"preset": "preview"}
         apart = (Task("separate", "separate", f"{HEAVY}separate", GPU, wish, 8, 7200),) if separate else ()
-        return (self._decode(recording),), (*apart, beats, loudness), (harmony,)
+        return (self._decode(recording, to_analyse=True),), (*apart, beats, loudness), (harmony,)
 
     def _analysis(self, job: JobRecord, recording: RecordingRecord) -> Plan:
         store = Task("store", "store", "analysis", ORCHESTRATION, {"job_id": job.id, "recording_id": recording.id}, 0.2, 300)

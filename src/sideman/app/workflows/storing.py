@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from sideman.app.library.jobs import has_better_stems
 from sideman.app.library.services import Services
 from sideman.app.library.timeline import summary
 from sideman.core.music import Correction, MusicAnalysis, from_jams, overlaid, write_jams
@@ -57,7 +58,7 @@ def store_analysis(services: Services, arguments: Json, inputs: Json) -> Json:
     services.recordings.update_those_there(
         (recording_id,), status="analyzed", decoded_key=decoded["decoded_key"], peaks_key=decoded["peaks_key"], **facts
     )
-    if separated:
+    if separated and not has_better_stems(services, recording_id):  # one may have been chosen while this ran
         _keep_separated(services, separated, arguments, facts["tempo_bpm"], facts["key_index"])
     return {"jams_key": jams_key}
 

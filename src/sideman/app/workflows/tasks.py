@@ -30,6 +30,7 @@ from sideman.core.separation import SeparatedStem, write_set
 from sideman.core.separation.excerpts import Placed, excerpt, loudest_start
 from sideman.errors import NoAudio, UnreadableAudio
 from sideman.infra.blobs import BlobStore
+from sideman.infra.weights import Consent
 
 Progress = Callable[[str, float], None]
 Json = dict[str, Any]
@@ -68,8 +69,9 @@ def decode(context: TaskContext, arguments: Json, inputs: Json, progress: Progre
     content_key, name = arguments["content_key"], arguments["name"]
     with context.recording(content_key, name) as recording, _folder() as folder:
         if recording.condition.peak == 0:
-            raise NoAudio(f"{name} is digital silence: there is nothing to analyse")
-        analysis_engine.refuse_unanalysable(recording)
+            raise NoAudio(f"{name} is digital silence: there is nothing to work on")
+        if arguments["to_analyse"]:
+            analysis_engine.refuse_unanalysable(recording)
         as_it_came = _is_lossless(context, content_key, recording)
         decoded_key = content_key if as_it_came else context.blobs.put(write_lossless(recording.audio, folder / "decoded"))
         return {"decoded_key": decoded_key, "peaks_key": _peaks(context, recording.audio, folder), "audio_s": recording.duration_s}
@@ -121,7 +123,8 @@ def separate(context: TaskContext, arguments: Json, inputs: Json, progress: Prog
             return _excerpt(context, recording, folder, (name, roles, arguments["preview_s"]), progress)
         began = time.monotonic()
         stems = separator.separate(recording, folder, lambda share: progress("separate", 0.8 * share), roles)
-        context.engines.separators.note_speed(name, recording.duration_s, time.monotonic() - began)
+        if roles is None or set(roles) == set(separator.roles):
+            context.engines.separators.note_speed(name, recording.duration_s, time.monotonic() - began)
         written = write_set(recording, stems, folder / "set")
         progress("separate", 0.9)
         rows = [_stem_row(context, w.role.value, w.path, s.audio, _stem_facts(s, name)) for w, s in zip(written.stems, stems, strict=True)]
@@ -155,9 +158,10 @@ def _excerpt(
 
 
 def install_model(context: TaskContext, arguments: Json, inputs: Json, progress: Progress) -> Json:
-    """Fetch a model's weights, check and convert them; who accepted its terms was asked when the job was made."""
+    """Fetch a model's weights, check and convert them. The terms that were accepted must be those that this worker knows."""
     progress("fetch", 0.0)
-    installed = context.models.install(arguments["model"], arguments["accepted_by"], lambda share: progress("fetch", 0.9 * share))
+    consent = Consent(**arguments["consent"])
+    installed = context.models.install(arguments["model"], consent, lambda share: progress("fetch", 0.9 * share))
     progress("try it out", 0.9)
     context.engines.separators.try_out(installed.name)
     return {"model": installed.name, "size_bytes": installed.size_bytes}

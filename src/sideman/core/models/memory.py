@@ -6,7 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from pathlib import Path
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 from sideman.errors import NotEnoughMemory
 
@@ -30,7 +30,24 @@ def available_bytes() -> int | None:
             found.append(int(limit) - int((group / "memory.current").read_text()) + cached)
     except (OSError, ValueError, StopIteration):
         pass
+    found += _within_process_limit()
     return max(0, min(found)) if found else None
+
+
+def _within_process_limit() -> list[int]:
+    """What is left of the limit that a worker sets for its children; nothing where there is none."""
+    try:
+        import resource
+    except ImportError:  # not on Windows
+        return []
+    limit = resource.getrlimit(resource.RLIMIT_DATA)[0]
+    if limit == resource.RLIM_INFINITY:
+        return []
+    try:
+        used = next(int(x.split()[1]) * 1024 for x in Path("/proc/self/status").read_text().splitlines() if x.startswith("VmData:"))
+    except (OSError, StopIteration):
+        return [limit]
+    return [limit - used]
 
 
 class Residence:
@@ -60,14 +77,19 @@ class Residence:
             return model
 
     def _make_room(self, name: str, need: int) -> None:
+        free = self._available()
+        could_be = [x for x in (self._limit, None if free is None else free + self.held_bytes) if x is not None]
+        if could_be and need > min(could_be):
+            self._refuse(name, need, min(could_be))
         while self._held and not self._fits(need):
             self._held.popitem(last=False)
         if not self._fits(need):
             free = self._available()
-            room = min(x for x in (self._limit, free) if x is not None)
-            raise NotEnoughMemory(
-                f"{name} needs {need / MB:,.0f} MB and {room / MB:,.0f} MB are free: choose a smaller model, or free memory"
-            )
+            self._refuse(name, need, min(x for x in (self._limit, free) if x is not None))
+
+    @staticmethod
+    def _refuse(name: str, need: int, room: int) -> NoReturn:
+        raise NotEnoughMemory(f"{name} needs {need / MB:,.0f} MB and {room / MB:,.0f} MB are free: choose a smaller model, or free memory")
 
     def _fits(self, need: int) -> bool:
         if self._limit is not None and self.held_bytes + need > self._limit:

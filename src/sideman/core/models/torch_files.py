@@ -6,7 +6,9 @@ tensors, dictionaries and fractions; any other class it names becomes an inert p
 
 from __future__ import annotations
 
+import math
 import pickle
+import re
 import zipfile
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -61,10 +63,11 @@ class _Reader(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if module in ("torch", "torch.storage") and name in STORAGES:
             return Unknown(name)
+        # Fresh functions, never the real ones: a pickle can set attributes on whatever it is handed.
         known = {
-            ("collections", "OrderedDict"): OrderedDict,
-            ("fractions", "Fraction"): Fraction,
-            ("torch._utils", "_rebuild_tensor_v2"): _tensor,
+            ("collections", "OrderedDict"): lambda *items: OrderedDict(*items),
+            ("fractions", "Fraction"): lambda text: _fraction(text),
+            ("torch._utils", "_rebuild_tensor_v2"): lambda *description: _tensor(*description),
             ("torch._utils", "_rebuild_parameter"): lambda tensor, *rest: tensor,
         }
         return known.get((module, name), _placeholder(f"{module}.{name}"))
@@ -75,7 +78,10 @@ class _Reader(pickle.Unpickler):
         if kind != "storage" or name not in STORAGES:
             raise pickle.UnpicklingError(f"unknown kind of storage {name or kind!r}")
         if key not in self._storages:
-            raw = self._archive.read(f"{self._folder}/data/{key}")
+            entry = self._archive.getinfo(f"{self._folder}/data/{key}")
+            if entry.compress_type != zipfile.ZIP_STORED:  # torch never compresses, and what is compressed has no bound
+                raise pickle.UnpicklingError("its numbers are compressed")
+            raw = self._archive.read(entry)
             if STORAGES[name] == "bf16":
                 wide = np.frombuffer(raw, "<u2").astype(np.uint32) << 16
                 self._storages[key] = wide.view(np.float32)
@@ -93,16 +99,30 @@ def _placeholder(name: str) -> type:
     return type("Placeholder", (Unknown,), {"__init__": start, "dotted_name": name})
 
 
+def _fraction(text: object) -> Fraction:
+    if not isinstance(text, str) or not re.fullmatch(r"-?\d{1,12}(/\d{1,12})?", text):
+        raise pickle.UnpicklingError("a fraction that is none")
+    return Fraction(text)
+
+
 def _tensor(
     storage: NDArray[np.generic], offset: int, size: tuple[int, ...], stride: tuple[int, ...], *rest: object
 ) -> NDArray[np.generic]:
     if not size:
         return storage[offset : offset + 1].reshape(())
+    if math.prod(size) > len(storage):  # strides of 0 would make much of little
+        raise pickle.UnpicklingError("a tensor is larger than its storage")
     last = offset + sum((n - 1) * s for n, s in zip(size, stride, strict=True))
     if min(size) > 0 and (last >= len(storage) or offset < 0 or min(stride) < 0):
         raise pickle.UnpicklingError("a tensor reaches outside its storage")
     steps = tuple(s * storage.itemsize for s in stride)
     return np.array(np.lib.stride_tricks.as_strided(storage[offset:], size, steps))
+
+
+_BROKEN = (  # what reading a damaged or a made-up archive raises, the classes of pickle and zipfile among them
+    zipfile.BadZipFile, pickle.UnpicklingError, EOFError, OSError, ValueError, TypeError, AttributeError, LookupError, ArithmeticError,
+    NotImplementedError, RecursionError, MemoryError,
+)  # fmt: skip
 
 
 def read_torch_file(path: Path) -> object:
@@ -113,17 +133,7 @@ def read_torch_file(path: Path) -> object:
             if len(inside) != 1:
                 raise UnusableModel(f"{path.name} is a zip file but none of torch's: give the checkpoint as its authors publish it")
             return _Reader(archive, inside[0].removesuffix("/data.pkl")).load()
-    except (
-        zipfile.BadZipFile,
-        pickle.UnpicklingError,
-        KeyError,
-        EOFError,
-        OSError,
-        ValueError,
-        TypeError,
-        AttributeError,
-        IndexError,
-    ) as error:
+    except _BROKEN as error:
         raise UnusableModel(f"{path.name} is not a whole torch checkpoint ({error}): fetch it again") from error
 
 

@@ -29,7 +29,7 @@ class StemRole(Enum):
 
     @property
     def pitched(self) -> bool:
-        return self is not StemRole.DRUMS
+        return self not in (StemRole.DRUMS, StemRole.KICK, StemRole.SNARE, StemRole.TOMS, StemRole.HATS, StemRole.CYMBALS)
 
     def __str__(self) -> str:
         return self.value

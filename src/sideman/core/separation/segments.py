@@ -16,6 +16,8 @@ from sideman.core.separation.separator import Progress
 
 Array = NDArray[np.float32]
 STATISTICS_FRAMES = 1 << 18
+CANCELLED = 1e-4
+"""A mono mix this much weaker than its channels (-80 dB) is a rest of channels that cancel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,26 +58,30 @@ def triangle(segment: int) -> Array:
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """Mean and standard deviation (unbiased) of a recording's mono mix; `silent` when there is nothing but zeros."""
+    """Mean and standard deviation (unbiased) of a recording's mono mix; `silent` when there is nothing but zeros.
+
+    Where the channels cancel each other, the deviation is that of the channels themselves: the mix says nothing about how loud they are.
+    """
 
     mean: np.float32
     deviation: np.float32
-
-    @property
-    def silent(self) -> bool:
-        return bool(self.deviation == 0 and self.mean == 0)
+    silent: bool = False
 
 
 def level_of(reader: AudioReader, channels: Sequence[int]) -> Level:
     """One pass in float64, around the first sample so that an offset costs no digits."""
-    count, total, squares, pivot = 0, 0.0, 0.0, None
+    count, total, squares, pivot, power = 0, 0.0, 0.0, None, 0.0
     for start in range(0, reader.frames, STATISTICS_FRAMES):
-        block = reader.read(start, STATISTICS_FRAMES).samples[list(channels)].mean(0, dtype=np.float64)
+        x = reader.read(start, STATISTICS_FRAMES).samples[list(channels)]
+        power += float(np.square(x, dtype=np.float64).mean(0).sum())
+        block = x.mean(0, dtype=np.float64)
         pivot = block[0] if pivot is None else pivot
         block -= pivot
         count, total, squares = count + len(block), total + float(block.sum()), squares + float(block @ block)
     variance = max(0.0, squares - total * total / count) / max(1, count - 1)
-    return Level(np.float32((pivot or 0.0) + total / count), np.float32(variance**0.5))
+    mean = (pivot or 0.0) + total / max(1, count)
+    deviation, alone = variance**0.5, max(0.0, power / max(1, count) - mean * mean) ** 0.5
+    return Level(np.float32(mean), np.float32(alone if deviation < CANCELLED * alone else deviation), power == 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,13 +55,22 @@ class Separator(Protocol):
         ...
 
 
-def wanted_roles(separator: Separator, roles: Sequence[StemRole] | None) -> tuple[StemRole, ...]:
+class MakesStems(Protocol):
+    """A separator, or a preset that stands for one."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def roles(self) -> tuple[StemRole, ...]: ...
+
+
+def wanted_roles(maker: MakesStems, roles: Sequence[StemRole] | None) -> tuple[StemRole, ...]:
     """Roles to make, without repeats. Raises UsageError that lists what there is."""
-    wanted = separator.roles if roles is None else tuple(dict.fromkeys(roles))
-    unknown = [r for r in wanted if r not in separator.roles]
+    wanted = maker.roles if roles is None else tuple(dict.fromkeys(roles))
+    unknown = [r for r in wanted if r not in maker.roles]
     if unknown or not wanted:
         missing = f"no {unknown[0]}" if unknown else "nothing of what was asked"
-        raise UsageError(f"{separator.name} makes {', '.join(r.value for r in separator.roles)}, {missing}: ask for those")
+        raise UsageError(f"{maker.name} makes {', '.join(r.value for r in maker.roles)}, {missing}: ask for those")
     return wanted
 
 

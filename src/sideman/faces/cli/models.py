@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -47,6 +48,8 @@ def show(name: Name, json_output: Json = False) -> None:
     card = state.card
     say(f"{card.title} ({card.name}): {card.brings}")
     say(f"{_mb(card.size_bytes)} to fetch, {card.memory_mb:,} MB of memory while it runs; {_state(state)}")
+    if state.problem:
+        say(state.problem)
     say(card.licence_text)
     for score in card.scores:
         say(f"{score.metric}, {score.test_set} ({score.source}): " + ", ".join(f"{k} {v:.1f} dB" for k, v in score.values_db))
@@ -87,8 +90,8 @@ def install(name: Name, accept: Accept = False, json_output: Json = False) -> No
     """
     models = bootstrap.models()
     with progress_bars(json_output) as progress:
-        who = _accepted(models.get(name), accept)
-        installed = models.install(name, who, lambda share: progress(f"fetch {name}", share))
+        consent = models.consent(name, _accepted(models.get(name), accept))
+        installed = models.install(name, consent, lambda share: progress(f"fetch {name}", share))
         progress(f"fetch {name}", 1.0)
         progress("try it out", 0.0)
         bootstrap.engines().separators.try_out(name)
@@ -106,13 +109,13 @@ def import_model(
     Example: sideman models import htdemucs 955717e8-8726e21a.th --accept
     """
     models = bootstrap.models()
-    installed = models.import_files(name, files, _accepted(models.get(name), accept))
+    installed = models.import_files(name, files, models.consent(name, _accepted(models.get(name), accept)))
     _told(models.get(name), json_output, f"{name} is installed in {installed.files[0].path.parent}")
 
 
 @application.command()
 def convert(
-    family: Annotated[str, typer.Argument(help="demucs or roformer: which network the checkpoint is.", show_default=False)],
+    family: Annotated[str, typer.Argument(help="demucs, roformer or scnet: which network the checkpoint is.", show_default=False)],
     file: Annotated[Path, typer.Argument(help="Checkpoint as torch wrote it (.th, .pt, .ckpt).", show_default=False)],
     json_output: Json = False,
 ) -> None:  # fmt: skip
@@ -155,7 +158,10 @@ def _accepted(state: ModelState, accept: bool) -> str:
             accept = False
     if not accept:
         raise ConsentNeeded(f"the terms of {state.card.name} were not accepted: nothing was fetched (--accept accepts them in a script)")
-    return getpass.getuser()
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container's user may have no name
+        return f"user {os.getuid()}"
 
 
 def _told(state: ModelState, json_output: bool, sentence: str) -> None:
@@ -169,6 +175,8 @@ def _mb(size: int) -> str:
 def _state(state: ModelState) -> str:
     if not state.allowed:
         return "not allowed here"
+    if state.problem:
+        return "damaged"
     return "installed" if state.installed else "not installed"
 
 
@@ -178,7 +186,7 @@ def _facts(state: ModelState) -> dict[str, Any]:
     return {
         "name": card.name, "title": card.title, "task": card.task, "brings": card.brings, "stems": list(card.roles), "size_bytes": card.size_bytes,
         "memory_mb": card.memory_mb, "code_licence": card.code_licence, "weight_licence": card.weight_licence, "use": card.use.value,
-        "provenance": card.provenance, "homepage": card.homepage, "allowed": state.allowed, "installed": installed is not None,
+        "provenance": card.provenance, "homepage": card.homepage, "allowed": state.allowed, "installed": installed is not None, "problem": state.problem,
         "accepted_by": installed.consent.who if installed else None, "accepted_at": installed.consent.when if installed else None,
         "scores": [{"metric": s.metric, "test_set": s.test_set, "source": s.source, "values_db": dict(s.values_db)} for s in card.scores],
     }  # fmt: skip

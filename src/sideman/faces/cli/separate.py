@@ -18,14 +18,15 @@ Songs = Annotated[
     list[Path], typer.Argument(help="One or more recordings that FFmpeg reads: mp3, m4a, flac, wav, ogg, opus ...", show_default=False)
 ]
 PresetName = Annotated[
-    str, typer.Option("--preset", help="preview, fast, best, six, ensemble, scnet, vocals or mdx; see `sideman models presets`.")
+    str, typer.Option("--preset", help="preview, fast, best, six, ensemble, scnet, vocals, mdx, kit or lead; see `sideman models presets`.")
 ]
 Wanted = Annotated[
     str | None, typer.Option("--stems", help="Only these stems, with commas; all of the preset otherwise.", show_default=False)
 ]
 MinusOne = Annotated[bool, typer.Option("--minus-one", help="Also write the recording without each stem.")]
 Preview = Annotated[
-    float | None, typer.Option("--preview-seconds", help="Only the loudest part, this long, to hear a preset first.", show_default=False)
+    float | None,
+    typer.Option("--preview-seconds", help="Only the loudest part, 1 to 120 s of it, to hear a preset first.", show_default=False),
 ]
 
 
@@ -42,7 +43,7 @@ def command(
     Example: sideman separate song.mp3 -o song/stems --preset fast --stems vocals --minus-one
     """
     wish = SeparationWish(preset, parse_roles(stems) if stems else None, minus_one, preview_seconds)
-    if len({s.stem for s in songs}) < len(songs):
+    if len({s.stem.casefold() for s in songs}) < len(songs):
         raise UsageError("two of these recordings have the same name, and each gets a folder of its own name: separate them one by one")
     with progress_bars(json_output) as progress:
         if len(songs) == 1:

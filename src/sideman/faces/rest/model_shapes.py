@@ -21,7 +21,10 @@ class ScoreShape(Shape):
 
 
 class ModelShape(Shape):
-    """use: what the licence of the weights lets people do with results. terms: what is accepted by installing, word for word."""
+    """use: what the licence of the weights lets people do with results. terms: what is accepted by installing, word for word.
+
+    problem: what is wrong with the files that are installed, null when nothing is.
+    """
 
     name: str
     title: str
@@ -38,6 +41,7 @@ class ModelShape(Shape):
     homepage: str
     allowed: bool
     installed: bool
+    problem: str | None
     accepted_by: str | None
     accepted_at: str | None
     scores: list[ScoreShape]
@@ -50,7 +54,7 @@ class ModelShape(Shape):
             name=card.name, title=card.title, task=card.task, brings=card.brings, stems=list(card.roles), size_bytes=card.size_bytes,
             memory_mb=card.memory_mb, code_licence=card.code_licence, weight_licence=card.weight_licence, use=card.use.value,
             terms=card.licence_text, provenance=card.provenance, homepage=card.homepage, allowed=state.allowed,
-            installed=consent is not None, accepted_by=consent.who if consent else None, accepted_at=consent.when if consent else None,
+            installed=consent is not None, problem=state.problem, accepted_by=consent.who if consent else None, accepted_at=consent.when if consent else None,
             scores=scores,
         )  # fmt: skip
 

@@ -11,7 +11,18 @@ from sideman.core.models.onnx_file import write_onnx
 from sideman.core.models.runtime.session import Engine, Precision, Request, RunsOn, Session
 from sideman.errors import MissingAsset
 
-__all__ = ["Engine", "Precision", "Request", "RunsOn", "Session", "chosen_engine", "installed", "open_onnx", "open_session"]
+__all__ = [
+    "Engine",
+    "Precision",
+    "Request",
+    "RunsOn",
+    "Session",
+    "chosen_engine",
+    "installed",
+    "open_onnx",
+    "open_session",
+    "refuse_without_engine",
+]
 
 
 def installed(engine: Engine) -> bool:
@@ -23,18 +34,24 @@ def chosen_engine(request: Request) -> Engine:
 
     Raises MissingAsset when none is installed.
     """
+    refuse_without_engine(request)
+    if request.engine is not None:
+        return request.engine
+    if request.device not in (None, "cpu") or (request.device is None and best_device() != "cpu"):
+        return Engine.TORCH
+    return next(e for e in (Engine.OPENVINO, Engine.ONNXRUNTIME, Engine.TORCH) if installed(e))
+
+
+def refuse_without_engine(request: Request) -> None:
+    """Raises MissingAsset when nothing is installed that a request could run on. Imports none of them."""
     if request.engine is not None:
         if not installed(request.engine):
             raise MissingAsset(f"{request.engine} is not installed: pip install 'sideman[{_extra(request.engine)}]'")
-        return request.engine
-    if request.device not in (None, "cpu") or (request.device is None and best_device() != "cpu"):
+    elif request.device not in (None, "cpu"):
         if not installed(Engine.TORCH):
             raise MissingAsset(f"running on {request.device} needs torch: pip install 'sideman[torch]'")
-        return Engine.TORCH
-    for engine in (Engine.OPENVINO, Engine.ONNXRUNTIME, Engine.TORCH):
-        if installed(engine):
-            return engine
-    raise MissingAsset("running a separation model needs a neural runtime: pip install 'sideman[separation]'")
+    elif not any(installed(e) for e in Engine):
+        raise MissingAsset("running a separation model needs a neural runtime: pip install 'sideman[separation]'")
 
 
 def _extra(engine: Engine) -> str:
@@ -70,6 +87,8 @@ def open_onnx(path: Path, request: Request) -> Session:
     engine = chosen_engine(request)
     if engine is Engine.TORCH:
         engine = Engine.OPENVINO if installed(Engine.OPENVINO) else Engine.ONNXRUNTIME
+    if not installed(engine):
+        raise MissingAsset(f"{path.name} runs on OpenVINO or onnxruntime, not on torch: pip install 'sideman[separation]'")
     return _from_file(engine, path, request)
 
 

@@ -26,4 +26,8 @@ class OnnxRuntimeSession:
         self.runs_on = RunsOn(Engine.ONNXRUNTIME, version("onnxruntime"), "cpu", Precision.FLOAT32)
 
     def __call__(self, *inputs: Array) -> Sequence[Array]:
-        return list(self._session.run(None, dict(zip(self._names, inputs, strict=True))))
+        given = dict(zip(self._names, inputs, strict=True))
+        try:
+            return list(self._session.run(None, given))
+        except Exception as error:  # it has a class for each failure, and no common one
+            raise UnusableModel(f"onnxruntime stopped in this network: {str(error).strip().splitlines()[0]}") from error

@@ -41,7 +41,10 @@ class OpenVinoSession:
         self.runs_on = RunsOn(Engine.OPENVINO, version("openvino"), "cpu", got)
 
     def __call__(self, *inputs: Array) -> Sequence[Array]:
-        found = self._request.infer(dict(enumerate(inputs)), share_inputs=True, share_outputs=True)
+        try:
+            found = self._request.infer(dict(enumerate(inputs)), share_inputs=True, share_outputs=True)
+        except RuntimeError as error:
+            raise UnusableModel(f"OpenVINO stopped in this network: {str(error).strip().splitlines()[-1]}") from error
         return [found[i] for i in range(len(found))]
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from sideman.core.models.graph import Attribute, Graph, Node
 from sideman.core.models.runtime.session import Engine, Precision, RunsOn
+from sideman.errors import MissingAsset, NotEnoughMemory
 
 Array = NDArray[np.float32]
 
@@ -23,13 +24,27 @@ def best_device() -> str:
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
+def _present(device: str):  # type: ignore[no-untyped-def]
+    """The device of that name. Raises MissingAsset where this machine has none."""
+    import torch
+
+    try:
+        found = torch.device(device)
+        torch.empty(1, device=found)
+    except (RuntimeError, AssertionError) as error:
+        have = [f"cuda:{i}" for i in range(torch.cuda.device_count())] + (["mps"] if torch.backends.mps.is_available() else [])
+        raise MissingAsset(f"there is no device {device!r} that torch can use; there are {', '.join([*have, 'cpu'])}") from error
+    return found
+
+
 class TorchSession:
     def __init__(self, graph: Graph, device: str, threads: int) -> None:
         import torch
 
         if device == "cpu":
             torch.set_num_threads(threads)
-        self._device = torch.device(device)
+        torch.backends.cudnn.allow_tf32 = False  # torch's default would round convolutions to 10 bits
+        self._device = _present(device)
         self._nodes = [(n, _operator(n)) for n in graph.nodes]
         self._inputs, self._outputs = [v.name for v in graph.inputs], [v.name for v in graph.outputs]
         self._constants = {
@@ -39,6 +54,14 @@ class TorchSession:
         self.runs_on = RunsOn(Engine.TORCH, version("torch"), device, Precision.FLOAT32)
 
     def __call__(self, *inputs: Array) -> Sequence[Array]:
+        import torch
+
+        try:
+            return self._outputs_of(inputs)
+        except torch.OutOfMemoryError as error:
+            raise NotEnoughMemory(f"{self._device} has not enough memory for this network: free some, or use --device cpu") from error
+
+    def _outputs_of(self, inputs: Sequence[Array]) -> Sequence[Array]:
         import torch
 
         with torch.inference_mode():

@@ -21,7 +21,7 @@ from sideman.faces.rest.shapes import BatchAnalyse, BatchGenerate, BatchShape, B
 router = APIRouter(tags=["jobs"])
 MOST_IN_A_BATCH = 10_000
 State = Literal["queued", "running", "completed", "failed", "cancelled"]
-Kind = Literal["analysis", "generation", "mix", "export"]
+Kind = Literal["analysis", "separation", "generation", "mix", "export", "model"]
 
 
 @router.get("/jobs")

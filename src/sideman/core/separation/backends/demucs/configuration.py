@@ -63,10 +63,9 @@ class HTDemucsConfig:
         try:
             arguments = json.loads(metadata.get("kwargs") or "{}")
             positional = json.loads(metadata.get("args") or "[]")
-        except ValueError as error:
+            arguments = ({"sources": positional[0]} if positional else {}) | arguments
+        except (ValueError, TypeError, LookupError) as error:
             raise UnusableModel(f"the checkpoint's metadata cannot be read: {error}") from error
-        if positional:
-            arguments = {"sources": positional[0]} | arguments
         for name, value in FIXED.items():
             if arguments.get(name, value) != value:
                 raise UnusableModel(f"this HTDemucs has {name}={arguments[name]!r}; only {value!r} is known")
@@ -74,12 +73,12 @@ class HTDemucsConfig:
         try:
             given: dict[str, Any] = {k: decoded(v) for k, v in arguments.items() if k in known}
             return cls(**given).checked()
-        except (TypeError, ValueError, ZeroDivisionError) as error:
+        except (TypeError, ValueError, LookupError, AttributeError, ZeroDivisionError) as error:
             raise UnusableModel(f"the checkpoint's arguments make no HTDemucs: {error}") from error
 
     def checked(self) -> HTDemucsConfig:
         smallest = self.nfft // 2 // self.stride ** (self.depth - 1)
-        if not self.sources or self.segment <= 0 or self.samplerate <= 0 or self.channels <= 0 or self.depth < 1:
+        if not self.sources or self.segment <= 0 or self.samplerate <= 0 or self.channels <= 0 or self.depth < 1 or self.stride < 1:
             raise ValueError("sources, segment, sample rate, channels and depth must be given and positive")
         if smallest <= self.kernel_size or self.kernel_size % 4 or self.nfft % 4:
             raise ValueError(

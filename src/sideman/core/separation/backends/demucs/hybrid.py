@@ -61,22 +61,23 @@ class HDemucsConfig:
         try:
             arguments = json.loads(metadata.get("kwargs") or "{}")
             positional = json.loads(metadata.get("args") or "[]")
-        except ValueError as error:
+            arguments = ({"sources": positional[0]} if positional else {}) | arguments
+        except (ValueError, TypeError, LookupError) as error:
             raise UnusableModel(f"the checkpoint's metadata cannot be read: {error}") from error
-        if positional:
-            arguments = {"sources": positional[0]} | arguments
         for name, value in FIXED.items():
             if arguments.get(name, value) != value:
                 raise UnusableModel(f"this Hybrid Demucs has {name}={arguments[name]!r}; only {value!r} is known")
         known = {f.name for f in fields(cls)}
-        given: dict[str, Any] = {k: decoded(v) for k, v in arguments.items() if k in known}
-        given["segment"] = Fraction(given.get("segment", 40))
         try:
+            given: dict[str, Any] = {k: decoded(v) for k, v in arguments.items() if k in known}
+            given["segment"] = Fraction(given.get("segment", 40))
             return cls(**given).checked()
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, LookupError, AttributeError, ZeroDivisionError) as error:
             raise UnusableModel(f"the checkpoint's arguments make no Hybrid Demucs: {error}") from error
 
     def checked(self) -> HDemucsConfig:
+        if self.stride < 2 or self.kernel_size < 1 or self.nfft < 1 or self.segment <= 0:
+            raise ValueError("stride, kernel, window and segment must be positive, and a stride of 1 would never shrink the spectrum")
         if self.dconv_attn != self.dconv_lstm:
             raise ValueError("its residual branches have attention without LSTM, or the other way round")
         if self.nfft // 2 // self.stride ** (self.split - 1) != self.kernel_size or self.depth != self.split + 1:

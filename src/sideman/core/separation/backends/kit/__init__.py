@@ -17,6 +17,7 @@ from scipy.optimize import nnls
 from sideman.core.audio import AudioReader, Recording
 from sideman.core.music import Provenance, StemRole
 from sideman.core.separation.backends.kit.events import (
+    BANDS,
     BIN_HZ,
     BINS,
     HANN,
@@ -26,6 +27,7 @@ from sideman.core.separation.backends.kit.events import (
     WINDOW,
     Hit,
     Piece,
+    banded,
     find_hits,
     kick_limit_hz,
     magnitudes,
@@ -113,7 +115,7 @@ def _take(found: list[list[Array]], held: Array, start: int, hits: list[Hit], on
     if after < len(patch):  # the next hit is not this one's: let it decay as it did until there
         slope = np.exp(-np.arange(len(patch) - after) / 6)[:, None]
         patch[after:] = patch[max(0, after - 1)] * slope
-    level = float(hits[index].rise.mean()) + 1e-9
+    level = hits[index].level + 1e-9
     found[piece].append((patch / level).astype(np.float32))
 
 
@@ -132,8 +134,8 @@ def _gains(hit: Hit, templates: list[Array], limit_hz: float) -> Array:
     first, *metal = pieces_of(hit, limit_hz)
     together = {Piece.KICK: (Piece.KICK, Piece.TOMS), Piece.TOMS: (Piece.KICK, Piece.TOMS), Piece.SNARE: (Piece.SNARE, Piece.KICK)}
     allowed = (*together.get(first, (first,)), *metal)
-    basis = np.stack([templates[p][:FITTED].max(0) for p in allowed], axis=1).astype(np.float64)
-    weight = 1 / np.sqrt(hit.rise + 0.05 * hit.rise.mean() + 1e-9)  # a quiet hat counts beside a loud kick
+    basis = np.stack([banded(templates[p][:FITTED].max(0)) for p in allowed], axis=1).astype(np.float64)
+    weight = np.sqrt(np.diff(BANDS) / (hit.rise + 0.05 * hit.level + 1e-9))  # a quiet hat counts beside a loud kick
     found, _ = nnls(basis * weight[:, None], hit.rise * weight)
     gains = np.zeros(len(Piece), np.float32)
     gains[list(allowed)] = found

@@ -21,6 +21,8 @@ SAMPLE_RATE_HZ, WINDOW, HOP = 44100, 2048, 512
 BINS = WINDOW // 2 + 1
 BIN_HZ = SAMPLE_RATE_HZ / WINDOW
 HANN = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WINDOW) / WINDOW)).astype(np.float32)
+BANDS = np.unique(np.concatenate([np.arange(32), np.geomspace(32, BINS, 64).round().astype(int)]))
+"""Edges, in bins. A recording may have tens of thousands of hits, and each keeps its bands."""
 LEAD = WINDOW - HOP
 BLOCK_WINDOWS = 512
 LENGTH = 24
@@ -42,13 +44,17 @@ class Piece(IntEnum):
 
 @dataclass(frozen=True, eq=False)
 class Hit:
-    """window: of its onset. rise: what the attack adds to the spectrum, [BINS]. sustain: high-frequency energy 0.2 s later against it.
+    """window: of its onset. rise: what the attack adds to the spectrum, mean of each band [bands]; level: of all bins.
 
-    body_hz: the strongest low frequency just after the attack. rattle: noise of 1 to 8 kHz against the low frequencies, there too.
+    skin, top: shares of its power at 20 to 350 Hz and 5 to 20 kHz. sustain: high-frequency energy 0.2 s later against it. body_hz: the
+    strongest low frequency just after the attack. rattle: noise of 1 to 8 kHz against the low frequencies, there too.
     """
 
     window: int
     rise: Array
+    level: float
+    skin: float
+    top: float
     sustain: float
     body_hz: float
     rattle: float
@@ -122,7 +128,18 @@ def _hit(magnitude: Array, w: int, window: int) -> Hit:
     body_hz = (peak + 0.5 * (left - right) / min(-1e-9, left - 2 * centre + right)) * BIN_HZ
     noise = np.maximum(0, body[int(1000 / BIN_HZ) : int(8000 / BIN_HZ)])
     rattle = float(np.sqrt((noise**2).sum() / (np.maximum(0, body[low:top]) ** 2).sum().clip(1e-12)))
-    return Hit(window, rise, float(max(0.0, later) / (rise[high].mean() + 1e-9)), body_hz, rattle)
+    power = rise.astype(np.float64) ** 2
+
+    def share(low_hz: float, high_hz: float) -> float:
+        return float(power[int(low_hz / BIN_HZ) : int(high_hz / BIN_HZ)].sum() / (power.sum() + 1e-12))
+
+    sustain = float(max(0.0, later) / (rise[high].mean() + 1e-9))
+    return Hit(window, banded(rise), float(rise.mean()), share(20, 350), share(5000, 20000), sustain, body_hz, rattle)
+
+
+def banded(spectrum: Array) -> Array:
+    """Means over bands [..., bands]: single bins below 0.7 kHz, a twelfth of an octave or more above."""
+    return np.asarray(np.add.reduceat(spectrum, BANDS[:-1], axis=-1) / np.diff(BANDS), np.float32)
 
 
 def kick_limit_hz(hits: list[Hit]) -> float:
@@ -133,16 +150,8 @@ def kick_limit_hz(hits: list[Hit]) -> float:
 
 def pieces_of(hit: Hit, limit_hz: float = KICK_HZ) -> tuple[Piece, ...]:
     """Which pieces may sound in a hit: one, or a skin together with metal. `limit_hz`: see kick_limit_hz."""
-    power = hit.rise.astype(np.float64) ** 2
-    cumulative = np.concatenate([[0.0], np.cumsum(power)])
-
-    def share(low_hz: float, high_hz: float) -> float:
-        a, b = int(low_hz / BIN_HZ), int(high_hz / BIN_HZ)
-        return float((cumulative[b] - cumulative[a]) / (cumulative[-1] + 1e-12))
-
-    skin, top = share(20, 350), share(5000, 20000)
     metal = (Piece.CYMBALS if hit.sustain > 0.28 else Piece.HATS,)
-    if skin < 0.1 or (top > 0.45 and skin < 0.25):
+    if hit.skin < 0.1 or (hit.top > 0.45 and hit.skin < 0.25):
         return metal
     if hit.rattle > RATTLE:
         return (Piece.SNARE, *metal)

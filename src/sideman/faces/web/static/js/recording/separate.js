@@ -57,6 +57,7 @@ export function SeparateDrawer({ desk, song }) {
   const job = [...jobs.value.values()].find((j) => j.kind === 'separation' && j.recordingId === recording.id && isUnfinished(j))
   const lacking = chosen?.takesStem && !song.stems.some((s) => s.origin === 'separated' && s.role === chosen.takesStem) ? t.noStem(nameOf(chosen.takesStem)) : null
   const able = !busy && chosen && chosen.problem === null && !lacking
+  const excerpts = song.stems.filter((s) => s.origin === 'excerpt' && s.provenance?.within_s)
   const close = () => (desk.drawer.value = '')
   return html`<div class="drawer" ref=${panel} role="dialog" aria-label=${t.title} onKeyDown=${(/** @type {KeyboardEvent} */ e) => e.key === 'Escape' && close()}>
     <header><h2>${t.title}</h2><button class="icon-button" aria-label=${text.common.close} onClick=${close}><${Icon} name="x" /></button></header>
@@ -67,7 +68,7 @@ export function SeparateDrawer({ desk, song }) {
       ${chosen.problem && !chosen.missing.length && html`<p class="hint" role="status">${chosen.problem}</p>`}`}
       ${lacking && html`<p class="hint" role="status">${lacking}</p>`}
       ${job && html`<div class="working" role="status"><small>${job.step} ${Math.round(job.share * 100)} %</small><${Progress} label=${t.title} share=${job.share} /><button class="btn sm" onClick=${() => post(`/jobs/${job.id}/cancel`).catch(notifyError)}>${text.common.cancel}</button></div>`}
-      <${Excerpt} engine=${desk.engine} stems=${song.stems.filter((s) => s.origin === 'excerpt')} /></div>
+      ${excerpts.length > 0 && html`<${Excerpt} engine=${desk.engine} stems=${excerpts} />`}</div>
     <footer><span class="grow muted">${text.common.stems(wanted.length)}</span><button class="btn" disabled=${!able || Boolean(chosen?.takesStem)} onClick=${() => ask(PREVIEW_S)}><${Icon} name="ear" />${t.preview(PREVIEW_S)}</button>
       <button class="btn primary" disabled=${!able} onClick=${() => ask(null)}><${Icon} name="layers" />${t.go}</button></footer></div>`
 }
@@ -90,7 +91,7 @@ export function Missing({ name }) {
   useEffect(() => {
     get(`/models/${name}`).then(setModel, notifyError)
   }, [name])
-  const job = [...jobs.value.values()].find((j) => j.kind === 'model' && isUnfinished(j))
+  const job = [...jobs.value.values()].find((j) => j.kind === 'model' && j.entityId === name && isUnfinished(j))
   if (!model) return null
   const install = () => post(`/models/${name}/install`, { accept: true }).then(() => notify(t.installing(model.title)), notifyError)
   return html`<section class="missing"><h3>${t.needs(model.title, size(model.sizeBytes))}</h3><p class="terms" tabindex="0" role="region" aria-label=${t.termsOf(model.title)}>${model.terms}</p>
@@ -102,10 +103,10 @@ export function Missing({ name }) {
 /** The stems of a preview, heard against the original. @param {{engine: import('../player/engine.js').Engine, stems: import('./song.js').Stem[]}} props */
 function Excerpt({ engine, stems }) {
   const t = text.separate
-  const within = stems[0]?.provenance?.within_s
-  if (!within) return null
+  const within = stems[0].provenance.within_s
   const lanes = stems.flatMap((s) => engine.lane(s.id) ?? [])
   const hear = (/** @type {string} */ which) => {
+    hearing.current = true
     engine.original.value = which === 'original'
     for (const [i, lane] of lanes.entries()) lane.solo.value = which === 'all' || stems[i].id === which
     engine.setLoop({ startS: within[0], endS: within[1] })
@@ -118,7 +119,12 @@ function Excerpt({ engine, stems }) {
     for (const lane of lanes) lane.solo.value = false
     engine.original.value = false
     engine.setLoop(null)
+    hearing.current = false
   }
+  const hearing = useRef(false)
+  const leave = useRef(end)
+  leave.current = () => hearing.current && end()
+  useEffect(() => () => leave.current(), [])
   const preset = stems[0].provenance.preset
   return html`<section class="field"><h3>${t.excerptOf(t.presets[preset] ?? preset)}</h3><div class="choices" role="group" aria-label=${t.excerpt}>
     <button aria-pressed=${heard === 'original'} onClick=${() => hear('original')}>${text.recording.originalLane}</button><button aria-pressed=${heard === 'all'} onClick=${() => hear('all')}>${t.together}</button>
