@@ -1,6 +1,6 @@
 """Random multitrack songs of 12 s with four stems: drums, bass, vocals, other.
 
-One in five songs has no bass but a low voice, guitar or piano, and three in ten are sparse (a voice alone, a guitar alone, a voice and a
+One in ten songs has no bass but a low voice, guitar or piano, and three in ten are sparse (a voice alone, a guitar alone, a voice and a
 piano, drums alone, ...): a network that never sees this takes every low sound for bass and every lone one for a band.
 """
 
