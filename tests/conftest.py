@@ -9,7 +9,9 @@ for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 
 import atexit
 import shutil
+import signal
 import tempfile
+import threading
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,8 @@ from sideman.core.audio import Recording, write_audio
 from sideman.testing import ShortSong, short_song
 
 os.environ["SIDEMAN_MODELS"] = tempfile.mkdtemp(prefix="sideman-models-")  # nobody's own models, also for servers that tests start
+if threading.current_thread() is threading.main_thread():  # a run in the background ignores Ctrl-C, and so would the programs it starts
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 atexit.register(shutil.rmtree, os.environ["SIDEMAN_MODELS"], ignore_errors=True)
 
 
