@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sideman.core.models.checkpoint import write_checkpoint
 from sideman.errors import UnusableModel
 
 STORAGES: Mapping[str, str] = {
@@ -135,6 +136,15 @@ def read_torch_file(path: Path) -> object:
             return _Reader(archive, inside[0].removesuffix("/data.pkl")).load()
     except _BROKEN as error:
         raise UnusableModel(f"{path.name} is not a whole torch checkpoint ({error}): fetch it again") from error
+
+
+def as_safetensors(path: Path) -> Path:
+    """The named tensors of a torch file in a safetensors file beside it; a safetensors file as it is. Raises UnusableModel."""
+    if path.suffix == ".safetensors":
+        return path
+    ready = path.with_suffix(".safetensors")
+    write_checkpoint(ready, state_dict(read_torch_file(path)), {})
+    return ready
 
 
 def state_dict(saved: object) -> dict[str, NDArray[np.generic]]:

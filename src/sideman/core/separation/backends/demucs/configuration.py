@@ -60,15 +60,7 @@ class HTDemucsConfig:
             raise UnusableModel(
                 f"this is not an HTDemucs checkpoint: its metadata names {metadata.get('klass') or 'no class'}, wanted {CLASS}"
             )
-        try:
-            arguments = json.loads(metadata.get("kwargs") or "{}")
-            positional = json.loads(metadata.get("args") or "[]")
-            arguments = ({"sources": positional[0]} if positional else {}) | arguments
-        except (ValueError, TypeError, LookupError) as error:
-            raise UnusableModel(f"the checkpoint's metadata cannot be read: {error}") from error
-        for name, value in FIXED.items():
-            if arguments.get(name, value) != value:
-                raise UnusableModel(f"this HTDemucs has {name}={arguments[name]!r}; only {value!r} is known")
+        arguments = arguments_of(metadata, FIXED, "HTDemucs")
         known = {f.name for f in fields(cls)}
         try:
             given: dict[str, Any] = {k: decoded(v) for k, v in arguments.items() if k in known}
@@ -105,6 +97,20 @@ class HTDemucsConfig:
     @property
     def transformer_channels(self) -> int:
         return self.bottom_channels or self.channels * self.growth ** (self.depth - 1)
+
+
+def arguments_of(metadata: Mapping[str, str], fixed: Mapping[str, object], network: str) -> dict[str, object]:
+    """What the constructor was called with. Raises UnusableModel where that cannot be read, or differs from an option that must be so."""
+    try:
+        arguments = json.loads(metadata.get("kwargs") or "{}")
+        positional = json.loads(metadata.get("args") or "[]")
+        given: dict[str, object] = ({"sources": positional[0]} if positional else {}) | arguments
+    except (ValueError, TypeError, LookupError) as error:
+        raise UnusableModel(f"the checkpoint's metadata cannot be read: {error}") from error
+    for name, value in fixed.items():
+        if given.get(name, value) != value:
+            raise UnusableModel(f"this {network} has {name}={given[name]!r}; only {value!r} is known")
+    return given
 
 
 def decoded(value: object) -> object:

@@ -6,7 +6,6 @@ it. Inner residual branches have an LSTM and local attention. Défossez: Hybrid 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from fractions import Fraction
@@ -15,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from sideman.core.models.graph import Graph, Lstm, Value, Weights
-from sideman.core.separation.backends.demucs.configuration import decoded
+from sideman.core.separation.backends.demucs.configuration import arguments_of, decoded
 from sideman.core.separation.backends.demucs.core_graph import Inside, decode, encode, gated, norm, residual, turned, widened_back
 from sideman.errors import UnusableModel
 
@@ -58,15 +57,7 @@ class HDemucsConfig:
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, str]) -> HDemucsConfig:
         """From the metadata of a safetensors file as demucs writes it. Raises UnusableModel with the first thing that does not fit."""
-        try:
-            arguments = json.loads(metadata.get("kwargs") or "{}")
-            positional = json.loads(metadata.get("args") or "[]")
-            arguments = ({"sources": positional[0]} if positional else {}) | arguments
-        except (ValueError, TypeError, LookupError) as error:
-            raise UnusableModel(f"the checkpoint's metadata cannot be read: {error}") from error
-        for name, value in FIXED.items():
-            if arguments.get(name, value) != value:
-                raise UnusableModel(f"this Hybrid Demucs has {name}={arguments[name]!r}; only {value!r} is known")
+        arguments = arguments_of(metadata, FIXED, "Hybrid Demucs")
         known = {f.name for f in fields(cls)}
         try:
             given: dict[str, Any] = {k: decoded(v) for k, v in arguments.items() if k in known}

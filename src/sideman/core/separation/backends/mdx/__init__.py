@@ -13,18 +13,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sideman.core.audio import Recording
-from sideman.core.models.memory import MB, Residence
+from sideman.core.models.memory import Residence
 from sideman.core.models.runtime import Request, Session, open_onnx
 from sideman.core.music import StemRole
 from sideman.core.separation.segments import SegmentModel
-from sideman.core.separation.separator import Progress, SeparatedStem, no_progress
-from sideman.core.separation.single import SingleModel, WeightFacts, separate_with_rest
+from sideman.core.separation.single import SingleSeparator, WeightFacts
 from sideman.core.separation.stft import CentredStft
 from sideman.errors import UnusableModel
 
 __all__ = ["MdxParameters", "MdxSeparator", "convert", "fingerprint"]
-SAMPLE_RATE_HZ, HOP, HASHED_BYTES = 44100, 1024, 10_000 * 1024
+HOP, HASHED_BYTES = 1024, 10_000 * 1024
 Array = NDArray[np.float32]
 
 
@@ -75,6 +73,10 @@ class Core:
     session: Session
     stft: CentredStft
 
+    @property
+    def model(self) -> SegmentModel:
+        return SegmentModel(self.parameters.segment_frames, 1, 2, self.run, normalised=False)
+
     def run(self, segment: Array) -> Array:
         """[2, frames] -> [1, 2, frames]. The three lowest bins are not shown to the network, as it was trained."""
         p = self.parameters
@@ -88,28 +90,18 @@ class Core:
         return self.stft.inverse(out)[None] * np.float32(p.gain)
 
 
-class MdxSeparator:
+class MdxSeparator(SingleSeparator):
     """The stem of the network, and the other role as the recording minus it."""
 
     def __init__(
         self, name: str, roles: Sequence[StemRole], facts: WeightFacts, request: Request, residence: Residence, *,
         known: Mapping[str, MdxParameters] = KNOWN,
     ) -> None:  # fmt: skip
-        self._parameters = parameters_of(facts.path, known)
-        own = self._parameters.role
-        self.name, self.roles = name, (own, *(r for r in roles if r is not own))
-        self._facts, self._request, self._residence = facts, request, residence
+        parameters = parameters_of(facts.path, known)
+        own = parameters.role
 
-    def separate(
-        self, recording: Recording, folder: Path, progress: Progress = no_progress, roles: Sequence[StemRole] | None = None
-    ) -> tuple[SeparatedStem, ...]:
-        key = (self._facts.sha256 or str(self._facts.path), self._request)
-        core = self._residence.get(key, self.name, self._facts.memory_mb * MB, self._load)
-        model = SegmentModel(self._parameters.segment_frames, 1, 2, core.run, normalised=False)
-        single = SingleModel(SAMPLE_RATE_HZ, model, self._facts, core.session.runs_on)
-        return separate_with_rest(self, single, recording, folder, progress, roles=roles)
+        def load(path: Path, request: Request) -> Core:
+            stft = CentredStft(parameters.size, HOP, parameters.segment_frames, request.threads)
+            return Core(parameters, open_onnx(path, request), stft)
 
-    def _load(self) -> Core:
-        p = self._parameters
-        stft = CentredStft(p.size, HOP, p.segment_frames, self._request.threads)
-        return Core(p, open_onnx(self._facts.path, self._request), stft)
+        super().__init__(name, (own, *(r for r in roles if r is not own)), facts, request, residence, load=load)

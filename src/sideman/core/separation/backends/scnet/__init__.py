@@ -9,17 +9,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sideman.core.audio import Recording
-from sideman.core.models.checkpoint import Checkpoint, write_checkpoint
+from sideman.core.models.checkpoint import Checkpoint
 from sideman.core.models.graph import Weights
-from sideman.core.models.memory import MB, Residence
+from sideman.core.models.memory import Residence
 from sideman.core.models.runtime import Request, Session, open_session
-from sideman.core.models.torch_files import read_torch_file, state_dict
+from sideman.core.models.torch_files import as_safetensors
 from sideman.core.music import StemRole
-from sideman.core.separation.backends.scnet.core_graph import SAMPLE_RATE_HZ, ScnetConfig, build
+from sideman.core.separation.backends.scnet.core_graph import ScnetConfig, build
 from sideman.core.separation.segments import SegmentModel
-from sideman.core.separation.separator import Progress, SeparatedStem, no_progress
-from sideman.core.separation.single import SingleModel, WeightFacts, separate_with_rest
+from sideman.core.separation.single import SingleSeparator, WeightFacts
 from sideman.core.separation.stft import CentredStft
 
 __all__ = ["ScnetSeparator", "convert", "load"]
@@ -31,6 +29,10 @@ class Core:
     config: ScnetConfig
     session: Session
     stft: CentredStft
+
+    @property
+    def model(self) -> SegmentModel:
+        return SegmentModel(self.config.segment_frames, self.config.stems, self.config.channels, self.run)
 
     def run(self, segment: Array) -> Array:
         """[channels, frames] -> [stems, channels, frames]."""
@@ -61,25 +63,12 @@ def load(path: Path, request: Request) -> Core:
 
 def convert(path: Path) -> Path:
     """A torch checkpoint as safetensors beside it, or one in safetensors checked. Raises UnusableModel."""
-    ready = path
-    if path.suffix != ".safetensors":
-        ready = path.with_suffix(".safetensors")
-        write_checkpoint(ready, state_dict(read_torch_file(path)), {})
+    ready = as_safetensors(path)
     checkpoint = Checkpoint.read(ready)
     build(ScnetConfig.from_checkpoint(checkpoint.tensors, checkpoint.metadata), Weights(checkpoint.tensors))
     return ready
 
 
-class ScnetSeparator:
+class ScnetSeparator(SingleSeparator):
     def __init__(self, name: str, roles: Sequence[StemRole], facts: WeightFacts, request: Request, residence: Residence) -> None:
-        self.name, self.roles = name, tuple(roles)
-        self._facts, self._request, self._residence = facts, request, residence
-
-    def separate(
-        self, recording: Recording, folder: Path, progress: Progress = no_progress, roles: Sequence[StemRole] | None = None
-    ) -> tuple[SeparatedStem, ...]:
-        key = (self._facts.sha256 or str(self._facts.path), self._request)
-        core = self._residence.get(key, self.name, self._facts.memory_mb * MB, lambda: load(self._facts.path, self._request))
-        model = SegmentModel(core.config.segment_frames, core.config.stems, core.config.channels, core.run)
-        single = SingleModel(SAMPLE_RATE_HZ, model, self._facts, core.session.runs_on)
-        return separate_with_rest(self, single, recording, folder, progress, roles=roles)
+        super().__init__(name, roles, facts, request, residence, load=load)
