@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx
@@ -35,12 +35,13 @@ def until(true: Callable[[], bool], timeout_s: float = 120) -> None:
 
 
 def test_a_song_through_a_fleet_whose_gpu_worker_is_killed(song_file: Path, tmp_path: Path) -> None:
-    try:
-        postgres, azurite = PostgresServer.start(), AzuriteServer.start()
-    except Unavailable as reason:
-        pytest.skip(str(reason))
     health = str(free_port())
-    with postgres, azurite:
+    with ExitStack() as servers:
+        try:
+            postgres = servers.enter_context(PostgresServer.start())
+            azurite = servers.enter_context(AzuriteServer.start())
+        except Unavailable as reason:
+            pytest.skip(str(reason))
         common = {
             "SIDEMAN_DATABASE_URL": postgres.create_database(), "SIDEMAN_JOBS_URL": postgres.create_database(), "SIDEMAN_BLOBS_URL": "azure://audio",
             "AZURE_STORAGE_CONNECTION_STRING": azurite.connection_string, "SIDEMAN_HEARTBEAT_S": "0.5", "SIDEMAN_DEAD_AFTER_S": "3",
