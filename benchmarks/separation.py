@@ -31,6 +31,7 @@ from sideman.core.separation import write_set
 from sideman.core.separation.backends.demucs import DemucsSeparator, Member
 from sideman.core.separation.backends.demucs.configuration import CLASS
 from sideman.core.separation.segments import SegmentModel, even_plan, separated
+from sideman.testing import LongRecording
 from sideman.testing.weights import HTDEMUCS, write_htdemucs, write_torch_file
 
 ROLES = tuple(StemRole(s) for s in HTDEMUCS["sources"])
@@ -63,23 +64,10 @@ def run_own(engine: str, precision: str, threads: int, weights: Path, song: Path
         write_set(recording, separator.separate(recording, recording.scratch_folder), Path(folder))
 
 
-class Endless:
-    """A recording as long as asked, made as it is read."""
-
-    sample_rate_hz, channels = 44100, 2
-
-    def __init__(self, seconds: int) -> None:
-        self.frames = seconds * 44100
-
-    def read(self, start: int, frames: int) -> AudioClip:
-        t = np.arange(start, min(start + frames, self.frames), dtype=np.float32)
-        return AudioClip(np.stack([np.sin(t / 50), np.sin(t / 70)]), 44100)
-
-
 def run_stub(seconds: int) -> None:
     """Everything around the network on a long recording; the network gives back what it hears."""
     model = SegmentModel(343_980, 4, 2, lambda segment: np.repeat(segment[None], 4, 0))
-    reader = Endless(seconds)
+    reader = LongRecording(seconds)
     with tempfile.TemporaryDirectory() as folder, ScratchWriter(Path(folder) / "stems.f32", 44100, 8) as writer:
         separated(reader, model, even_plan(reader.frames, 343_980), lambda b: writer.write(b.reshape(8, -1)), lambda share: None)
 

@@ -27,7 +27,7 @@ from sideman.core.separation.backends.demucs.families import build_graph
 from sideman.core.separation.backends.demucs.spectral import Spectral
 from sideman.core.separation.segments import SegmentModel, demucs_plan, even_plan, separated, triangle
 from sideman.errors import Cancelled, NotEnoughMemory, UnusableModel, UsageError
-from sideman.testing import noise
+from sideman.testing import LongRecording, noise
 from sideman.testing.weights import SMALL_HTDEMUCS, write_hdemucs, write_htdemucs
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -249,25 +249,12 @@ def test_overlap_add_gives_back_what_a_model_leaves_alone() -> None:
     assert triangle(8000).max() == 1.0
 
 
-class Hours:
-    """A recording that is as long as one likes."""
-
-    sample_rate_hz, channels = 44100, 2
-
-    def __init__(self, seconds: int) -> None:
-        self.frames = seconds * 44100
-
-    def read(self, start: int, frames: int) -> AudioClip:
-        t = np.arange(start, min(start + frames, self.frames), dtype=np.float32)
-        return AudioClip(np.stack([np.sin(t / 50), np.sin(t / 70)]), 44100)
-
-
 def test_memory_does_not_grow_with_the_recording() -> None:
     """The plan, the accumulators and the statistics; the network is a stub that takes no time."""
 
     def peak(seconds: int) -> int:
         model = SegmentModel(343_980, 4, 2, lambda segment: np.repeat(segment[None], 4, 0))
-        reader = Hours(seconds)
+        reader = LongRecording(seconds)
         tracemalloc.start()
         separated(reader, model, even_plan(reader.frames, 343_980), lambda block: None, lambda share: None)
         found = tracemalloc.get_traced_memory()[1]

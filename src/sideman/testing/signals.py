@@ -24,6 +24,19 @@ def noise(duration_s: float, sample_rate_hz: int = 44100, rms: float = 0.1, seed
     return AudioClip(rng.normal(0, rms, (channels, round(duration_s * sample_rate_hz))).astype(np.float32), sample_rate_hz)
 
 
+class LongRecording:
+    """An AudioReader of two sines that is as long as asked and made as it is read, so that it takes no memory."""
+
+    sample_rate_hz, channels = 44100, 2
+
+    def __init__(self, duration_s: int) -> None:
+        self.frames = duration_s * self.sample_rate_hz
+
+    def read(self, start: int, frames: int) -> AudioClip:
+        t = np.arange(start, min(start + frames, self.frames), dtype=np.float32)
+        return AudioClip(np.stack([np.sin(t / 50), np.sin(t / 70)]), self.sample_rate_hz)
+
+
 def _strike(out: np.ndarray, at_s: float, sound: np.ndarray, sample_rate_hz: int) -> None:
     i = round(at_s * sample_rate_hz)
     m = min(len(sound), len(out) - i)
