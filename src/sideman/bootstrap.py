@@ -20,6 +20,7 @@ from sideman.app.mixing import MixInput
 from sideman.app.models import Models
 from sideman.app.separation import SeparationWish
 from sideman.app.separators import Separators
+from sideman.app.timelines import TimelineFile
 from sideman.core.audio import Loudness
 from sideman.core.fit import FitReport
 from sideman.core.generation import Generator, SessionBand
@@ -84,6 +85,11 @@ def _roles(stems: str | Iterable[str | StemRole]) -> tuple[StemRole, ...]:
     if isinstance(stems, str):
         return parse_roles(stems)
     return tuple(dict.fromkeys(s if isinstance(s, StemRole) else StemRole.parse(s) for s in stems))
+
+
+def timeline_file(path: str | Path) -> TimelineFile:
+    """An analysis.jams (or its folder) with the corrections that lie beside it."""
+    return TimelineFile(Path(path))
 
 
 def analyze(source: Source, out: str | Path | None = None, progress: StepProgress = no_progress) -> MusicAnalysis:

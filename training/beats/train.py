@@ -22,7 +22,8 @@ from sideman.core.analysis.beats.description import at_phases, describe, pooled,
 from sideman.core.analysis.beats.onsets import FRAME_RATE_HZ, OnsetWindow, hear
 from sideman.core.analysis.beats.pulses import Pulse, candidates
 from sideman.core.analysis.beats.tracker import BAR_CANDIDATES
-from training.beats.grooves import STYLES, Groove, render
+from training.beats.grooves import Groove, render
+from training.beats.styles import STYLES
 
 GOOD_F = 85.0
 TOP = BAR_CANDIDATES

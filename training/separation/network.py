@@ -34,12 +34,12 @@ class FrequencyMix(nn.Module):
 
 
 class MaskNetwork(nn.Module):
-    """features [batch, 3, 224, windows] -> logits [batch, 4, 224, windows]; windows a multiple of 4."""
+    """features [batch, 5, 224, windows] -> logits [batch, 4, 224, windows]; windows a multiple of 4."""
 
     def __init__(self, b=24, d=40, e=56):
         super().__init__()
         self.drop = 0.0
-        self.enc0, self.enc1 = ConvBlock(4, b, 5, 1, 2), ConvBlock(b, b)
+        self.enc0, self.enc1 = ConvBlock(6, b, 5, 1, 2), ConvBlock(b, b)
         self.enc2, self.mix2, self.enc3 = ConvBlock(b, d), FrequencyMix(56, 24), ConvBlock(d, d)
         self.mid0, self.mix3, self.mid1 = ConvBlock(d, e), FrequencyMix(28, 28), ConvBlock(e, e, 3, 2)
         self.mid2, self.mix4, self.mid3 = ConvBlock(e, e, 3, 4), FrequencyMix(28, 28), ConvBlock(e, e, 3, 8)
@@ -81,6 +81,13 @@ def folded(network: MaskNetwork) -> dict[str, np.ndarray]:
     return {k: v.astype(np.float16) for k, v in out.items()}
 
 
+def known_inputs(name: str, weight: np.ndarray) -> np.ndarray:
+    """Weights from before the network saw the long-term spectrum: two inputs more, which it does not look at yet."""
+    if name != "enc0" or weight.shape[1] == 6:
+        return weight
+    return np.insert(weight, [3, 3], 0, axis=1)
+
+
 @torch.no_grad()
 def unfolded(network: MaskNetwork, weights: dict[str, np.ndarray], features: torch.Tensor) -> None:
     """Load folded weights into a network for more training: each batch norm is set so that, on `features`, nothing changes."""
@@ -104,7 +111,7 @@ def unfolded(network: MaskNetwork, weights: dict[str, np.ndarray], features: tor
 
     network.eval()
     for name, block in blocks.items():
-        block.conv.weight.copy_(torch.tensor(weights[f"{name}.weight"].astype(np.float32)))
+        block.conv.weight.copy_(torch.tensor(known_inputs(name, weights[f"{name}.weight"].astype(np.float32))))
     handles = [block.register_forward_hook(set_norm(name)) for name, block in blocks.items()]
     network(features)
     for h in handles:

@@ -18,13 +18,16 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from sideman.core.separation.backends.preview import bands
 from training.separation.network import MaskNetwork, folded, unfolded
 
 WINDOWS, BATCH, PEAK_RATE = 128, 8, 1e-3
+WITHOUT_BASS = 0.25
+"""So many examples are drawn from those without a bass, beside the one in six that chance gives."""
 
 
-def augmented(rng, f, windows=WINDOWS):
-    """Level, smooth random equaliser (masks do not change under either), dull top, noise, blanked stereo cues and gaps."""
+def augmented(rng, f, profile, windows=WINDOWS):
+    """Features and long-term spectrum in another light: level, smooth random equaliser (masks do not change under either), dull top, noise, blanked stereo cues and gaps."""
     x = np.linspace(0, 1, f.shape[1])
     curve = rng.normal(0, 0.25)
     curve = curve + sum(rng.normal(0, 0.3) * np.cos(np.pi * k * x + rng.uniform(0, 6)) for k in (1, 2, 3, 5)) * rng.random()
@@ -32,6 +35,7 @@ def augmented(rng, f, windows=WINDOWS):
         curve = curve - 24 * np.clip(x - rng.uniform(0.7, 0.95), 0, 1)
     colour = np.convolve(rng.normal(0, 1, len(x) + 4), np.ones(5) / 5**0.5, "valid") * rng.uniform(0, 0.12)
     f[0] = np.maximum(f[0] + 0.5 * curve[:, None] + colour[:, None] + rng.normal(0, 0.02, f[0].shape), -2.5)
+    profile[0] = np.maximum(profile[0] + 0.5 * curve + colour, -2.5)
     blank = rng.random()
     if blank < 0.7:
         f[1:] *= 0 if blank < 0.45 else rng.uniform(0, 1)
@@ -40,17 +44,24 @@ def augmented(rng, f, windows=WINDOWS):
         f[0, q : q + int(rng.integers(2, 14))] = rng.uniform(-2, 0.5)
         q = int(rng.integers(0, windows))
         f[:, :, q : q + int(rng.integers(1, 8))] = 0
-    return f
+    return f, profile
+
+
+def long_term(f):
+    power = 10 ** ((f[0].astype(np.float32) - 1) * 2)
+    return bands.long_term_spectrum(power.mean(1), np.sqrt(power).mean(1), 1.0)
 
 
 def batch(rng, examples, augment):
     features, masks, weights = [], [], []
     for f, r in examples:
+        profile = long_term(f)
         i = int(rng.integers(0, f.shape[2] - WINDOWS))
         f, r = f[:, :, i : i + WINDOWS].astype(np.float32), r[:, :, i : i + WINDOWS].astype(np.float32) / 255
         w = 10 ** ((f[0] - 1) * 0.8)
         weights.append(w / (w.mean() + 1e-6))
-        features.append(augmented(rng, f.copy()) if augment else f)
+        f, profile = augmented(rng, f.copy(), profile) if augment else (f, profile)
+        features.append(np.concatenate([f, np.repeat(profile[:, :, None], WINDOWS, 2)]))
         masks.append(r)
     return [torch.tensor(np.stack(a), dtype=torch.float32) for a in (features, masks, weights)]
 
@@ -64,6 +75,11 @@ def loss(logits, masks, weights):
     return ((d * d).sum(1) * weights).mean() + 0.15 * (d.abs().sum(1) * weights).mean()
 
 
+def drawn(rng, train, no_bass, known):
+    """A batch of examples, some of them surely without a bass."""
+    return [known[pool[int(rng.integers(len(pool)))]] for pool in (no_bass if no_bass and rng.random() < WITHOUT_BASS else train for _ in range(BATCH))]
+
+
 @torch.no_grad()
 def follow(average, network, keep=0.99):
     for a, b in zip(average.state_dict().values(), network.state_dict().values(), strict=True):
@@ -73,7 +89,7 @@ def follow(average, network, keep=0.99):
 def main(folder: Path, minutes: float, out: Path, start_from: Path | None) -> None:
     torch.manual_seed(0)
     torch.set_num_threads(1)
-    rng, known = np.random.default_rng(0), {}
+    rng, known, no_bass = np.random.default_rng(0), {}, []
     network = MaskNetwork()
     if start_from is not None:
         some = [np.load(p) for p in sorted(folder.glob("[0-9]*.npz"))[:24]]
@@ -90,6 +106,8 @@ def main(folder: Path, minutes: float, out: Path, start_from: Path | None) -> No
                 if path not in known:
                     z = np.load(path)
                     known[path] = z["features"], z["masks"]
+                    if seed_of(path) % 25 and known[path][1][1].mean() < 1:
+                        no_bass.append(path)
         names = sorted(known)
         held_out, train = [n for n in names if seed_of(n) % 25 == 0], [n for n in names if seed_of(n) % 25]
         rate = PEAK_RATE * min(1, (step + 1) / 100) * (0.5 * (1 + np.cos(np.pi * min(1, elapsed / minutes))) + 0.01)
@@ -97,7 +115,7 @@ def main(folder: Path, minutes: float, out: Path, start_from: Path | None) -> No
             group["lr"] = rate
         network.train()
         network.drop = 0.1
-        value = loss(network((x := batch(rng, [known[train[int(i)]] for i in rng.integers(0, len(train), BATCH)], True))[0]), *x[1:])
+        value = loss(network((x := batch(rng, drawn(rng, train, no_bass, known), True))[0]), *x[1:])
         optimiser.zero_grad()
         value.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 2.0)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from sideman.app.engines import Source, StepProgress, no_progress, opened
 from sideman.core import analysis as engine
-from sideman.core.music import MusicAnalysis, read_jams, write_jams
+from sideman.core.music import Correction, MusicAnalysis, overlaid, read_jams, write_jams
 from sideman.core.pipelines import staged
 from sideman.errors import UsageError
 
 FILE_NAME = "analysis.jams"
+CORRECTIONS_SUFFIX = ".corrections.json"
 
 
 def analyze(source: Source, out: Path | None = None, progress: StepProgress = no_progress) -> MusicAnalysis:
@@ -24,10 +26,25 @@ def analyze(source: Source, out: Path | None = None, progress: StepProgress = no
 
 
 def load(path: Path) -> MusicAnalysis:
-    """Read an analysis.jams. Raises UsageError when it is missing or no analysis of Sideman's."""
+    """Read an analysis.jams, with the corrections beside it. Raises UsageError when it is missing or no analysis of Sideman's."""
     if not path.is_file():
         raise UsageError(f"there is no analysis at {path}: run `sideman analyze` first, or leave the option out")
     try:
-        return read_jams(path)
+        found = read_jams(path)
     except (ValueError, KeyError, TypeError, AttributeError, IndexError, OSError) as error:
         raise UsageError(f"{path.name} is not a JAMS file that Sideman can read ({error})") from error
+    return overlaid(found, read_corrections(corrections_beside(path)))
+
+
+def corrections_beside(path: Path) -> Path:
+    return path.with_name(path.stem + CORRECTIONS_SUFFIX)
+
+
+def read_corrections(path: Path) -> tuple[Correction, ...]:
+    """Corrections of a file, none where it is not there. Raises UsageError for what is no such file."""
+    if not path.is_file():
+        return ()
+    try:
+        return tuple(Correction(row["kind"], row["values"]) for row in json.loads(path.read_text("utf-8")))
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        raise UsageError(f"{path.name} holds no corrections that Sideman can read ({error}): repair or remove it") from error

@@ -9,7 +9,7 @@ from typing import Any
 
 from sideman.app.library.access import Access, Caller
 from sideman.app.library.services import Services
-from sideman.core.music import Correction, MusicAnalysis, corrected, from_jams, overlaid, write_jams
+from sideman.core.music import Correction, MusicAnalysis, corrected, from_jams, overlaid, read_annotations, write_jams
 from sideman.errors import NotFound
 from sideman.infra.database import AnalysisRecord, CorrectionRecord, Json
 
@@ -60,6 +60,16 @@ class Timelines:
         self._access.writable(who, recording_id)
         corrected(self.analysis(who, recording_id), [Correction(kind, values)])
         made = self._s.results.add_correction(recording_id, kind, values, who.user_id)
+        self._show(recording_id)
+        return made
+
+    def import_annotations(self, who: Caller, recording_id: str, path: Path) -> tuple[CorrectionRecord, ...]:
+        """What another tool's file says, laid over the analysis as corrections. Raises UsageError, and keeps nothing, where it does not fit."""
+        self._access.writable(who, recording_id)
+        analysis = self.analysis(who, recording_id)
+        found = read_annotations(path, analysis.duration_s)
+        corrected(analysis, found)
+        made = tuple(self._s.results.add_correction(recording_id, c.kind, dict(c.values), who.user_id) for c in found)
         self._show(recording_id)
         return made
 

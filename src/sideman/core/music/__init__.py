@@ -3,16 +3,17 @@
 from sideman.core.music.analysis import Annotation, EnergyPoint, MusicAnalysis, Provenance
 from sideman.core.music.corrections import KINDS as CORRECTION_KINDS
 from sideman.core.music.corrections import Correction, corrected, overlaid
-from sideman.core.music.form import Section
+from sideman.core.music.form import LyricLine, Section
 from sideman.core.music.harmony import NO_CHORD, Chord, ChordSpan, Key, KeySpan
+from sideman.core.music.imports import read_annotations
 from sideman.core.music.jams import from_jams, read_jams, to_jams, write_jams
 from sideman.core.music.midi import MidiPart, read_midi, write_midi
-from sideman.core.music.notes import NoteEvent, ScoreNote
+from sideman.core.music.notes import GrooveTemplate, NoteEvent, NoteTrack, ScoreNote
 from sideman.core.music.roles import StemRole, parse_roles
 from sideman.core.music.timeline import Bar, BeatGrid, Meter, TempoAlternative, TempoPoint
 
 __all__ = [
-    "CORRECTION_KINDS", "NO_CHORD", "Annotation", "Bar", "BeatGrid", "Chord", "ChordSpan", "Correction", "EnergyPoint", "Key", "KeySpan", "Meter", "MidiPart",
-    "MusicAnalysis", "NoteEvent", "Provenance", "ScoreNote", "Section", "StemRole", "TempoAlternative", "TempoPoint",
-    "corrected", "from_jams", "overlaid", "parse_roles", "read_jams", "read_midi", "to_jams", "write_jams", "write_midi",
+    "CORRECTION_KINDS", "NO_CHORD", "Annotation", "Bar", "BeatGrid", "Chord", "ChordSpan", "Correction", "EnergyPoint", "GrooveTemplate", "Key", "KeySpan", "LyricLine", "Meter", "MidiPart",
+    "MusicAnalysis", "NoteEvent", "NoteTrack", "Provenance", "ScoreNote", "Section", "StemRole", "TempoAlternative", "TempoPoint",
+    "corrected", "from_jams", "overlaid", "parse_roles", "read_annotations", "read_jams", "read_midi", "to_jams", "write_jams", "write_midi",
 ]  # fmt: skip

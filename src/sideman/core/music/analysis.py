@@ -6,8 +6,9 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Generic, TypeVar
 
 from sideman.core.audio.loudness import Loudness
-from sideman.core.music.form import Section
+from sideman.core.music.form import LyricLine, Section
 from sideman.core.music.harmony import Chord, ChordSpan, Key, KeySpan
+from sideman.core.music.notes import GrooveTemplate, NoteTrack
 from sideman.core.music.timeline import BeatGrid, TempoAlternative
 from sideman.errors import AnalysisError
 
@@ -60,6 +61,9 @@ class MusicAnalysis:
     tuning_hz: Annotation[float] | None = None
     loudness: Annotation[Loudness] | None = None
     energy: tuple[EnergyPoint, ...] = ()
+    notes: tuple[Annotation[NoteTrack], ...] = ()
+    groove: Annotation[GrooveTemplate] | None = None
+    lyrics: Annotation[tuple[LyricLine, ...]] | None = None
     remarks: tuple[str, ...] = field(default=())
 
     @property

@@ -5,12 +5,12 @@ A corrected annotation has the engine `user` and full confidence. Corrections ar
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
+from sideman.core.music import regrid
 from sideman.core.music.analysis import Annotation, MusicAnalysis, Provenance
 from sideman.core.music.form import Section
 from sideman.core.music.harmony import Chord, ChordSpan, Key, KeySpan
@@ -19,8 +19,6 @@ from sideman.errors import AnalysisError, UsageError
 
 USER = Provenance("user")
 EDGE_S = 1e-6
-FASTEST_BPM = 400.0
-"""Beyond this nobody taps along, and each doubling would double what everything that follows the grid has to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,49 +58,82 @@ def _mine(value: Any) -> Annotation[Any]:
     return Annotation(value, 1.0, USER)
 
 
-def _halve_tempo(a: MusicAnalysis, values: Mapping[str, Any]) -> MusicAnalysis:
-    """Every other beat, so that downbeats stay beats where they can. The meter keeps its count: bars become twice as long."""
-    grid = a.require_grid()
-    downbeats = [k for k, p in enumerate(grid.positions) if p == 1] or [0]
-    odd = downbeats[0] % 2 if grid.meter.beats_per_bar % 2 == 0 else 0  # in odd meters every other downbeat goes either way
-    kept = next((k for k in downbeats if k % 2 == odd), odd)
-    return replace(a, grid=_mine(_counted(grid.times_s[odd::2], grid.meter, -(kept // 2) % grid.meter.beats_per_bar)))
+def _regridded(change: Callable[[BeatGrid, Mapping[str, Any]], BeatGrid]) -> Callable[[MusicAnalysis, Mapping[str, Any]], MusicAnalysis]:
+    def apply(a: MusicAnalysis, values: Mapping[str, Any]) -> MusicAnalysis:
+        return replace(a, grid=_mine(change(a.require_grid(), values)))
+
+    return apply
 
 
-def _double_tempo(a: MusicAnalysis, values: Mapping[str, Any]) -> MusicAnalysis:
-    """A beat between every two. The meter keeps its count: bars become half as long."""
-    grid = a.require_grid()
-    if 2 * grid.tempo_bpm > FASTEST_BPM:
-        raise ValueError(f"twice {grid.tempo_bpm:.0f} bpm is faster than {FASTEST_BPM:.0f} bpm")
-    half_beats = np.arange(0, len(grid) - 0.5, 0.5)
-    first_downbeat = next((k for k, p in enumerate(grid.positions) if p == 1), 0)
-    times = tuple(float(t) for t in grid.seconds_at(half_beats))
-    return replace(a, grid=_mine(_counted(times, grid.meter, -2 * first_downbeat % grid.meter.beats_per_bar)))
+def _set_meter(grid: BeatGrid, values: Mapping[str, Any]) -> BeatGrid:
+    """meter: `3/4`; bar: from which bar on, the whole recording without it."""
+    return regrid.with_meter(grid, Meter.parse(str(values["meter"])), int(values.get("bar", 1)))
 
 
-def _move_bar_one(a: MusicAnalysis, values: Mapping[str, Any]) -> MusicAnalysis:
-    """beats: how many beats later every bar begins; negative is earlier."""
-    grid, beats = a.require_grid(), int(values["beats"])
-    n = grid.meter.beats_per_bar
-    return replace(a, grid=_mine(_counted(grid.times_s, grid.meter, (grid.positions[0] - 1 - beats) % n)))
+def _take_alternative(a: MusicAnalysis, values: Mapping[str, Any]) -> MusicAnalysis:
+    """relation: one of the analysis' other readings, by its name; tempo_bpm where several have it."""
+    relation, near = str(values["relation"]), values.get("tempo_bpm")
+    found = [r for r in a.alternatives if r.relation == relation and r.grid is not None]
+    if not found:
+        known = ", ".join(r.relation for r in a.alternatives if r.grid is not None) or "none"
+        raise ValueError(f"there is no other reading named {relation}; there are: {known}")
+    best = min(found, key=lambda r: abs(r.tempo_bpm - float(near))) if near is not None else found[0]
+    return replace(a, grid=_mine(best.grid))
 
 
-def _set_meter(a: MusicAnalysis, values: Mapping[str, Any]) -> MusicAnalysis:
-    """meter: `3/4`. Bars are counted anew from the first downbeat."""
-    grid, meter = a.require_grid(), Meter.parse(str(values["meter"]))
-    first_downbeat = next((k for k, p in enumerate(grid.positions) if p == 1), 0)
-    return replace(a, grid=_mine(_counted(grid.times_s, meter, -first_downbeat % meter.beats_per_bar)))
+def _set_tempo(a: MusicAnalysis, values: Mapping[str, Any]) -> MusicAnalysis:
+    """tempo_bpm and downbeat_s: a recording made to a click. meter: as found, unless given."""
+    meter = Meter.parse(str(values["meter"])) if "meter" in values else a.grid.value.meter if a.grid else Meter(4)
+    return replace(a, grid=_mine(regrid.constant(float(values["tempo_bpm"]), float(values["downbeat_s"]), meter, a.duration_s)))
 
 
-def _counted(times_s: tuple[float, ...], meter: Meter, first: int) -> BeatGrid:
-    positions = (np.arange(len(times_s)) + first) % meter.beats_per_bar + 1
-    return BeatGrid.from_times(times_s, positions, meter)
+def _set_beats(a: MusicAnalysis, values: Mapping[str, Any]) -> MusicAnalysis:
+    """times_s and positions (place in the bar, from 1): a grid from elsewhere. meter: the longest bar that is most common, unless given."""
+    times, positions = [float(t) for t in values["times_s"]], [int(p) for p in values["positions"]]
+    lengths = [p for p, following in itertools.pairwise(positions) if following == 1] or [max(positions)]
+    meter = Meter.parse(str(values["meter"])) if "meter" in values else Meter(max(set(lengths), key=lambda n: (lengths.count(n), n)))
+    if not all(0 <= t <= a.duration_s + 1 for t in times) or min(positions) < 1:
+        raise ValueError(f"beats lie between 0 and {a.duration_s:.2f} s, and their places in the bar count from 1")
+    return replace(a, grid=_mine(BeatGrid.from_times(times, positions, meter)))
 
 
 def _set_key(a: MusicAnalysis, values: Mapping[str, Any]) -> MusicAnalysis:
-    """key: `A minor`, for the whole recording."""
+    """key: `A minor`; start_s and end_s: for this part only, the whole recording without them."""
     key = Key.parse(str(values["key"]))
-    return replace(a, key=_mine(key), key_spans=_mine((KeySpan(0.0, a.duration_s, key),)))
+    if "start_s" not in values and "end_s" not in values:
+        return replace(a, key=_mine(key), key_spans=_mine((KeySpan(0.0, a.duration_s, key),)))
+    start, end = _span(a, {"start_s": 0.0, "end_s": a.duration_s} | dict(values))
+    spans = [KeySpan(start, end, key)]
+    for old in a.key_spans.value if a.key_spans else ():
+        if old.start_s < start - EDGE_S:
+            spans.append(replace(old, end_s=min(old.end_s, start)))
+        if old.end_s > end + EDGE_S:
+            spans.append(replace(old, start_s=max(old.start_s, end)))
+    ordered = tuple(sorted(spans, key=lambda s: s.start_s))
+    longest = max(ordered, key=lambda s: s.end_s - s.start_s).key
+    return replace(a, key=a.key if a.key and a.key.value == longest else _mine(longest), key_spans=_mine(ordered))
+
+
+def _set_chords(a: MusicAnalysis, values: Mapping[str, Any]) -> MusicAnalysis:
+    """chords: rows of start_s, end_s, Harte label, in order: all of them, from elsewhere."""
+    spans = tuple(ChordSpan(float(s), float(e), Chord.parse(str(c))) for s, e, c in values["chords"])
+    _in_order(a, [(s.start_s, s.end_s) for s in spans])
+    return replace(a, chords=_mine(spans))
+
+
+def _set_sections(a: MusicAnalysis, values: Mapping[str, Any]) -> MusicAnalysis:
+    """sections: rows of start_s, end_s, label, in order: all of them, from elsewhere. Energy stays what was measured."""
+    rows = [(float(s), float(e), str(label)[:60]) for s, e, label in values["sections"]]
+    _in_order(a, [(s, e) for s, e, _ in rows])
+    found = [(s, e, label, a.section_at((s + e) / 2)) for s, e, label in rows]
+    return replace(a, sections=_mine(tuple(Section(s, e, label, old.energy if old else 0.5) for s, e, label, old in found)))
+
+
+def _in_order(a: MusicAnalysis, spans: Sequence[tuple[float, float]]) -> None:
+    if not spans or any(not 0 <= s < e <= a.duration_s + 1 for s, e in spans):
+        raise ValueError(f"every row needs a start before its end, both between 0 and {a.duration_s:.2f} s")
+    if any(b[0] < c[1] - 0.01 for c, b in itertools.pairwise(spans)):
+        raise ValueError("rows overlap or are not in order")
 
 
 def _set_chord(a: MusicAnalysis, values: Mapping[str, Any]) -> MusicAnalysis:
@@ -141,11 +172,19 @@ def _span(a: MusicAnalysis, values: Mapping[str, Any]) -> tuple[float, float]:
 
 
 KINDS: dict[str, Callable[[MusicAnalysis, Mapping[str, Any]], MusicAnalysis]] = {
-    "halve-tempo": _halve_tempo,
-    "double-tempo": _double_tempo,
-    "move-bar-one": _move_bar_one,
-    "set-meter": _set_meter,
+    "halve-tempo": _regridded(lambda grid, values: regrid.halved(grid)),
+    "double-tempo": _regridded(lambda grid, values: regrid.doubled(grid)),
+    "move-bar-one": _regridded(lambda grid, values: regrid.with_bar_one_moved(grid, int(values["beats"]))),
+    "set-meter": _regridded(_set_meter),
+    "move-beat": _regridded(lambda grid, values: regrid.with_beat_moved(grid, float(values["from_s"]), float(values["to_s"]))),
+    "add-beat": _regridded(lambda grid, values: regrid.with_beat_added(grid, float(values["time_s"]))),
+    "remove-beat": _regridded(lambda grid, values: regrid.with_beat_removed(grid, float(values["time_s"]))),
+    "take-alternative": _take_alternative,
+    "set-tempo": _set_tempo,
+    "set-beats": _set_beats,
     "set-key": _set_key,
+    "set-chords": _set_chords,
+    "set-sections": _set_sections,
     "set-chord": _set_chord,
     "set-section": _set_section,
 }

@@ -14,8 +14,10 @@ from typing import Any
 
 from sideman.core.audio.loudness import Loudness
 from sideman.core.music.analysis import Annotation, EnergyPoint, MusicAnalysis, Provenance
-from sideman.core.music.form import Section
+from sideman.core.music.form import LyricLine, Section
 from sideman.core.music.harmony import Chord, ChordSpan, Key, KeySpan
+from sideman.core.music.notes import GrooveTemplate, NoteEvent, NoteTrack, ScoreNote
+from sideman.core.music.roles import StemRole
 from sideman.core.music.timeline import BeatGrid, Meter, TempoAlternative
 from sideman.errors import UsageError
 
@@ -55,7 +57,7 @@ def to_jams(analysis: MusicAnalysis) -> dict[str, Any]:
         beats = [_entry(t, 0.0, p, None) for t, p in zip(grid.times_s, grid.positions, strict=True)]
         items.append(_item("beat", end, beats, analysis.grid, meter=str(grid.meter)))
         tempo = [_entry(0.0, end, grid.tempo_bpm, analysis.grid.confidence)]
-        others = [[a.relation, a.tempo_bpm, str(a.meter), a.probability] for a in analysis.alternatives]
+        others = [[a.relation, a.tempo_bpm, str(a.meter), a.probability, _grid(a.grid)] for a in analysis.alternatives]
         items.append(_item("tempo", end, tempo, analysis.grid, alternatives=others))
     if analysis.key is not None:
         key = _entry(0.0, end, _key_mode(analysis.key.value), analysis.key.confidence)
@@ -71,9 +73,17 @@ def to_jams(analysis: MusicAnalysis) -> dict[str, Any]:
     if analysis.sections is not None:
         s = analysis.sections.value
         data = [_entry(x.start_s, x.end_s - x.start_s, x.label, x.confidence) for x in s]
-        items.append(_item("segment_open", end, data, analysis.sections, exact=[[x.end_s, x.energy] for x in s]))
+        items.append(
+            _item(
+                "segment_open", end, data, analysis.sections, exact=[[x.end_s, x.energy, x.name, x.name_confidence, x.density] for x in s]
+            )
+        )
+    items += [_notes(end, track) for track in analysis.notes]
+    if analysis.lyrics is not None:
+        lines = [_entry(x.start_s, x.end_s - x.start_s, x.text, None) for x in analysis.lyrics.value]
+        items.append(_item("lyrics", end, lines, analysis.lyrics, ends=[x.end_s for x in analysis.lyrics.value]))
     own: dict[str, Any] = {"remarks": list(analysis.remarks), "energy": [[e.time_s, _number(e.level_db)] for e in analysis.energy]}
-    for name, made in (("tuning", analysis.tuning_hz), ("loudness", analysis.loudness)):
+    for name, made in (("tuning", analysis.tuning_hz), ("loudness", analysis.loudness), ("groove", analysis.groove)):
         if made is not None:
             own[name] = {"value": _plain(made.value), "confidence": made.confidence, "provenance": _provenance(made.provenance)}
     file_metadata = {
@@ -87,7 +97,38 @@ def _key_mode(key: Key) -> str:
     return f"{key.spell(key.tonic)}:{key.mode}"
 
 
-def _plain(value: float | Loudness) -> Any:
+def _grid(grid: BeatGrid | None) -> list[Any] | None:
+    return None if grid is None else [list(grid.times_s), list(grid.positions), str(grid.meter)]
+
+
+def _read_grid(raw: list[Any] | None) -> BeatGrid | None:
+    return None if raw is None else BeatGrid(tuple(raw[0]), tuple(raw[1]), Meter.parse(raw[2]))
+
+
+def _alternative(raw: list[Any]) -> TempoAlternative:
+    relation, tempo_bpm, meter, probability, *more = raw
+    return TempoAlternative(relation, tempo_bpm, Meter.parse(meter), probability, _read_grid(more[0]) if more else None)
+
+
+def _notes(duration: float, made: Annotation[NoteTrack]) -> dict[str, Any]:
+    track = made.value
+    data = [_entry(n.start_s, n.end_s - n.start_s, n.pitch, None) for n in track.notes]
+    exact = [[n.end_s, n.velocity, n.pan] for n in track.notes]
+    written = [[n.beat, n.length_beats, n.pitch, n.loudness, n.push_ms] for n in track.quantised]
+    return _item("note_midi", duration, data, made, role=track.role.value, exact=exact, quantised=written)
+
+
+def _read_notes(item: dict[str, Any], extra: dict[str, Any]) -> Annotation[NoteTrack]:
+    rows = zip(item["data"], extra["exact"], strict=True)
+    notes = tuple(NoteEvent(d["time"], end, d["value"], velocity, pan) for d, (end, velocity, pan) in rows)
+    track = NoteTrack(StemRole.parse(extra["role"]), notes, tuple(ScoreNote(*raw) for raw in extra["quantised"]))
+    made: Annotation[NoteTrack] = _made(item, track)
+    return made
+
+
+def _plain(value: float | Loudness | GrooveTemplate) -> Any:
+    if isinstance(value, GrooveTemplate):
+        return [value.steps_per_beat, list(value.offsets_ms), list(value.accents), value.swing]
     if isinstance(value, Loudness):
         return [_number(value.integrated_lufs), value.range_lu, _number(value.true_peak_dbtp)]
     return value
@@ -119,7 +160,7 @@ def from_jams(jam: dict[str, Any]) -> MusicAnalysis:
             times, positions = tuple(d["time"] for d in data), tuple(d["value"] for d in data)
             fields["grid"] = _made(item, BeatGrid(times, positions, Meter.parse(extra["meter"])))
         elif item["namespace"] == "tempo":
-            fields["alternatives"] = tuple(TempoAlternative(r, b, Meter.parse(m), p) for r, b, m, p in extra["alternatives"])
+            fields["alternatives"] = tuple(_alternative(raw) for raw in extra["alternatives"])
         elif item["namespace"] == "key_mode" and extra["scope"] == "global":
             fields["key"] = _made(item, Key.parse(data[0]["value"]))
         elif item["namespace"] == "key_mode":
@@ -129,17 +170,31 @@ def from_jams(jam: dict[str, Any]) -> MusicAnalysis:
             fields["chords"] = _made(item, tuple(_chord_span(d, *x) for d, x in zip(data, extra["exact"], strict=True)))
         elif item["namespace"] == "segment_open":
             rows = zip(data, extra["exact"], strict=True)
-            fields["sections"] = _made(item, tuple(Section(d["time"], e, d["value"], g, d["confidence"]) for d, (e, g) in rows))
-    for name, target in (("tuning", "tuning_hz"), ("loudness", "loudness")):
+            fields["sections"] = _made(
+                item, tuple(Section(d["time"], e, d["value"], g, d["confidence"], *more) for d, (e, g, *more) in rows)
+            )
+        elif item["namespace"] == "note_midi":
+            fields["notes"] = (*fields.get("notes", ()), _read_notes(item, extra))
+        elif item["namespace"] == "lyrics":
+            lines = zip(data, extra["ends"], strict=True)
+            fields["lyrics"] = _made(item, tuple(LyricLine(d["time"], e, d["value"]) for d, e in lines))
+    for name, target in (("tuning", "tuning_hz"), ("loudness", "loudness"), ("groove", "groove")):
         if name in own:
-            raw = own[name]["value"]
-            value = Loudness(float(raw[0]), raw[1], float(raw[2])) if name == "loudness" else raw
+            value = _measured(name, own[name]["value"])
             fields[target] = Annotation(value, own[name]["confidence"], _read_provenance(own[name]["provenance"]))
     meta = jam["file_metadata"]
     return MusicAnalysis(
         duration_s=meta["duration"], title=meta["title"], artist=meta["artist"], remarks=tuple(own["remarks"]),
         energy=tuple(EnergyPoint(t, float(v)) for t, v in own["energy"]), **fields,
     )  # fmt: skip
+
+
+def _measured(name: str, raw: Any) -> float | Loudness | GrooveTemplate:
+    if name == "loudness":
+        return Loudness(float(raw[0]), raw[1], float(raw[2]))
+    if name == "groove":
+        return GrooveTemplate(raw[0], tuple(raw[1]), tuple(raw[2]), raw[3])
+    return float(raw)
 
 
 def _chord_span(entry: dict[str, Any], end_s: float, flat: bool, has_bass: bool) -> ChordSpan:

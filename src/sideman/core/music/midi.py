@@ -122,31 +122,48 @@ def write_midi(path: Path, grid: BeatGrid, parts: Sequence[MidiPart], analysis: 
     os.replace(partial, path)
 
 
+@dataclass(frozen=True, eq=False)
+class TempoChanges:
+    """A file's own tempo map: ticks at which a tempo begins, their seconds, and seconds per tick from there."""
+
+    ticks: np.ndarray
+    starts_s: np.ndarray
+    seconds_per_tick: np.ndarray
+
+    def seconds(self, tick: float) -> float:
+        i = int(np.searchsorted(self.ticks, tick, "right")) - 1
+        return float(self.starts_s[i] + (tick - self.ticks[i]) * self.seconds_per_tick[i])
+
+
+def open_midi(path: Path) -> mido.MidiFile:
+    """Raises UsageError for what is no MIDI file."""
+    try:
+        return mido.MidiFile(str(path), charset="latin1", clip=True)
+    except (OSError, EOFError, ValueError, IndexError, KeyError, mido.midifiles.meta.KeySignatureError) as error:
+        raise UsageError(f"{path.name} is not a MIDI file that can be read ({error})") from error
+
+
+def tempo_changes(song: mido.MidiFile) -> TempoChanges:
+    changes = sorted((t, m.tempo) for track in song.tracks for t, m in absolute(track) if m.type == "set_tempo")
+    ticks = np.array([0] + [t for t, _ in changes if t > 0], float)
+    tempos = np.array([next((u for t, u in changes[::-1] if t <= 0), 500_000)] + [u for t, u in changes if t > 0], float)
+    scale = tempos / song.ticks_per_beat / 1e6
+    return TempoChanges(ticks, np.concatenate([[0.0], np.cumsum(np.diff(ticks) * scale[:-1])]), scale)
+
+
 def read_midi(path: Path) -> tuple[MidiPart, ...]:
     """One part per track and channel with notes, times in seconds through the file's own tempo map.
 
     Raises UsageError for what is no MIDI file.
     """
-    try:
-        song = mido.MidiFile(str(path), charset="latin1", clip=True)
-    except (OSError, EOFError, ValueError, IndexError, KeyError, mido.midifiles.meta.KeySignatureError) as error:
-        raise UsageError(f"{path.name} is not a MIDI file that can be read ({error})") from error
-    changes = sorted((t, m.tempo) for track in song.tracks for t, m in _absolute(track) if m.type == "set_tempo")
-    ticks = np.array([0] + [t for t, _ in changes if t > 0], float)
-    tempos = np.array([next((u for t, u in changes[::-1] if t <= 0), 500_000)] + [u for t, u in changes if t > 0], float)
-    scale = tempos / song.ticks_per_beat / 1e6
-    starts = np.concatenate([[0.0], np.cumsum(np.diff(ticks) * scale[:-1])])
-
-    def seconds(tick: int) -> float:
-        i = int(np.searchsorted(ticks, tick, "right")) - 1
-        return float(starts[i] + (tick - ticks[i]) * scale[i])
-
+    song = open_midi(path)
+    seconds = tempo_changes(song).seconds
     parts = []
     for track in song.tracks:
         by_channel: dict[int, list[NoteEvent]] = {}
         programs: dict[int, int] = {}
         sounding: dict[tuple[int, int], tuple[int, int]] = {}
-        for tick, m in _absolute(track):
+        for tick, m in absolute(track):
             if m.type == "program_change":
                 programs.setdefault(m.channel, m.program)
             elif m.type == "note_on" and m.velocity:
@@ -160,7 +177,8 @@ def read_midi(path: Path) -> tuple[MidiPart, ...]:
     return tuple(parts)
 
 
-def _absolute(track: mido.MidiTrack) -> Iterable[tuple[int, mido.Message]]:
+def absolute(track: mido.MidiTrack) -> Iterable[tuple[int, mido.Message]]:
+    """Messages with their tick from the start of the file."""
     tick = 0
     for message in track:
         tick += message.time

@@ -1,8 +1,10 @@
-"""Notes in seconds and in beats."""
+"""Notes in seconds and in beats, and how a recording places them against its grid."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+from sideman.core.music.roles import StemRole
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,3 +27,25 @@ class ScoreNote:
     pitch: int
     loudness: float
     push_ms: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class NoteTrack:
+    """What one stem plays: as heard, and the same notes on the grid (empty without beats)."""
+
+    role: StemRole
+    notes: tuple[NoteEvent, ...]
+    quantised: tuple[ScoreNote, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GrooveTemplate:
+    """How the recording plays its bar: for every step its mean deviation from the grid and its accent 0..1.
+
+    swing: length of the first half of a beat against the second, 1 straight, 2 triplets. Steps: beats_per_bar * steps_per_beat.
+    """
+
+    steps_per_beat: int
+    offsets_ms: tuple[float, ...]
+    accents: tuple[float, ...]
+    swing: float

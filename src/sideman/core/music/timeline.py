@@ -110,6 +110,10 @@ class BeatGrid:
         lengths = [b - a for a, b in itertools.pairwise(starts)] + [self.meter.beats_per_bar]
         return tuple(Bar(n, s, length) for n, (s, length) in enumerate(zip(starts, lengths, strict=True)))
 
+    def meter_of(self, bar: Bar) -> Meter:
+        """The meter of one bar: bars may differ in length, they divide as the grid does."""
+        return Meter(bar.beats, self.meter.compound) if bar.beats != self.meter.beats_per_bar else self.meter
+
     @cached_property
     def _edges(self) -> tuple[float, float]:
         d = np.diff(self.times)
@@ -164,3 +168,5 @@ class TempoAlternative:
     tempo_bpm: float
     meter: Meter
     probability: float
+    grid: BeatGrid | None = None
+    """Its own beats, so that one click takes them; None where it has none for the whole recording."""

@@ -24,6 +24,7 @@ from sideman.faces.cli import (
     render_midi,
     separate,
     serve,
+    timeline,
 )
 from sideman.faces.cli.terminal import complain, version
 
@@ -54,6 +55,7 @@ app.command("demo")(demo.command)
 app.command("doctor")(doctor.command)
 app.add_typer(models.application, name="models")
 app.add_typer(library.app)
+app.add_typer(timeline.app)
 app.add_typer(jobs.app)
 app.add_typer(jobs.batch)
 app.add_typer(keys.app)

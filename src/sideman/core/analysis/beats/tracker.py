@@ -14,6 +14,7 @@ from sideman.core.analysis.beats import bars
 from sideman.core.analysis.beats.description import at_phases, describe, pooled, triple_share
 from sideman.core.analysis.beats.onsets import FRAME_RATE_HZ, SAMPLE_RATE_HZ, OnsetWindow, hear
 from sideman.core.analysis.beats.pulses import agreement, candidates
+from sideman.core.analysis.beats.readings import alternatives
 from sideman.core.audio import AudioReader
 from sideman.core.music.timeline import BeatGrid, Meter, TempoAlternative
 
@@ -26,7 +27,6 @@ COMPOUND_LIMIT_BPM = 100.0
 """Faster beats that divide in three are swing, not compound time."""
 TIMING_BIAS_S = 0.005
 """The 46 ms window reports hits 3 to 11 ms late."""
-RATIOS = ((0.5, "half"), (2, "double"), (1 / 3, "third"), (3, "triple"), (1.5, "3/2"), (2 / 3, "2/3"))
 
 
 class Scorer:
@@ -59,6 +59,7 @@ class Candidate:
     beats: NDArray[np.float64]
     tempo_bpm: float
     beats_per_bar: int
+    first_downbeat: int
     compound_share: float
     found: bars.BarEvidence
     contrast: float
@@ -88,11 +89,25 @@ def window_candidates(window: OnsetWindow, scorer: Scorer) -> list[Candidate]:
         seen = bars.evidence(window, pool, pulse.beats, scorer.downbeat)
         decoding = bars.decode(seen.log_downbeat, seen.log_other, seen.repetition, bars.meter_prior(compound))
         rows.append(np.concatenate([[level[k] - level[order[0]]], bars.summary(decoding, seen, pulse.tempo_bpm, compound)]))
-        out.append(Candidate(pulse.beats, pulse.tempo_bpm, decoding.beats_per_bar, compound, seen, _contrast(window, pulse.beats)))
+        out.append(
+            Candidate(
+                pulse.beats,
+                pulse.tempo_bpm,
+                decoding.beats_per_bar,
+                _first_downbeat(decoding),
+                compound,
+                seen,
+                _contrast(window, pulse.beats),
+            )
+        )
     z = scorer.joint(np.array(rows))
     p = np.exp(z - z.max())
     p /= p.sum()
     return [replace(c, score=float(a), probability=float(b)) for c, a, b in zip(out, z, p, strict=True)]
+
+
+def _first_downbeat(decoding: bars.BarDecoding) -> int:
+    return next((b.first_beat for b in decoding.bars if b.first_beat >= 0), 0)
 
 
 def _contrast(window: OnsetWindow, beats: NDArray[np.float64]) -> float:
@@ -196,30 +211,6 @@ def _filler(last_s: float, times_s: NDArray[np.float64], interval_s: float) -> N
     return np.asarray(last_s + (times_s[0] - last_s) * np.arange(1, count) / count)
 
 
-def _relation(a: Candidate, chosen: Candidate) -> str:
-    ratio = a.tempo_bpm / chosen.tempo_bpm
-    for value, name in RATIOS:
-        if abs(np.log(ratio / value)) < 0.04:
-            return name
-    if abs(np.log(ratio)) >= 0.04:
-        return "other"
-    return "shifted" if agreement(a.beats, chosen.beats) < 0.5 else "same"
-
-
-def _alternatives(used: Sequence[tuple[_Window, Candidate]]) -> tuple[TempoAlternative, ...]:
-    merged: dict[tuple[str, int, int], TempoAlternative] = {}
-    for w, chosen in used:
-        for c in w.candidates:
-            relation = _relation(c, chosen)
-            if relation == "same":
-                continue
-            key = (relation, round(c.tempo_bpm) if relation == "other" else 0, c.beats_per_bar)
-            before = merged[key].probability if key in merged else 0.0
-            meter = Meter(c.beats_per_bar, c.compound_share > 0.5)
-            merged[key] = TempoAlternative(relation, c.tempo_bpm, meter, before + c.probability / len(used))
-    return tuple(sorted(merged.values(), key=lambda a: -a.probability)[:6])
-
-
 def _positions(decoding: bars.BarDecoding, count: int) -> NDArray[np.int64]:
     """Place in the bar of every beat; beats before the first bar count up to it."""
     position = np.zeros(count, int)
@@ -242,12 +233,13 @@ def track(reader: AudioReader, scorer: Scorer | None = None) -> BeatTracking:
         return BeatTracking(None, 0.0, ())
     path = _stitch(windows)
     used = [(w, w.candidates[k]) for w, k in zip(windows, path, strict=True) if w.candidates]
+    seen = [(w.start_s, w.candidates, c) for w, c in used]
     confidence = float(np.mean([c.probability for _, c in used]))
     times, found = _join(windows, path, duration)
     times = np.maximum(0.0, times - TIMING_BIAS_S)
     times = times[np.concatenate([[True], np.diff(times) > 0])]
     if np.median([c.contrast for _, c in used]) < LEAST_CONTRAST or len(times) < 4:
-        return BeatTracking(None, confidence, _alternatives(used))
+        return BeatTracking(None, confidence, alternatives(seen, None))
     compound = float(np.mean([c.compound_share for _, c in used]))
     decoding = bars.decode(
         found.log_downbeat[: len(times)], found.log_other[: len(times)], found.repetition[: len(times)], bars.meter_prior(compound)
@@ -255,4 +247,4 @@ def track(reader: AudioReader, scorer: Scorer | None = None) -> BeatTracking:
     slow = 60 / float(np.median(np.diff(times))) < COMPOUND_LIMIT_BPM
     meter = Meter(decoding.beats_per_bar, compound > 0.5 and slow and decoding.beats_per_bar in (2, 3, 4))
     grid = BeatGrid.from_times(times, _positions(decoding, len(times)), meter)
-    return BeatTracking(grid, confidence, _alternatives(used))
+    return BeatTracking(grid, confidence, alternatives(seen, grid))

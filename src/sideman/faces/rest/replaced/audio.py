@@ -13,10 +13,11 @@ from sideman.core.music import to_jams
 from sideman.errors import Conflict, NotFound
 from sideman.faces.rest.callers import StudioHere, Who
 from sideman.faces.rest.delivery import FILE_RESPONSES, deliver, link
+from sideman.faces.rest.forms import FILE_BODY
 from sideman.faces.rest.parameters import Skip, Take
 from sideman.faces.rest.replaced.kept import KeptRecording
 from sideman.faces.rest.replaced.shapes import AnalysisResult, AnalyzeAnswer, AudioFile, GeneratedStem, Insights, MetadataChange
-from sideman.faces.rest.routes.recordings import FILE_BODY, received
+from sideman.faces.rest.routes.recordings import received
 from sideman.faces.rest.shaping import artwork_file, recording_file, stem_file
 
 router = APIRouter(prefix="/api/audio", tags=["replaced API"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
@@ -19,22 +19,13 @@ from sideman.core.audio import CHUNK_FRAMES, LosslessFacts
 from sideman.errors import NotFound, UsageError
 from sideman.faces.rest.callers import StudioHere, Who
 from sideman.faces.rest.delivery import FILE_RESPONSES, BlobFile, deliver
+from sideman.faces.rest.forms import FILE_BODY
 from sideman.faces.rest.parameters import Cursor, Id, Limit, Query_
 from sideman.faces.rest.people_shapes import ShareRequest, ShareShape
 from sideman.faces.rest.shapes import AudioShape, RecordingChange, RecordingPage, RecordingShape
 from sideman.faces.rest.shaping import artwork_file, recording_file, recording_shape, recording_shapes
 
 router = APIRouter(prefix="/recordings", tags=["recordings"])
-FILE_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {"type": "object", "required": ["file"], "properties": {"file": {"type": "string", "format": "binary"}}}
-            }
-        },
-    }
-}
 COPY_BYTES = 1 << 20
 
 

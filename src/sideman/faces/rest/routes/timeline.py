@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 
 from sideman.core.music import to_jams
 from sideman.faces.rest.callers import StudioHere, Who
+from sideman.faces.rest.forms import FILE_BODY, received_file
 from sideman.faces.rest.parameters import HowAsked, Id
 from sideman.faces.rest.shapes import AnalyseRequest, AnalysisVersionShape, CorrectionRequest, CorrectionShape, JobShape, TimelineShape
 
 router = APIRouter(prefix="/recordings/{recording_id}", tags=["timeline"])
+MOST_ANNOTATION_BYTES = 50_000_000
 Version = Annotated[int | None, Query(ge=1, le=1_000_000)]
 
 
@@ -49,6 +51,13 @@ def list_corrections(studio: StudioHere, who: Who, recording_id: Id) -> list[Cor
 @router.post("/corrections", status_code=201)
 def correct(studio: StudioHere, who: Who, recording_id: Id, wanted: CorrectionRequest) -> CorrectionShape:
     return CorrectionShape.model_validate(studio.timelines.correct(who, recording_id, wanted.kind, wanted.values))
+
+
+@router.post("/annotations", status_code=201, openapi_extra=FILE_BODY)
+async def import_annotations(request: Request, studio: StudioHere, who: Who, recording_id: Id) -> list[CorrectionShape]:
+    """Beats, chords, keys or sections from a file of another tool (JAMS, .beats, .lab, Audacity labels, MIDI), as corrections."""
+    made = await received_file(request, lambda path: studio.timelines.import_annotations(who, recording_id, path), MOST_ANNOTATION_BYTES)
+    return [CorrectionShape.model_validate(c) for c in made]
 
 
 @router.delete("/corrections/{correction_id}", status_code=204)

@@ -65,6 +65,16 @@ def features(spectrum: NDArray[np.complex64], level: float) -> NDArray[np.float3
     return np.stack([log_power.T, side.T, pan.T]).astype(np.float32)
 
 
+def long_term_spectrum(power: NDArray[np.float32], root: NDArray[np.float32], level: float) -> NDArray[np.float32]:
+    """What the network knows of the whole recording, from means over time of band power and of its root [BANDS] -> [2, BANDS].
+
+    Log power on the scale of `features`, and the share that a steady sound of the same mean root would have: 1 steady, near 0 a rare blow.
+    Ten seconds alone cannot tell a low voice from a bass; that no drum and no deep note is heard anywhere can.
+    """
+    log_power = np.log10(power / np.float32(level + 1e-12) + 1e-7) * 0.5 + 1
+    return np.stack([log_power, root**2 / (power + np.float32(1e-9 * level + 1e-12))]).astype(np.float32)
+
+
 def expand(masks: NDArray[np.float32]) -> NDArray[np.float32]:
     """Band masks [sources, BANDS, windows] -> bin masks [sources, windows, bins], linear between band centres."""
     bins = np.arange(BINS)
