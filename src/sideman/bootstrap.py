@@ -15,9 +15,10 @@ from sideman.app import midi as midi_cases
 from sideman.app import mixing as mixing_cases
 from sideman.app import playalong as playalong_cases
 from sideman.app import separation as separation_cases
+from sideman.app.analyzers import AnalysisWish, Analyzers
 from sideman.app.engines import Engines, Source, StepProgress, no_progress
 from sideman.app.mixing import MixInput
-from sideman.app.models import Models
+from sideman.app.models import Models, converter
 from sideman.app.separation import SeparationWish
 from sideman.app.separators import Separators
 from sideman.app.timelines import TimelineFile
@@ -64,7 +65,9 @@ def engines(settings: Settings | None = None) -> Engines:
         return SessionBand.open(settings.soundfont)
 
     request = Request(threads=settings.models.threads, device=settings.models.device, notes=settings.models.folder / "bf16.json")
-    return Engines(Separators(models(settings), request, Residence(settings.models.memory_bytes or None)), band, settings.threads)
+    known = models(settings)
+    separators = Separators(known, request, Residence(settings.models.memory_bytes or None))
+    return Engines(separators, Analyzers(known, settings.notes_network, AnalysisWish.parse(settings.analysis)), band, settings.threads)
 
 
 def models(settings: Settings | None = None) -> Models:
@@ -74,9 +77,7 @@ def models(settings: Settings | None = None) -> Models:
 
 
 def convert_weights(family: str, path: Path) -> Path:
-    """A torch checkpoint as safetensors beside it. Raises UnusableModel."""
-    from sideman.core.separation.families import converter
-
+    """A published checkpoint, made ready to run, beside it. Raises UnusableModel."""
     return converter(family)(path)
 
 
@@ -92,10 +93,15 @@ def timeline_file(path: str | Path) -> TimelineFile:
     return TimelineFile(Path(path))
 
 
-def analyze(source: Source, out: str | Path | None = None, progress: StepProgress = no_progress) -> MusicAnalysis:
-    """Understand a recording (a path or an AudioClip); with `out`, also write out/analysis.jams."""
-    current_settings()
-    return analysis_cases.analyze(source, Path(out) if out else None, progress)
+def analyze(
+    source: Source, out: str | Path | None = None, progress: StepProgress = no_progress, *, wish: str | None = None
+) -> MusicAnalysis:
+    """Understand a recording (a path or an AudioClip); with `out`, also write out/analysis.jams.
+
+    `wish` names engines other than the default ones, `beats=madmom,key=madmom,notes=basic-pitch`; without it the setting SIDEMAN_ANALYSIS does.
+    """
+    chosen = engines().analyzers.engines(AnalysisWish.parse(wish) if wish is not None else None)
+    return analysis_cases.analyze(source, Path(out) if out else None, progress, chosen)
 
 
 def separate(

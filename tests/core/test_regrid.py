@@ -148,7 +148,8 @@ def test_places_in_the_bar_are_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "text"), [("a.beats", "hello\n"), ("a.lab", "0 4 C:maj\n2 6 G:maj\n"), ("a.lab", ""), ("a.jams", "{}"), ("a.mid", "MThd"), ("a.doc", "")]
+    ("name", "text"),
+    [("a.beats", "hello\n"), ("a.lab", "0 4 C:maj\n2 6 G:maj\n"), ("a.lab", ""), ("a.jams", "{}"), ("a.mid", "MThd"), ("a.doc", "")],
 )
 def test_what_is_no_annotation_is_refused_in_one_sentence(tmp_path: Path, name: str, text: str) -> None:
     (tmp_path / name).write_text(text, "utf-8")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sideman.app.engines import Source, StepProgress, no_progress, opened
 from sideman.core import analysis as engine
+from sideman.core.analysis import DEFAULT_ENGINES, AnalysisEngines
 from sideman.core.music import Correction, MusicAnalysis, overlaid, read_jams, write_jams
 from sideman.core.pipelines import staged
 from sideman.errors import UsageError
@@ -15,10 +16,12 @@ FILE_NAME = "analysis.jams"
 CORRECTIONS_SUFFIX = ".corrections.json"
 
 
-def analyze(source: Source, out: Path | None = None, progress: StepProgress = no_progress) -> MusicAnalysis:
+def analyze(
+    source: Source, out: Path | None = None, progress: StepProgress = no_progress, engines: AnalysisEngines = DEFAULT_ENGINES
+) -> MusicAnalysis:
     """Tempo, beats, bars, key, chords, sections, tuning, loudness, energy; written to out/analysis.jams when `out` is given."""
     with opened(source) as recording:
-        found = engine.analyze(recording, progress)
+        found = engine.analyze(recording, progress, engines)
     if out is not None:
         with staged(out) as folder:
             write_jams(found, folder / FILE_NAME)

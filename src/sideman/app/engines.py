@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from sideman.app.analyzers import Analyzers
 from sideman.app.separators import Separators
 from sideman.core.audio import AudioClip, Recording
 from sideman.core.generation import Generator
@@ -22,6 +23,7 @@ def no_progress(step: str, share: float) -> None:
 @dataclass(frozen=True)
 class Engines:
     separators: Separators
+    analyzers: Analyzers
     generators: Callable[[], Generator]
     threads: int
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from sideman.core.separation import families
 from sideman.errors import UnusableModel
 from sideman.infra.weights import Consent, Installed, Progress, WeightStore, no_progress
 
-__all__ = ["ModelState", "Models"]
+__all__ = ["ModelState", "Models", "converter"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,15 @@ class ModelState:
     installed: Installed | None
     allowed: bool
     problem: str | None = None
+
+
+def converter(family: str) -> Callable[[Path], Path]:
+    """What makes a published file of this family ready to run: separation networks, or an analysis engine. Raises UnusableModel."""
+    if family == "madmom":
+        from sideman.core.analysis.backends.madmom import convert
+
+        return convert
+    return families.converter(family)
 
 
 class Models:
@@ -62,12 +71,12 @@ class Models:
     def install(self, name: str, consent: Consent | None, progress: Progress = no_progress) -> Installed:
         """Fetch a model. Raises ConsentNeeded with the terms (nobody accepted them, or other ones), ModelRefused, DownloadFailed."""
         card = self.allowed(name)
-        return self.store.install(card, consent, families.converter(card.family), progress)
+        return self.store.install(card, consent, converter(card.family), progress)
 
     def import_files(self, name: str, paths: Sequence[Path], consent: Consent | None) -> Installed:
         """The same from files on this machine, for one without internet."""
         card = self.allowed(name)
-        return self.store.import_files(card, paths, consent, families.converter(card.family))
+        return self.store.import_files(card, paths, consent, converter(card.family))
 
     def remove(self, name: str) -> bool:
         return self.store.remove(self._cards.get(name))

@@ -22,6 +22,11 @@ class Setting:
 
 ROWS = (
     Setting("SIDEMAN_SOUNDFONT", "the carried FluidR3Mono", "SoundFont (.sf2 or .sf3) that the session band plays"),
+    Setting(
+        "SIDEMAN_ANALYSIS",
+        "the engines that need no download",
+        "analysis engines other than the default ones, such as beats=madmom,key=madmom,notes=basic-pitch",
+    ),
     Setting("SIDEMAN_THREADS", "number of processors, at most 4", "how many stems are made at once"),
     Setting(
         "SIDEMAN_SCRATCH", "the system's temporary folder", "where decoded audio lies while a job runs (21 MB a stereo minute and lane)"
@@ -87,6 +92,8 @@ class Settings:
     threads: int
     scratch: Path | None
     models: ModelSettings
+    notes_network: Path = FOLDER / "notes.onnx"
+    analysis: str | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -97,7 +104,10 @@ class Settings:
         if scratch and not Path(scratch).is_dir():
             raise UsageError(f"SIDEMAN_SCRATCH is {scratch!r}, which is not a folder: make it or unset the variable")
         threads = _whole(env, "SIDEMAN_THREADS", 1, _processors())
-        return cls(Path(font) if font else FOLDER / "soundfont.sf3", threads, Path(scratch) if scratch else None, _models(env))
+        return cls(
+            Path(font) if font else FOLDER / "soundfont.sf3", threads, Path(scratch) if scratch else None, _models(env),
+            analysis=env.get("SIDEMAN_ANALYSIS"),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from sideman.app import mixing as mixing_cases
+from sideman.app.analyzers import AnalysisWish
 from sideman.app.engines import Engines
 from sideman.app.generation import report_json
 from sideman.app.mixing import MixInput
@@ -167,17 +168,25 @@ def install_model(context: TaskContext, arguments: Json, inputs: Json, progress:
     return {"model": installed.name, "size_bytes": installed.size_bytes}
 
 
+def _analysis_engines(context: TaskContext, arguments: Json) -> analysis_engine.AnalysisEngines:
+    """Those that the job was asked for; where it says nothing, those of this worker's settings."""
+    wish = arguments.get("engines")
+    return context.engines.analyzers.engines(AnalysisWish.parse(wish) if wish is not None else None)
+
+
 def find_beats(context: TaskContext, arguments: Json, inputs: Json, progress: Progress) -> Json:
     progress("find beats", 0.0)
     with context.recording(inputs["decode"]["decoded_key"], arguments["name"]) as recording:
-        return {"jams": to_jams(analysis_engine.find_beats(recording)), "audio_s": recording.duration_s}
+        found = analysis_engine.find_beats(recording, _analysis_engines(context, arguments))
+        return {"jams": to_jams(found), "audio_s": recording.duration_s}
 
 
 def find_harmony(context: TaskContext, arguments: Json, inputs: Json, progress: Progress) -> Json:
     progress("find chords and key", 0.0)
     grid = from_jams(inputs["beats"]["jams"]).grid
     with context.recording(inputs["decode"]["decoded_key"], arguments["name"]) as recording:
-        return {"jams": to_jams(analysis_engine.find_harmony_and_form(recording, grid.value if grid else None, progress))}
+        known, engines = grid.value if grid else None, _analysis_engines(context, arguments)
+        return {"jams": to_jams(analysis_engine.find_harmony_and_form(recording, known, progress, engines))}
 
 
 def find_loudness(context: TaskContext, arguments: Json, inputs: Json, progress: Progress) -> Json:

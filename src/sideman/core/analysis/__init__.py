@@ -1,5 +1,15 @@
 """Understand a recording: beats, chords and key, sections, loudness, each with confidence and provenance."""
 
-from sideman.core.analysis.analyzer import analyze, find_beats, find_harmony_and_form, find_loudness, refuse_unanalysable
+from sideman.core.analysis.analyzer import analyze, find_beats, find_harmony_and_form, find_loudness, find_notes, refuse_unanalysable
+from sideman.core.analysis.engines import DEFAULT_ENGINES, AnalysisEngines
 
-__all__ = ["analyze", "find_beats", "find_harmony_and_form", "find_loudness", "refuse_unanalysable"]
+__all__ = [
+    "DEFAULT_ENGINES",
+    "AnalysisEngines",
+    "analyze",
+    "find_beats",
+    "find_harmony_and_form",
+    "find_loudness",
+    "find_notes",
+    "refuse_unanalysable",
+]

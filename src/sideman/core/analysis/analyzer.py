@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import metadata
 
 import numpy as np
 
-from sideman.core.analysis import beats, chords, sections
+from sideman.core.analysis import beats, chords, notes, sections
+from sideman.core.analysis.engines import DEFAULT_ENGINES, ENGINE_RATE_HZ, AnalysisEngines
+from sideman.core.analysis.notes import Transcriber
 from sideman.core.analysis.sections import LevelCurve
 from sideman.core.audio import Recording, blocks, measure
-from sideman.core.music import Annotation, BeatGrid, EnergyPoint, MusicAnalysis, Provenance
+from sideman.core.music import Annotation, BeatGrid, ChordSpan, EnergyPoint, Key, KeySpan, MusicAnalysis, NoteTrack, Provenance, StemRole
 from sideman.errors import TooShort
 
 SHORTEST_S = 4.0
@@ -57,38 +60,79 @@ def refuse_unanalysable(recording: Recording) -> None:
         raise TooShort(f"{recording.info.name} lasts {recording.duration_s:.2f} s: analysis needs {SHORTEST_S:.0f} s or more")
 
 
-def find_beats(recording: Recording) -> MusicAnalysis:
-    """The part of an analysis that holds tempo, beats, bars and meter."""
-    tracked = beats.track(recording.mono(beats.onsets.SAMPLE_RATE_HZ))
-    if tracked.grid is None:
+def find_beats(recording: Recording, engines: AnalysisEngines = DEFAULT_ENGINES) -> MusicAnalysis:
+    """The part of an analysis that holds tempo, beats, bars and meter.
+
+    Where another engine is asked, its times are taken as they are (a mean of two grids is no grid); how well our own tracker agrees is its
+    confidence, and what that heard is offered as another reading.
+    """
+    reader = recording.mono(beats.onsets.SAMPLE_RATE_HZ)
+    tracked = beats.track(reader)
+    found = engines.beats.grid(reader) if engines.beats is not None else None
+    if found is not None and engines.beats is not None:
+        grid, confidence, readings = beats.committee(found[0], tracked)
+        source = Provenance(engines.beats.name, engines.beats.version)
+        return MusicAnalysis(recording.duration_s, grid=Annotation(grid, confidence, source), alternatives=readings)
+    if tracked.grid is None or engines.beats is not None:
         return MusicAnalysis(recording.duration_s, remarks=("No steady pulse was found: there are no beats, bars and sections.",))
-    grid = Annotation(tracked.grid, tracked.confidence, provenance("sideman beats"))
-    return MusicAnalysis(recording.duration_s, grid=grid, alternatives=tracked.alternatives)
+    grid_found = Annotation(tracked.grid, tracked.confidence, provenance("sideman beats"))
+    return MusicAnalysis(recording.duration_s, grid=grid_found, alternatives=tracked.alternatives)
 
 
-def find_harmony_and_form(recording: Recording, grid: BeatGrid | None, progress: Progress = no_progress) -> MusicAnalysis:
+def find_harmony_and_form(
+    recording: Recording, grid: BeatGrid | None, progress: Progress = no_progress, engines: AnalysisEngines = DEFAULT_ENGINES
+) -> MusicAnalysis:
     """The part of an analysis that holds key, tuning, chords, and sections where there is a grid to place them on."""
     heard = chords.listen(recording.mono(chords.pitch.SAMPLE_RATE_HZ))
     harmony = chords.estimate(heard, grid)
     progress("sections", 0.8)
-    key = key_spans = found = None
-    remarks: tuple[str, ...] = ()
-    if harmony.key is not None:
-        source = provenance("sideman harmony")
-        key = Annotation(harmony.key, harmony.key_confidence, source)
-        key_spans = Annotation(harmony.key_spans, harmony.key_confidence, source)
-    else:
-        remarks = ("No key stands out.",)
+    key, key_spans = _key(recording, harmony, engines)
     tuning_hz = 440.0 * 2 ** (heard.tuning_semitones / 12) if heard.tuning_strength >= LEAST_TUNING_STRENGTH else 440.0
-    mean_confidence = float(np.mean([c.confidence for c in harmony.chords])) if harmony.chords else 0.0
+    found = None
     if grid is not None:
         value = sections.estimate(heard, grid, level_curve(recording), recording.duration_s)
         found = Annotation(value, float(np.mean([s.confidence for s in value])), provenance("sideman sections"))
     return MusicAnalysis(
-        recording.duration_s, key=key, key_spans=key_spans,
-        chords=Annotation(harmony.chords, mean_confidence, provenance("sideman harmony")), sections=found,
-        tuning_hz=Annotation(tuning_hz, heard.tuning_strength, provenance("sideman tuning")), remarks=remarks,
+        recording.duration_s, key=key, key_spans=key_spans, chords=_chords(recording, harmony, engines), sections=found,
+        tuning_hz=Annotation(tuning_hz, heard.tuning_strength, provenance("sideman tuning")),
+        remarks=("No key stands out.",) if key is None else (),
     )  # fmt: skip
+
+
+def _key(
+    recording: Recording, harmony: chords.HarmonyEstimate, engines: AnalysisEngines
+) -> tuple[Annotation[Key] | None, Annotation[tuple[KeySpan, ...]] | None]:
+    if engines.key is not None and harmony.key is not None:
+        key, confidence = engines.key.key(recording.mono(ENGINE_RATE_HZ))
+        source = Provenance(engines.key.name, engines.key.version)
+        return Annotation(key, confidence, source), Annotation((KeySpan(0.0, recording.duration_s, key, confidence),), confidence, source)
+    if harmony.key is None:
+        return None, None
+    source = provenance("sideman harmony")
+    return Annotation(harmony.key, harmony.key_confidence, source), Annotation(harmony.key_spans, harmony.key_confidence, source)
+
+
+def _chords(recording: Recording, harmony: chords.HarmonyEstimate, engines: AnalysisEngines) -> Annotation[tuple[ChordSpan, ...]]:
+    """The other engine's spans have our own estimate's agreement over their length as confidence."""
+    if engines.chords is None:
+        mean = float(np.mean([c.confidence for c in harmony.chords])) if harmony.chords else 0.0
+        return Annotation(harmony.chords, mean, provenance("sideman harmony"))
+    spans = chords.with_agreement(engines.chords.chords(recording.mono(ENGINE_RATE_HZ)), harmony.chords)
+    lengths = [s.end_s - s.start_s for s in spans]
+    mean = float(np.average([s.confidence for s in spans], weights=lengths)) if spans else 0.0
+    return Annotation(spans, mean, Provenance(engines.chords.name, engines.chords.version))
+
+
+def find_notes(recording: Recording, role: StemRole, grid: BeatGrid | None, transcriber: Transcriber) -> Annotation[NoteTrack]:
+    """What a stem (or a whole recording, as `other`) plays, as heard and on the grid. Confidence: mean activation of the notes."""
+    options = notes.options_for(role)
+    heard = transcriber.notes(recording.mono(notes.SAMPLE_RATE_HZ), options)
+    if role is StemRole.VOCALS:
+        heard = notes.melody(heard)
+    written = notes.on_the_grid(heard, grid) if grid is not None else ()
+    confidence = float(np.mean([n.velocity for n in heard])) / 127 if heard else 0.0
+    made = Provenance(transcriber.name, transcriber.version, options.parameters, role.value)
+    return Annotation(NoteTrack(role, heard, written), confidence, made)
 
 
 def find_loudness(recording: Recording) -> MusicAnalysis:
@@ -107,17 +151,21 @@ def find_loudness(recording: Recording) -> MusicAnalysis:
     )  # fmt: skip
 
 
-def analyze(recording: Recording, progress: Progress = no_progress) -> MusicAnalysis:
+def analyze(recording: Recording, progress: Progress = no_progress, engines: AnalysisEngines = DEFAULT_ENGINES) -> MusicAnalysis:
     """Tempo, beats, bars, meter, key, tuning, chords, sections, loudness and energy of a recording.
 
     Raises TooShort where it is silent or shorter than four seconds.
     """
     refuse_unanalysable(recording)
     progress("beats", 0.0)
-    pulse = find_beats(recording)
+    pulse = find_beats(recording, engines)
+    grid = pulse.grid.value if pulse.grid else None
     progress("chords and key", 0.4)
-    harmony = find_harmony_and_form(recording, pulse.grid.value if pulse.grid else None)
-    progress("sections and loudness", 0.9)
+    harmony = find_harmony_and_form(recording, grid, engines=engines)
+    progress("sections and loudness", 0.8)
     found = pulse.merged(harmony).merged(find_loudness(recording))
+    if engines.notes is not None:
+        progress("notes", 0.9)
+        found = replace(found, notes=(find_notes(recording, StemRole.OTHER, grid, engines.notes),))
     progress("sections and loudness", 1.0)
     return found

@@ -30,11 +30,12 @@ class Value:
 @dataclass(frozen=True)
 class Lstm:
     """Weights of one bidirectional layer in ONNX's order of gates (input, output, forget, cell): into [2, 4 * hidden, in],
-    recurrent [2, 4 * hidden, hidden], bias [2, 8 * hidden]."""
+    recurrent [2, 4 * hidden, hidden], bias [2, 8 * hidden], peepholes [2, 3 * hidden] where the gates see the cell."""
 
     into: Array
     recurrent: Array
     bias: Array
+    peepholes: Array | None = None
 
     @classmethod
     def of(cls, weights: Weights, sizes: tuple[int, int], layer: int = 0) -> Lstm:
@@ -47,6 +48,15 @@ class Lstm:
             both = [_gates(weights.get(f"bias_{kind}_{end}", 4 * hidden)) for kind in ("ih", "hh")]
             parts[2].append(np.concatenate(both))
         return cls(np.stack(parts[0]), np.stack(parts[1]), np.stack(parts[2]))
+
+
+@dataclass(frozen=True)
+class Recurrent:
+    """Weights of one bidirectional layer of tanh units: into [2, hidden, in], recurrent [2, hidden, hidden], bias [2, 2 * hidden]."""
+
+    into: Array
+    recurrent: Array
+    bias: Array
 
 
 def _gates(x: Array) -> Array:
@@ -173,6 +183,12 @@ class Graph:
     def sigmoid(self, x: Value) -> Value:
         return self._node("Sigmoid", (x,), x.shape)
 
+    def relu(self, x: Value) -> Value:
+        return self._node("Relu", (x,), x.shape)
+
+    def elu(self, x: Value) -> Value:
+        return self._node("Elu", (x,), x.shape)
+
     def glu(self, x: Value, axis: int) -> Value:
         """First half times the sigmoid of the second half, along `axis`."""
         half = x.shape[axis] // 2
@@ -266,6 +282,11 @@ class Graph:
             "ConvTranspose", inputs, (x.shape[0], weight.shape[1], *out), kernel_shape=tuple(kernel), strides=tuple(stride), pads=pads
         )
 
+    def max_pool(self, x: Value, kernel: Sequence[int], stride: Sequence[int]) -> Value:
+        """x [batch, channels, ...]; what does not fill a window is left out."""
+        out = tuple((n - k) // s + 1 for n, k, s in zip(x.shape[2:], kernel, stride, strict=True))
+        return self._node("MaxPool", (x,), (*x.shape[:2], *out), kernel_shape=tuple(kernel), strides=tuple(stride))
+
     def group_norm(self, x: Value, groups: int, weight: Array, bias: Array, name: str = "norm", epsilon: float = 1e-5) -> Value:
         inputs = (x, self.constant(f"{name}.weight", weight), self.constant(f"{name}.bias", bias))
         return self._node("GroupNormalization", inputs, x.shape, num_groups=groups, epsilon=epsilon)
@@ -289,7 +310,22 @@ class Graph:
         steps, batch, _ = x.shape
         hidden = layer.recurrent.shape[2]
         inputs = [x, *(self.constant(f"{name}.{k}", v) for k, v in (("w", layer.into), ("r", layer.recurrent), ("b", layer.bias)))]
-        y = self._node("LSTM", inputs, (steps, 2, batch, hidden), hidden_size=hidden, direction="bidirectional")
+        names = [v.name for v in inputs]
+        if layer.peepholes is not None:
+            names += ["", "", "", self.constant(f"{name}.p", layer.peepholes).name]
+        return self._both_ways("LSTM", names, (steps, batch, hidden))
+
+    def rnn(self, x: Value, layer: Recurrent, name: str = "rnn") -> Value:
+        """x [steps, batch, in] -> [steps, batch, 2 * hidden]: tanh units forwards and backwards, states from zero."""
+        steps, batch, _ = x.shape
+        parts = [self.constant(f"{name}.{k}", v) for k, v in (("w", layer.into), ("r", layer.recurrent), ("b", layer.bias))]
+        return self._both_ways("RNN", [x.name, *(p.name for p in parts)], (steps, batch, layer.recurrent.shape[2]))
+
+    def _both_ways(self, op: str, inputs: Sequence[str], sizes: tuple[int, int, int]) -> Value:
+        steps, batch, hidden = sizes
+        self._count += 1
+        y = Value(f"v{self._count}", (steps, 2, batch, hidden))
+        self.nodes.append(Node(op, tuple(inputs), (y.name,), {"hidden_size": hidden, "direction": "bidirectional"}))
         return self.reshape(self.transpose(y, 0, 2, 1, 3), steps, batch, 2 * hidden)
 
     def attention(self, q: Value, k: Value, v: Value) -> Value:

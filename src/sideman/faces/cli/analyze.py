@@ -17,7 +17,17 @@ Out = Annotated[
 ]
 
 
-def command(song: Song, out: Out = None, json_output: Json = False) -> None:
+Engines = Annotated[
+    str | None,
+    typer.Option(
+        help="Engines other than the default ones: beats=madmom, chords=madmom, key=madmom, notes=basic-pitch, separated by commas; default: SIDEMAN_ANALYSIS.",
+        show_default=False,
+    ),
+]
+Notes = Annotated[bool, typer.Option("--notes", help="Also find the notes (basic-pitch).")]
+
+
+def command(song: Song, out: Out = None, engines: Engines = None, notes: Notes = False, json_output: Json = False) -> None:
     """Find tempo, beats, bars, meter, key, tuning, chords, sections and loudness.
 
     The result is a JAMS file, which Sonic Visualiser (through JAMS tools), mir_eval and librosa users can read.
@@ -25,7 +35,7 @@ def command(song: Song, out: Out = None, json_output: Json = False) -> None:
     Example: sideman analyze song.mp3 -o song
     """
     with progress_bars(json_output) as progress:
-        found = bootstrap.analyze(song, out, progress)
+        found = bootstrap.analyze(song, out, progress, wish=f"{engines or ''},notes=basic-pitch" if notes else engines)
     if json_output:
         print_json(analysis_json(found))
         return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from sideman.core.analysis.beats.onsets import FRAME_RATE_HZ
 from sideman.core.analysis.beats.pulses import agreement
 from sideman.core.music.timeline import BeatGrid, Meter, TempoAlternative
+
+if TYPE_CHECKING:
+    from sideman.core.analysis.beats.tracker import BeatTracking
 
 RATIOS = ((0.5, "half"), (2, "double"), (1 / 3, "third"), (3, "triple"), (1.5, "3/2"), (2 / 3, "2/3"))
 """Beats of the other reading to one beat of the chosen one."""
@@ -90,3 +93,23 @@ def _derived(grid: BeatGrid, name: str, start_s: float, c: Heard, meter: Meter) 
     near = np.abs(seconds - (times[c.first_downbeat] if c.first_downbeat < len(times) else times[0]))
     downbeat = int(near.argmin())
     return BeatGrid.from_times(seconds, (np.arange(len(seconds)) - downbeat) % meter.beats_per_bar + 1, meter)
+
+
+AGREES_NOWHERE, AGREES_EVERYWHERE = 0.4, 0.95
+TOLERANCE_S = 0.07
+
+
+def committee(grid: BeatGrid, tracked: BeatTracking) -> tuple[BeatGrid, float, tuple[TempoAlternative, ...]]:
+    """Another engine's grid, how sure to be of it, and what our tracker offers beside it.
+
+    Two trackers that agree are mostly right (mean F 95 where four agree by three quarters, docs/explanation/analysis.md); where they do not,
+    ours is the first other reading.
+    """
+    if tracked.grid is None:
+        return grid, AGREES_NOWHERE, ()
+    a, b = grid.times, tracked.grid.times
+    shared = [agreement(x, y, TOLERANCE_S) for x, y in ((a, b), (b, a))]
+    both = 2 * shared[0] * shared[1] / max(1e-9, sum(shared))
+    confidence = AGREES_NOWHERE + (AGREES_EVERYWHERE - AGREES_NOWHERE) * both
+    ours = TempoAlternative("sideman", tracked.grid.tempo_bpm, tracked.grid.meter, 1 - both, tracked.grid)
+    return grid, confidence, (ours, *tracked.alternatives)[:MOST]

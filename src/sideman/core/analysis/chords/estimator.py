@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +33,7 @@ CALIBRATION = (-0.264, 0.506)
 MINOR_CLASSES = (1, 4, 7, 9)
 LONE_SHARE, FADING_SHARE = 0.55, 0.4
 SHORTEST_KEY_SPAN_S = 12.0
+AGREES_NOWHERE, AGREES_EVERYWHERE = 0.35, 0.95
 
 
 @dataclass(frozen=True)
@@ -132,6 +134,20 @@ def _key_spans(path: HarmonyPath, limits_s: NDArray[np.float64], confidence: flo
         else:
             spans.append(KeySpan(start, end, key, confidence))
     return tuple(spans)
+
+
+def with_agreement(spans: Sequence[ChordSpan], others: Sequence[ChordSpan]) -> tuple[ChordSpan, ...]:
+    """`spans` with a new confidence: from FEW to MANY by the share of their length in which `others` hear the same triad."""
+
+    def triad(c: Chord) -> tuple[int | None, bool]:
+        return c.root, c.root is not None and 3 in c.intervals
+
+    out = []
+    for s in spans:
+        same = sum(max(0.0, min(s.end_s, o.end_s) - max(s.start_s, o.start_s)) for o in others if triad(o.chord) == triad(s.chord))
+        share = min(1.0, same / max(1e-6, s.end_s - s.start_s))
+        out.append(replace(s, confidence=AGREES_NOWHERE + (AGREES_EVERYWHERE - AGREES_NOWHERE) * share))
+    return tuple(out)
 
 
 def estimate(

@@ -1,0 +1,69 @@
+"""Which analysis engines there are here, and the ones that a wish names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sideman.app.models import Models
+from sideman.core.analysis import AnalysisEngines
+from sideman.errors import UsageError
+
+DEFAULT = "sideman"
+QUESTIONS = {"beats": (DEFAULT, "madmom"), "chords": (DEFAULT, "madmom"), "key": (DEFAULT, "madmom"), "notes": ("no", "basic-pitch")}
+"""What is asked, and who can answer; the first one does where nothing is said."""
+
+
+@dataclass(frozen=True)
+class AnalysisWish:
+    """Engine by question, for the questions that the default engine should not answer."""
+
+    engines: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, text: str | None) -> AnalysisWish:
+        """`beats=madmom,key=madmom,notes=basic-pitch`. Raises UsageError that lists what there is."""
+        found: dict[str, str] = {}
+        for part in (p.strip() for p in (text or "").split(",") if p.strip()):
+            question, _, engine = part.partition("=")
+            if question not in QUESTIONS or engine not in QUESTIONS[question]:
+                known = ", ".join(f"{q}={'|'.join(engines)}" for q, engines in QUESTIONS.items())
+                raise UsageError(f"no analysis engine {part!r}: there are {known}")
+            if engine != QUESTIONS[question][0]:
+                found[question] = engine
+        return cls(found)
+
+    def __str__(self) -> str:
+        return ",".join(f"{q}={e}" for q, e in sorted(self.engines.items()))
+
+
+class Analyzers:
+    """Engines are loaded when first asked for and stay loaded."""
+
+    def __init__(self, models: Models, notes_network: Path, default: AnalysisWish) -> None:
+        self._models, self._notes_network, self.default = models, notes_network, default
+        self._loaded: dict[str, object] = {}
+
+    def engines(self, wish: AnalysisWish | None = None) -> AnalysisEngines:
+        """Raises ModelNotInstalled or ModelRefused for an engine whose weights are not here."""
+        wanted = dict(self.default.engines if wish is None else wish.engines)
+        chosen: dict[str, object] = {}
+        for question, engine in wanted.items():
+            chosen[question] = self._madmom() if engine == "madmom" else self._basic_pitch()
+        return AnalysisEngines(**chosen)  # type: ignore[arg-type]
+
+    def _madmom(self) -> object:
+        from sideman.core.analysis.backends.madmom import MadmomEngine
+
+        _, installed = self._models.usable("madmom")
+        if "madmom" not in self._loaded:
+            self._loaded["madmom"] = MadmomEngine(installed.files[0].path)
+        return self._loaded["madmom"]
+
+    def _basic_pitch(self) -> object:
+        from sideman.core.analysis.notes import Transcriber
+
+        if "basic-pitch" not in self._loaded:
+            self._loaded["basic-pitch"] = Transcriber(self._notes_network)
+        return self._loaded["basic-pitch"]

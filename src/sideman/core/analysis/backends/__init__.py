@@ -1,0 +1,1 @@
+"""Analysis engines that people install or choose beside the default ones."""

@@ -1,0 +1,48 @@
+"""Which engine answers which question. None is the default one; every other is a protocol that an installed engine fulfils."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from sideman.core.analysis.notes import Transcriber
+from sideman.core.audio import AudioReader
+from sideman.core.music import BeatGrid, ChordSpan, Key
+
+ENGINE_RATE_HZ = 44100
+
+
+class Engine(Protocol):
+    """Engines that are not ours hear mono at 44.1 kHz."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def version(self) -> str: ...
+
+
+class BeatEngine(Engine, Protocol):
+    def grid(self, reader: AudioReader) -> tuple[BeatGrid, float] | None:
+        """Beats and bars with a confidence 0..1; None where there is no pulse."""
+
+
+class ChordEngine(Engine, Protocol):
+    def chords(self, reader: AudioReader) -> tuple[ChordSpan, ...]: ...
+
+
+class KeyEngine(Engine, Protocol):
+    def key(self, reader: AudioReader) -> tuple[Key, float]:
+        """The key and its probability."""
+
+
+@dataclass(frozen=True)
+class AnalysisEngines:
+    """notes: None means that no notes are wanted."""
+
+    beats: BeatEngine | None = None
+    chords: ChordEngine | None = None
+    key: KeyEngine | None = None
+    notes: Transcriber | None = None
+
+
+DEFAULT_ENGINES = AnalysisEngines()
