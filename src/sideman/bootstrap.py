@@ -176,12 +176,12 @@ def compare_with_truth(truth: MusicAnalysis, found: MusicAnalysis) -> AnalysisSc
     return demo_cases.compare(truth, found)
 
 
-def evaluate_analysis(folder: str | Path) -> Iterator[AnalysisScores]:
-    """Scores of every annotated recording below `folder`."""
+def evaluate_analysis(folder: str | Path, annotations: str | Path | None = None, wish: str | None = None) -> Iterator[AnalysisScores]:
+    """Scores of every annotated recording below `folder`; annotations lie in folder/ref or where said. `wish`: engines, as for `analyze`."""
     from sideman.app import evaluation as evaluation_cases
 
-    current_settings()
-    return evaluation_cases.analysis_scores(Path(folder))
+    chosen = engines().analyzers.engines(AnalysisWish.parse(wish) if wish is not None else None)
+    return evaluation_cases.analysis_scores(Path(folder), Path(annotations) if annotations else None, chosen)
 
 
 def evaluate_separation(folder: str | Path) -> Iterator[SeparationScores]:

@@ -126,7 +126,7 @@ def second_look(e, level, downbeat):
         pulse = e.pulses[k]
         compound = triple_share(at_phases(e.pool, pulse.beats)[:, :, 4].mean(0))
         seen = bars.evidence(e.window, e.pool, pulse.beats, downbeat)
-        decoding = bars.decode(seen.log_downbeat, seen.log_other, seen.repetition, bars.meter_prior(compound))
+        decoding = bars.decode(seen.log_downbeat, seen.log_other, seen.repetition, compound)
         rows.append(np.concatenate([[s[k] - s[top[0]]], bars.summary(decoding, seen, pulse.tempo_bpm, compound)]))
         decodings.append(decoding)
     return np.array(rows), top, decodings

@@ -10,7 +10,7 @@ from scipy.signal import butter, fftconvolve, resample_poly, sosfilt
 
 from sideman.core.analysis.chords.emission import CLASSES
 from training.chords.harmony import Event, Progression, progression
-from training.chords.sounds import BASSES, COMPING, DISTORTED, DRUMS, LEADS, PADS, SAMPLE_RATE_HZ, Sounds
+from training.chords.sounds import BASSES, COMPING, DISTORTED, DRUMS, GUITARS, LEADS, PADS, SAMPLE_RATE_HZ, Sounds
 
 LABEL_NONE, LABEL_UNKNOWN = -1, -2
 
@@ -46,6 +46,10 @@ class _Writer:
         self.frames = int((self.beats_s[-1] + 1.5) * SAMPLE_RATE_HZ)
         self.tracks: dict[str, np.ndarray] = {}
         self.has_drums, self.has_bass = rng.random() < 0.72, rng.random() < 0.85
+        self.alone = rng.random() < 0.2  # one player, who embellishes: a picked or strummed guitar, a piano
+        if self.alone:
+            self.has_drums = self.has_bass = False
+        self.embellishment = float(rng.choice([0, 0.1, 0.25])) if not self.alone else float(rng.uniform(0.1, 0.45))
         self.silence = None
         if rng.random() < 0.2 and self.has_drums:
             start = int(rng.integers(self.bars)) * self.meter
@@ -98,11 +102,11 @@ class _Writer:
 
     def layers(self) -> list[Layer]:
         rng, out = self.rng, []
-        for _ in range(int(rng.choice([1, 1, 2, 2, 3]))):
-            program = int(rng.choice(DISTORTED if rng.random() < 0.1 else COMPING))
+        for _ in range(1 if self.alone else int(rng.choice([1, 1, 2, 2, 3]))):
+            program = int(rng.choice(GUITARS if self.alone and rng.random() < 0.7 else DISTORTED if rng.random() < 0.1 else COMPING))
             style = str(rng.choice(["block", "arpeggio", "comp", "strum", "beats"]))
             out.append(Layer(program, style, int(rng.choice([45, 50, 55, 60, 64])), rng.uniform(0.3, 1)))
-        if rng.random() < 0.5:
+        if not self.alone and rng.random() < 0.5:
             out.append(Layer(int(rng.choice(PADS)), "block", int(rng.choice([50, 55, 60, 65])), rng.uniform(0.2, 0.9)))
         return out
 
@@ -148,12 +152,20 @@ class _Writer:
                             self.put(f"layer{j}", layer.program, pitch, e.beat + x, e.beats - x if sustain else 0.6, layer.gain)
                         continue
                     length = e.beats if layer.style == "block" else rng.uniform(0.3, 1.0) if layer.style == "comp" else 1.0
-                    for pitch in notes:
+                    for pitch in [*notes, *self._embellished(e, notes, length)]:
                         self.put(f"layer{j}", layer.program, pitch, e.beat + x, length, layer.gain * rng.uniform(0.8, 1.1))
+
+    def _embellished(self, e: Event, notes: list[int], length: float) -> list[int]:
+        """A tone that is not in the chord's name, in a short hit: lead sheets say G where the player touches a sixth or a seventh."""
+        if length > 1 or self.rng.random() >= self.embellishment or e.quality not in ("maj", "min", "7", "min7"):
+            return []
+        tone = int(self.rng.choice([2, 9, 10, 11, 5]))
+        above = notes[-1] + (e.root + tone - notes[-1]) % 12
+        return [above] if self.song.key < 0 or above % 12 in set(self.song.scale) else []
 
     def melody(self) -> None:
         rng = self.rng
-        if rng.random() >= 0.75:
+        if rng.random() >= (0.25 if self.alone else 0.75):
             return
         program, gain, current = int(rng.choice(LEADS)), rng.uniform(0.5, 1.5), int(rng.integers(62, 80))
         rest, beat = rng.uniform(0.05, 0.5), 0.0

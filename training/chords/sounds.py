@@ -15,12 +15,14 @@ from sideman.core.generation.soundfont import Preset, Renderer
 from sideman.core.music.notes import NoteEvent
 from training.synthesis.instruments import instrument
 from training.synthesis.kit import kit
+from training.synthesis.strings import plucked
 
 SAMPLE_RATE_HZ = 22050
 DRUMS = -1
 BASSES = (32, 33, 34, 35, 36, 38, 39, 32, 33, 33, 0, 43, 58)
 COMPING = (0, 1, 2, 4, 5, 6, 7, 11, 16, 18, 21, 24, 25, 26, 27, 28, 45, 46, 12)
 DISTORTED = (29, 30)
+GUITARS = (24, 25, 26, 27)
 PADS = (48, 49, 50, 51, 52, 54, 61, 62, 88, 89, 90, 91, 94, 16, 19)
 LEADS = (0, 22, 40, 41, 53, 54, 56, 60, 64, 65, 66, 68, 71, 73, 75, 80, 81, 85, 26, 29, 25, 11)
 KINDS = ("piano", "guitar", "fm", "organ", "pad", "strings", "saw", "brass", "mallet", "square", "reed", "flute", "voice")
@@ -73,6 +75,12 @@ class OscillatorSounds:
             return str(self._rng.choice(["bass", "bass", "saw", "square", "fm", "sub"]))
         return str(self._rng.choice(KINDS[:10] if program in COMPING else KINDS[3:8] if program in PADS else KINDS))
 
+    def _drawn(self, program: int):  # type: ignore[no-untyped-def]
+        strings = program in GUITARS or (program in BASSES and program)
+        if strings and self._rng.random() < 0.6:
+            return plucked(self._rng, program in BASSES)
+        return instrument(self._rng, self._kind(program))
+
     def note(self, program: int, pitch: int) -> np.ndarray:
         name = (program, pitch)
         if name not in self._notes:
@@ -80,7 +88,7 @@ class OscillatorSounds:
                 y = self._kit[DRUM_PIECES.get(pitch, "tom")]()
             else:
                 if program not in self._instruments:
-                    self._instruments[program] = instrument(self._rng, self._kind(program))
+                    self._instruments[program] = self._drawn(program)
                 y = self._instruments[program](pitch, 2.5, 0.8)
             self._notes[name] = _levelled(np.asarray(y))
         return self._notes[name]

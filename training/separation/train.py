@@ -77,7 +77,10 @@ def loss(logits, masks, weights):
 
 def drawn(rng, train, no_bass, known):
     """A batch of examples, some of them surely without a bass."""
-    return [known[pool[int(rng.integers(len(pool)))]] for pool in (no_bass if no_bass and rng.random() < WITHOUT_BASS else train for _ in range(BATCH))]
+    return [
+        known[pool[int(rng.integers(len(pool)))]]
+        for pool in (no_bass if no_bass and rng.random() < WITHOUT_BASS else train for _ in range(BATCH))
+    ]
 
 
 @torch.no_grad()

@@ -8,11 +8,11 @@ from pathlib import Path
 from sideman.app.engines import Source, StepProgress, no_progress, opened
 from sideman.core import analysis as engine
 from sideman.core.analysis import DEFAULT_ENGINES, AnalysisEngines
-from sideman.core.music import Correction, MusicAnalysis, overlaid, read_jams, write_jams
+from sideman.core.music import Correction, MidiPart, MusicAnalysis, overlaid, read_jams, write_jams, write_midi
 from sideman.core.pipelines import staged
 from sideman.errors import UsageError
 
-FILE_NAME = "analysis.jams"
+FILE_NAME, NOTES_FILE_NAME = "analysis.jams", "notes.mid"
 CORRECTIONS_SUFFIX = ".corrections.json"
 
 
@@ -25,6 +25,9 @@ def analyze(
     if out is not None:
         with staged(out) as folder:
             write_jams(found, folder / FILE_NAME)
+            if found.notes and found.grid is not None:
+                parts = [MidiPart(n.value.role.value, n.value.notes) for n in found.notes]
+                write_midi(folder / NOTES_FILE_NAME, found.grid.value, parts, found)
     return found
 
 

@@ -17,12 +17,12 @@ from sideman.errors import AnalysisError, AudioError
 TIMED_ROLES = (StemRole.DRUMS, StemRole.BASS, StemRole.PIANO)
 
 
-def analysis_scores(folder: Path) -> Iterator[scores.AnalysisScores]:
+def analysis_scores(folder: Path, annotations: Path | None, engines: analysis_engine.AnalysisEngines) -> Iterator[scores.AnalysisScores]:
     """One row per annotated recording below `folder`; a row without figures for one that cannot be analysed."""
-    for reference in read_references(folder):
+    for reference in read_references(folder, annotations):
         try:
             with Recording.open(reference.audio) as recording:
-                yield scores.score(reference, analysis_engine.analyze(recording))
+                yield scores.score(reference, analysis_engine.analyze(recording, engines=engines))
         except (AnalysisError, AudioError):
             yield scores.AnalysisScores(reference.name)
 

@@ -8,17 +8,33 @@ from importlib import metadata
 
 import numpy as np
 
-from sideman.core.analysis import beats, chords, notes, sections
+from sideman.core.analysis import beats, chords, notes, rhythm, sections
 from sideman.core.analysis.engines import DEFAULT_ENGINES, ENGINE_RATE_HZ, AnalysisEngines
+from sideman.core.analysis.names import named
 from sideman.core.analysis.notes import Transcriber
 from sideman.core.analysis.sections import LevelCurve
 from sideman.core.audio import Recording, blocks, measure
-from sideman.core.music import Annotation, BeatGrid, ChordSpan, EnergyPoint, Key, KeySpan, MusicAnalysis, NoteTrack, Provenance, StemRole
+from sideman.core.music import (
+    Annotation,
+    BeatGrid,
+    ChordSpan,
+    EnergyPoint,
+    Key,
+    KeySpan,
+    LyricLine,
+    MusicAnalysis,
+    NoteTrack,
+    Provenance,
+    StemRole,
+    on_bars,
+    read_lyrics,
+)
 from sideman.errors import TooShort
 
 SHORTEST_S = 4.0
 LEAST_TUNING_STRENGTH = 0.05
 LEVEL_HOP_S = 0.1
+LYRICS_TAGS = ("syncedlyrics", "lyrics", "unsyncedlyrics", "lyrics-eng", "lyrics-xxx", "uslt")
 
 Progress = Callable[[str, float], None]
 
@@ -88,15 +104,28 @@ def find_harmony_and_form(
     progress("sections", 0.8)
     key, key_spans = _key(recording, harmony, engines)
     tuning_hz = 440.0 * 2 ** (heard.tuning_semitones / 12) if heard.tuning_strength >= LEAST_TUNING_STRENGTH else 440.0
-    found = None
+    found = groove = None
     if grid is not None:
-        value = sections.estimate(heard, grid, level_curve(recording), recording.duration_s)
+        onsets = rhythm.listen(recording.mono(beats.onsets.SAMPLE_RATE_HZ))
+        value = named(rhythm.with_density(sections.estimate(heard, grid, level_curve(recording), recording.duration_s), onsets, grid))
         found = Annotation(value, float(np.mean([s.confidence for s in value])), provenance("sideman sections"))
+        if (template := rhythm.groove(onsets, grid)) is not None:
+            groove = Annotation(template[0], template[1], provenance("sideman groove"))
+    lyrics = _lyrics(recording, grid)
     return MusicAnalysis(
         recording.duration_s, key=key, key_spans=key_spans, chords=_chords(recording, harmony, engines), sections=found,
-        tuning_hz=Annotation(tuning_hz, heard.tuning_strength, provenance("sideman tuning")),
+        tuning_hz=Annotation(tuning_hz, heard.tuning_strength, provenance("sideman tuning")), groove=groove, lyrics=lyrics,
         remarks=("No key stands out.",) if key is None else (),
     )  # fmt: skip
+
+
+def _lyrics(recording: Recording, grid: BeatGrid | None) -> Annotation[tuple[LyricLine, ...]] | None:
+    """The words in the file's own tags, timed lines on the bars where there are some."""
+    text = next((t for name in LYRICS_TAGS if (t := recording.info.tag(name))), None)
+    lines = read_lyrics(text, recording.duration_s) if text else ()
+    if not lines:
+        return None
+    return Annotation(on_bars(lines, grid) if grid is not None else lines, 1.0, Provenance("tags of the file"))
 
 
 def _key(

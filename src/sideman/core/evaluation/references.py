@@ -1,13 +1,13 @@
-"""Reference annotations: one JSON file per recording, in a folder `ref` beside the folders of audio.
+"""Reference annotations: JSON, JAMS, .beats, .lab or MIDI files under the recordings' names, in a folder of their own.
 
-Fields, all optional: beats, downbeats (s), tempo (bpm), key (`A minor`), chords [[start, end, Harte label]],
-sections [[start, end, name]], tuning (Hz), lufs, lra.
+Fields of a JSON file, all optional: beats, downbeats (s), tempo (bpm), key (`A minor`), chords [[start, end, Harte label]],
+sections [[start, end, name]], notes [[start, end, MIDI number]] or one such list per part, tuning (Hz), lufs, lra.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +18,21 @@ from sideman.core.music import (
     BeatGrid,
     Chord,
     ChordSpan,
+    Correction,
     Key,
     KeySpan,
     Meter,
     MusicAnalysis,
     Provenance,
     Section,
+    read_annotations,
 )  # fmt: skip
+from sideman.core.music.imports import SUFFIXES
 from sideman.errors import UsageError
 
 AUDIO_SUFFIXES = (".ogg", ".flac", ".mp3", ".wav", ".m4a", ".opus")
 ANNOTATED = Provenance("reference annotation")
+LONGEST_S = 36_000.0
 ENERGY_BY_NAME = {"intro": 0.4, "verse": 0.75, "bridge": 0.8, "chorus": 0.97, "solo": 0.8, "outro": 0.4}
 
 
@@ -46,6 +50,7 @@ class Reference:
     sections: tuple[tuple[float, float, str], ...]
     tuning_hz: float | None
     integrated_lufs: float | None
+    notes: tuple[tuple[float, float, float], ...] = ()
 
     def analysis(self, duration_s: float) -> MusicAnalysis:
         """The annotation as an analysis, for stems that are written on the truth. Raises UsageError without beats."""
@@ -76,14 +81,42 @@ class Reference:
         return BeatGrid.from_times(beats, positions, Meter(per_bar, per_bar == 2 and float(np.median(np.diff(beats))) > 0.75))
 
 
-def read_references(folder: Path) -> list[Reference]:
-    """All references below `folder`, by name. Raises UsageError when there are none."""
-    files = sorted((folder / "ref").glob("*.json"))
+def read_references(folder: Path, annotations: Path | None = None) -> list[Reference]:
+    """All annotated recordings below `folder`, by name; annotations lie in `folder`/ref unless said otherwise.
+
+    Raises UsageError when there are none, or when one cannot be read.
+    """
+    where = folder / "ref" if annotations is None else annotations
     audio = {p.stem: p for p in sorted(folder.rglob("*")) if p.suffix in AUDIO_SUFFIXES and "stems" not in p.parent.parent.name}
-    found = [_read(f, audio[f.stem]) for f in files if f.stem in audio]
+    by_name: dict[str, list[Path]] = {}
+    for path in sorted(where.rglob("*")):
+        if path.stem in audio and path.suffix.lower() in (".json", *SUFFIXES):
+            by_name.setdefault(path.stem, []).append(path)
+    found = [_joined(audio[name], files) for name, files in sorted(by_name.items())]
     if not found:
-        raise UsageError(f"{folder} holds no annotated recordings: it needs a folder `ref` of JSON files beside the audio")
+        raise UsageError(f"{where} holds no annotations of recordings in {folder}: files of the same names, .json, {', '.join(SUFFIXES)}")
     return found
+
+
+def _joined(audio: Path, files: list[Path]) -> Reference:
+    """One reference from all files of a recording; a JSON file first, what others add after it."""
+    own = next((f for f in files if f.suffix.lower() == ".json"), None)
+    known = _read(own, audio) if own else Reference(audio.stem, audio, (), (), None, None, (), (), None, None)
+    for file in (f for f in files if f is not own):
+        for said in read_annotations(file, LONGEST_S):
+            known = replace(known, **_fields(said))
+    return known
+
+
+def _fields(said: Correction) -> dict[str, Any]:
+    v = said.values
+    if said.kind == "set-beats":
+        times = tuple(float(t) for t in v["times_s"])
+        downbeats = tuple(t for t, p in zip(times, v["positions"], strict=True) if p == 1)
+        return {"beats_s": times, "downbeats_s": downbeats, "tempo_bpm": 60 / float(np.median(np.diff(times)))}
+    if said.kind == "set-key":
+        return {"key": Key.parse(v["key"])}
+    return {said.kind.removeprefix("set-"): tuple((float(a), float(b), str(c)) for a, b, c in v[said.kind.removeprefix("set-")])}
 
 
 def _read(path: Path, audio: Path) -> Reference:
@@ -92,8 +125,13 @@ def _read(path: Path, audio: Path) -> Reference:
         name=path.stem, audio=audio, beats_s=tuple(raw.get("beats", ())), downbeats_s=tuple(raw.get("downbeats", ())),
         tempo_bpm=raw.get("tempo"), key=_key(raw.get("key")),
         chords=tuple((a, b, c) for a, b, c in raw.get("chords", ())), sections=tuple((a, b, n) for a, b, n in raw.get("sections", ())),
-        tuning_hz=raw.get("tuning"), integrated_lufs=raw.get("lufs", raw.get("integrated")),
+        notes=_notes(raw.get("notes", ())), tuning_hz=raw.get("tuning"), integrated_lufs=raw.get("lufs", raw.get("integrated", raw.get("loudness", {}).get("integrated"))),
     )  # fmt: skip
+
+
+def _notes(raw: Any) -> tuple[tuple[float, float, float], ...]:
+    rows = [row for part in raw.values() for row in part] if isinstance(raw, dict) else raw
+    return tuple((float(r[0]), float(r[1]), float(r[2])) for r in rows)
 
 
 def _key(text: str | None) -> Key | None:

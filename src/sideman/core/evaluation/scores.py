@@ -13,9 +13,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from sideman.core.evaluation.references import Reference
-from sideman.core.music import ChordSpan, MusicAnalysis, Section
+from sideman.core.music import ChordSpan, MusicAnalysis, NoteEvent, Section
 
 SECTION_TOLERANCE_S = 3.0
+SHORTEST_NOTE_S = 0.03
+CONFIDENCE_BINS = ((0.0, 0.5), (0.5, 0.8), (0.8, 1.01))
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,7 @@ class AnalysisScores:
     beat_f: float | None = None
     downbeat_f: float | None = None
     tempo_bpm: float | None = None
+    tempo_reference_bpm: float | None = None
     tempo_error_percent: float | None = None
     key: str | None = None
     key_mirex: float | None = None
@@ -35,6 +38,9 @@ class AnalysisScores:
     section_f: float | None = None
     tuning_error_cents: float | None = None
     beat_confidence: float | None = None
+    key_confidence: float | None = None
+    loudness_error_lu: float | None = None
+    note_f: float | None = None
 
 
 def beat_f(reference_s: ArrayLike, estimated_s: ArrayLike) -> float:
@@ -84,6 +90,58 @@ def section_f(reference: Sequence[tuple[float, float, str]], estimated: Sequence
     return 100 * float(f)
 
 
+def note_f(reference: Sequence[tuple[float, float, float]], estimated: Sequence[NoteEvent]) -> float:
+    """Onset F: within 50 ms and 50 cents; ends do not count (pedals and releases make them a matter of taste)."""
+    if not estimated:
+        return 0.0
+    rows = [np.array(r, float) for r in (reference, [(n.start_s, n.end_s, n.pitch) for n in estimated])]
+    spans = [np.column_stack([r[:, 0], np.maximum(r[:, 1], r[:, 0] + SHORTEST_NOTE_S)]) for r in rows]
+    hertz = [440 * 2 ** ((r[:, 2] - 69) / 12) for r in rows]
+    _, _, f, _ = mir_eval.transcription.precision_recall_f1_overlap(spans[0], hertz[0], spans[1], hertz[1], offset_ratio=None)
+    return 100 * float(f)
+
+
+def _loudness_error(reference: Reference, a: MusicAnalysis) -> float | None:
+    if reference.integrated_lufs is None or a.loudness is None:
+        return None
+    return abs(a.loudness.value.integrated_lufs - reference.integrated_lufs)
+
+
+def interval(values: Sequence[float], resamples: int = 2000) -> tuple[float, float]:
+    """95 % bootstrap interval of the mean over recordings (percentile method, Efron 1979)."""
+    x, rng = np.asarray(values, float), np.random.default_rng(0)
+    means = x[rng.integers(0, len(x), (resamples, len(x)))].mean(1)
+    return float(np.percentile(means, 2.5)), float(np.percentile(means, 97.5))
+
+
+@dataclass(frozen=True, slots=True)
+class Reliability:
+    """Of the recordings whose confidence lies in low..high: how many, their mean confidence, and what share is right."""
+
+    what: str
+    low: float
+    high: float
+    count: int
+    mean_confidence: float
+    right: float
+
+
+def reliability(rows: Sequence[AnalysisScores]) -> tuple[Reliability, ...]:
+    """Beats are right at F over 80, a key at MIREX over 99."""
+    pairs = {
+        "beats": [(r.beat_confidence, r.beat_f > 80) for r in rows if r.beat_f is not None and r.beat_confidence is not None],
+        "key": [(r.key_confidence, r.key_mirex > 99) for r in rows if r.key_mirex is not None and r.key_confidence is not None],
+    }
+    out = []
+    for what, known in pairs.items():
+        for low, high in CONFIDENCE_BINS:
+            inside = [(c, right) for c, right in known if low <= c < high]
+            if inside:
+                confidence, right = (float(np.mean([p[k] for p in inside])) for k in (0, 1))
+                out.append(Reliability(what, low, min(high, 1.0), len(inside), confidence, right))
+    return tuple(out)
+
+
 def score(reference: Reference, a: MusicAnalysis) -> AnalysisScores:
     grid = a.grid.value if a.grid else None
     beats, downbeats = (grid.times, grid.downbeats_s) if grid else (np.zeros(0), np.zeros(0))
@@ -98,6 +156,7 @@ def score(reference: Reference, a: MusicAnalysis) -> AnalysisScores:
         beat_f=beat_f(reference.beats_s, beats) if reference.beats_s else None,
         downbeat_f=beat_f(reference.downbeats_s, downbeats) if reference.downbeats_s else None,
         tempo_bpm=tempo,
+        tempo_reference_bpm=reference.tempo_bpm,
         tempo_error_percent=100 * abs((tempo or 0) / reference.tempo_bpm - 1) if reference.tempo_bpm else None,
         key=key,
         key_mirex=(100 * float(mir_eval.key.weighted_score(str(reference.key), key)) if a.key else 0.0) if reference.key else None,
@@ -107,4 +166,7 @@ def score(reference: Reference, a: MusicAnalysis) -> AnalysisScores:
         section_f=section_f(reference.sections, a.sections.value if a.sections else ()) if reference.sections else None,
         tuning_error_cents=tuning,
         beat_confidence=a.grid.confidence if a.grid else None,
+        key_confidence=a.key.confidence if a.key else None,
+        loudness_error_lu=_loudness_error(reference, a),
+        note_f=note_f(reference.notes, [n for track in a.notes for n in track.value.notes]) if reference.notes and a.notes else None,
     )

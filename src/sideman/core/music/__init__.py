@@ -7,6 +7,7 @@ from sideman.core.music.form import LyricLine, Section
 from sideman.core.music.harmony import NO_CHORD, Chord, ChordSpan, Key, KeySpan
 from sideman.core.music.imports import read_annotations
 from sideman.core.music.jams import from_jams, read_jams, to_jams, write_jams
+from sideman.core.music.lyrics import on_bars, read_lyrics
 from sideman.core.music.midi import MidiPart, read_midi, write_midi
 from sideman.core.music.notes import GrooveTemplate, NoteEvent, NoteTrack, ScoreNote
 from sideman.core.music.roles import StemRole, parse_roles
@@ -15,5 +16,5 @@ from sideman.core.music.timeline import Bar, BeatGrid, Meter, TempoAlternative, 
 __all__ = [
     "CORRECTION_KINDS", "NO_CHORD", "Annotation", "Bar", "BeatGrid", "Chord", "ChordSpan", "Correction", "EnergyPoint", "GrooveTemplate", "Key", "KeySpan", "LyricLine", "Meter", "MidiPart",
     "MusicAnalysis", "NoteEvent", "NoteTrack", "Provenance", "ScoreNote", "Section", "StemRole", "TempoAlternative", "TempoPoint",
-    "corrected", "from_jams", "overlaid", "parse_roles", "read_annotations", "read_jams", "read_midi", "to_jams", "write_jams", "write_midi",
+    "corrected", "from_jams", "on_bars", "overlaid", "parse_roles", "read_annotations", "read_jams", "read_lyrics", "read_midi", "to_jams", "write_jams", "write_midi",
 ]  # fmt: skip

@@ -12,11 +12,18 @@ import numpy as np
 import typer
 
 from sideman import bootstrap
+from sideman.faces.cli.analyze import Engines
 from sideman.faces.cli.arguments import Json
-from sideman.faces.cli.terminal import print_json, table
+from sideman.faces.cli.terminal import print_json, say, table
 
 Folder = Annotated[
-    Path, typer.Argument(help="A folder with `ref` (JSON annotations) beside folders of audio, and optionally `stems`.", show_default=False)
+    Path, typer.Argument(help="A folder of audio, with annotations in its folder `ref`, and optionally `stems`.", show_default=False)
+]
+References = Annotated[
+    Path | None,
+    typer.Option(
+        "--reference", help="Where the annotations lie: .json, .jams, .beats, .lab, .mid under the recordings' names.", show_default=False
+    ),
 ]
 
 
@@ -37,24 +44,59 @@ def _cell(value: object, digits: int = 1) -> str:
 
 
 def _mean(rows: Sequence[Any], pick: Callable[[Any], float | None]) -> str:
+    """Mean, and its 95 % interval where there are enough recordings for one."""
+    from sideman.core.evaluation.scores import interval
+
     known = [v for v in map(pick, rows) if v is not None]
-    return _cell(float(np.mean(known))) if known else "-"
+    if not known:
+        return "-"
+    if len(known) < FEWEST_FOR_INTERVAL:
+        return _cell(float(np.mean(known)))
+    low, high = interval(known)
+    return f"{np.mean(known):.1f} [{low:.0f}, {high:.0f}]"
 
 
-ANALYSIS_FIELDS = ("beat_f", "downbeat_f", "tempo_bpm", "tempo_error_percent", "key", "key_mirex", "majmin", "sevenths", "chord_segmentation", "section_f", "tuning_error_cents", "beat_confidence")  # fmt: skip
-ANALYSIS_HEADS = ("beat F", "down F", "bpm", "off %", "key", "MIREX", "majmin", "7ths", "seg", "sect F3", "cents", "sure")
-MEANS = ("beat_f", "downbeat_f", "key_mirex", "majmin", "sevenths", "chord_segmentation", "section_f")
+ANALYSIS_FIELDS = ("beat_f", "downbeat_f", "tempo_bpm", "tempo_error_percent", "key", "key_mirex", "majmin", "sevenths", "chord_segmentation", "section_f", "note_f", "tuning_error_cents", "loudness_error_lu", "beat_confidence")  # fmt: skip
+ANALYSIS_HEADS = ("beat F", "down F", "bpm", "off %", "key", "MIREX", "majmin", "7ths", "seg", "sect F3", "notes F", "cents", "LU", "sure")
+MEANS = ("beat_f", "downbeat_f", "key_mirex", "majmin", "sevenths", "chord_segmentation", "section_f", "note_f")
+TWO_DIGITS = ("beat_confidence", "tempo_error_percent", "loudness_error_lu")
+FEWEST_FOR_INTERVAL = 5
+OCTAVES = (1 / 3, 0.5, 1, 2, 3)
+TEMPO_TOLERANCE_PERCENT = 4.0
 
 
 def say_analysis(rows: Sequence[Any]) -> None:
-    body = [
-        [r.name] + [_cell(getattr(r, f), 2 if f in ("beat_confidence", "tempo_error_percent") else 1) for f in ANALYSIS_FIELDS]
-        for r in rows
-    ]
+    body = [[r.name] + [_cell(getattr(r, f), 2 if f in TWO_DIGITS else 1) for f in ANALYSIS_FIELDS] for r in rows]
     groups = {"mean, all": rows, "mean, songs with annotated beats, chords and sections": [r for r in rows if r.section_f is not None]}
     for name, group in groups.items():
         body.append([name] + [_mean(group, lambda r, f=f: getattr(r, f)) if f in MEANS else "" for f in ANALYSIS_FIELDS])  # type: ignore[misc]
-    table("Analysis (mir_eval, untrimmed)", ["recording", *ANALYSIS_HEADS], body)
+    table("Analysis (mir_eval, untrimmed; means with 95 % bootstrap intervals over recordings)", ["recording", *ANALYSIS_HEADS], body)
+    tempi = [r.tempo_error_percent for r in rows if r.tempo_error_percent is not None]
+    if tempi:
+        exact = 100 * float(np.mean([t <= TEMPO_TOLERANCE_PERCENT for t in tempi]))
+        say(
+            f"Tempo within {TEMPO_TOLERANCE_PERCENT:.0f} %: {exact:.0f} of 100 (acc1), allowing octaves and thirds: {_with_octaves(rows):.0f} (acc2)"
+        )
+    say_reliability(rows)
+
+
+def _with_octaves(rows: Sequence[Any]) -> float:
+    """Tempo accuracy 2 (Gouyon et al. 2006): right, or off by 2 or 3 times."""
+    right = []
+    for r in rows:
+        if r.tempo_error_percent is None:
+            continue
+        ratios = [] if not r.tempo_bpm else [r.tempo_bpm / r.tempo_reference_bpm / octave for octave in OCTAVES]
+        right.append(any(100 * abs(x - 1) <= TEMPO_TOLERANCE_PERCENT for x in ratios))
+    return 100 * float(np.mean(right))
+
+
+def say_reliability(rows: Sequence[Any]) -> None:
+    from sideman.core.evaluation.scores import reliability
+
+    body = [[x.what, f"{x.low:.1f} to {x.high:.1f}", str(x.count), f"{x.mean_confidence:.2f}", f"{x.right:.2f}"] for x in reliability(rows)]
+    if body:
+        table("Confidence against what is right (beats: F over 80; key: exact)", ["", "confidence", "recordings", "mean", "right"], body)
 
 
 def say_separation(rows: Sequence[Any]) -> None:
@@ -77,24 +119,26 @@ def say_timing(rows: Sequence[Any]) -> None:
     table("Timing of band stems on the annotated grid, ms", ["recording", "stem", "median", "random onsets"], body)
 
 
-def command(folder: Folder, only: Only = Part.ALL, json_output: Json = False) -> None:
+def command(
+    folder: Folder, reference: References = None, only: Only = Part.ALL, engines: Engines = None, json_output: Json = False
+) -> None:
     """Measure analysis, separation and timing of generated stems against annotations.
 
-    Example: sideman eval recordings --only analysis
+    Example: sideman eval recordings --reference annotations --only analysis
     """
     parts: dict[str, tuple[Callable[[Path], Any], Callable[[Sequence[Any]], None]]] = {
-        "analysis": (bootstrap.evaluate_analysis, say_analysis),
+        "analysis": (lambda f: bootstrap.evaluate_analysis(f, reference, engines), say_analysis),
         "separation": (bootstrap.evaluate_separation, say_separation),
         "timing": (bootstrap.evaluate_timing, say_timing),
     }
     facts: dict[str, Any] = {}
-    for name, (measure, say) in parts.items():
-        if only not in (Part.ALL, name):
+    for name, (measure, told) in parts.items():
+        if only not in (Part.ALL, name) or (only is Part.ALL and reference is not None and name != "analysis"):
             continue
         rows = list(measure(folder))
         facts[name] = [_plain(asdict(r)) for r in rows]
         if rows and not json_output:
-            say(rows)
+            told(rows)
     if json_output:
         print_json(facts)
 

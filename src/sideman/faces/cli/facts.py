@@ -33,6 +33,10 @@ def analysis_json(a: MusicAnalysis) -> dict[str, Any]:
         if a.chords
         else [],
         "sections": [[round(s.start_s, 3), round(s.end_s, 3), s.label, round(s.energy, 2)] for s in a.sections.value] if a.sections else [],
+        "notes": {
+            n.value.role.value: [[round(x.start_s, 3), round(x.end_s, 3), x.pitch, x.velocity] for x in n.value.notes] for n in a.notes
+        },
+        "lyrics": [[round(x.start_s, 2), round(x.end_s, 2), x.text] for x in a.lyrics.value] if a.lyrics else [],
         "remarks": list(a.remarks),
     }
 
@@ -65,5 +69,9 @@ def say_analysis(a: MusicAnalysis) -> None:
     if a.chords:
         symbols = [c.chord.symbol for c in a.chords.value if c.chord.root is not None]
         say("Chords    " + " | ".join(symbols[:16]) + (f" ... ({len(symbols)} in all)" if len(symbols) > 16 else ""))
+    for track in a.notes:
+        say(f"Notes     {len(track.value.notes)} of the {track.provenance.stem} by {track.provenance.engine}")
+    if a.lyrics:
+        say(f"Lyrics    {len(a.lyrics.value)} lines from the {a.lyrics.provenance.engine}")
     for remark in a.remarks:
         say(f"Note      {remark}")

@@ -302,8 +302,20 @@ class ProvenanceShape(Shape):
     confidence: float
 
 
+class NotesShape(Shape):
+    """notes: [start, end, MIDI number, velocity]."""
+
+    role: str
+    engine: str
+    notes: list[tuple[float, float, int, int]]
+
+
 class TimelineShape(Shape):
-    """beats: [seconds, place in the bar]. tempo: [seconds, bpm]. chords: [start, end, Harte label, confidence]. keys, sections alike."""
+    """beats: [seconds, place in the bar]. tempo: [seconds, bpm]. chords: [start, end, Harte label, confidence]. keys, sections alike.
+
+    otherReadings: [relation, bpm, meter, probability]; those of `readingsWithBeats` can be taken by the correction take-alternative.
+    sectionNames: [start, guess, confidence], where there is a ground for one. lyrics: [start, end, line].
+    """
 
     duration_s: float
     tempo_bpm: float | None
@@ -318,6 +330,10 @@ class TimelineShape(Shape):
     integrated_lufs: float | None
     true_peak_dbtp: float | None
     other_readings: list[tuple[str, float, str, float]]
+    readings_with_beats: list[str]
+    section_names: list[tuple[float, str, float]]
+    lyrics: list[tuple[float, float, str]]
+    notes: list[NotesShape]
     remarks: list[str]
     provenance: dict[str, ProvenanceShape]
 
@@ -336,7 +352,15 @@ class TimelineShape(Shape):
             sections=[(s.start_s, s.end_s, s.label, s.energy) for s in (a.sections.value if a.sections else ())],
             tuning_hz=a.tuning_hz.value if a.tuning_hz else None, integrated_lufs=_finite(loud.integrated_lufs) if loud else None,
             true_peak_dbtp=_finite(loud.true_peak_dbtp) if loud else None,
-            other_readings=[(r.relation, r.tempo_bpm, str(r.meter), r.probability) for r in a.other_readings], remarks=list(a.remarks),
+            other_readings=[(r.relation, r.tempo_bpm, str(r.meter), r.probability) for r in a.other_readings],
+            readings_with_beats=list(dict.fromkeys(r.relation for r in a.alternatives if r.grid is not None)),
+            section_names=[(s.start_s, s.name, s.name_confidence) for s in (a.sections.value if a.sections else ()) if s.name],
+            lyrics=[(x.start_s, x.end_s, x.text) for x in (a.lyrics.value if a.lyrics else ())],
+            notes=[
+                NotesShape(role=n.value.role.value, engine=n.provenance.engine, notes=[(x.start_s, x.end_s, x.pitch, x.velocity) for x in n.value.notes])
+                for n in a.notes
+            ],
+            remarks=list(a.remarks),
             provenance={
                 name: ProvenanceShape(engine=x.provenance.engine, version=x.provenance.version, confidence=x.confidence)
                 for name, x in said.items() if x is not None

@@ -15,7 +15,9 @@ CONTEXT = 2
 PRIOR = np.log(np.array([0.05, 0.14, 0.72, 0.03, 0.03, 0.03]))
 PRIOR_COMPOUND = np.log(np.array([0.30, 0.08, 0.56, 0.02, 0.02, 0.02]))
 METER_CHANGE_COST = 9.0
-REPETITION_WEIGHT = 1.5
+REPETITION_WEIGHT = 1.0
+PER_BAR = np.array([0.0, 0.0, 0.5, -0.5, -0.5, -0.5])
+"""Nats that every bar of a simple meter gains or pays: a prior that is paid once is forgotten after a few bars."""
 BASS_SEMITONES = 24
 
 
@@ -87,13 +89,14 @@ def meter_prior(compound_share: float) -> NDArray[np.float64]:
 
 
 def decode(
-    log_downbeat: NDArray[np.float64], log_other: NDArray[np.float64], repetition: NDArray[np.float64], prior: NDArray[np.float64]
+    log_downbeat: NDArray[np.float64], log_other: NDArray[np.float64], repetition: NDArray[np.float64], compound_share: float
 ) -> BarDecoding:
     """Best bars over all beats. repetition: [6], or [beats, 6] where it varies. best[k, m]: a bar of m beats ends before beat k."""
+    prior = meter_prior(compound_share)
     count, meters, longest = len(log_downbeat), len(METERS), int(METERS.max())
     other = np.concatenate([[0.0], np.cumsum(log_other)])
     rows = np.repeat(repetition[None], count, 0) if repetition.ndim == 1 else repetition
-    bonus = REPETITION_WEIGHT * rows * METERS
+    bonus = REPETITION_WEIGHT * rows * METERS + PER_BAR * (1 - compound_share)
     best = np.full((count + longest + 1, meters), -1e9)
     back = np.full((count + longest + 1, meters), -1, int)
     top, top_meter = np.full(count + longest + 1, -1e9), np.zeros(count + longest + 1, int)

@@ -90,7 +90,8 @@ def _semitones(x: NDArray[np.float32], chunk: int = 1000) -> NDArray[np.float32]
 
 def normalise(flux: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Local level (6 s) and local mean (0.6 s) removed per band -> bands [frames, 4], activation [frames] in 0..1."""
-    level = np.sqrt(scipy.ndimage.uniform_filter1d(flux * flux, 600, axis=0)) + 0.05 * np.sqrt((flux * flux).mean(0)) + 1e-6
+    power = np.maximum(0, scipy.ndimage.uniform_filter1d(flux * flux, 600, axis=0))  # a running sum leaves less than nothing in silence
+    level = np.sqrt(power) + 0.05 * np.sqrt((flux * flux).mean(0)) + 1e-6
     relative = flux / level
     bands = scipy.ndimage.gaussian_filter1d(np.maximum(0, relative - scipy.ndimage.uniform_filter1d(relative, 60, axis=0)), 1.2, axis=0)
     joint = bands @ _BAND_WEIGHTS

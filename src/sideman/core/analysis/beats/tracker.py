@@ -21,8 +21,8 @@ from sideman.core.music.timeline import BeatGrid, Meter, TempoAlternative
 WINDOW_S, STEP_S = 120.0, 95.0
 BAR_CANDIDATES = 7
 SEAM_COST = 12.0
-LEAST_CONTRAST = 1.8
-"""Activation on the beats against its mean. White noise, pink noise and steady tones reach 1.0 to 1.5; music 2.0 and more."""
+LEAST_CONTRAST = 2.2
+"""Activation on the beats of the sharpest pulse against its mean. Noise, steady tones and chirps reach 1.4 to 2.1; music 3.4 and more."""
 COMPOUND_LIMIT_BPM = 100.0
 """Faster beats that divide in three are swing, not compound time."""
 TIMING_BIAS_S = 0.005
@@ -87,7 +87,7 @@ def window_candidates(window: OnsetWindow, scorer: Scorer) -> list[Candidate]:
         pulse = found[k]
         compound = triple_share(at_phases(pool, pulse.beats)[:, :, 4].mean(0))
         seen = bars.evidence(window, pool, pulse.beats, scorer.downbeat)
-        decoding = bars.decode(seen.log_downbeat, seen.log_other, seen.repetition, bars.meter_prior(compound))
+        decoding = bars.decode(seen.log_downbeat, seen.log_other, seen.repetition, compound)
         rows.append(np.concatenate([[level[k] - level[order[0]]], bars.summary(decoding, seen, pulse.tempo_bpm, compound)]))
         out.append(
             Candidate(
@@ -238,12 +238,10 @@ def track(reader: AudioReader, scorer: Scorer | None = None) -> BeatTracking:
     times, found = _join(windows, path, duration)
     times = np.maximum(0.0, times - TIMING_BIAS_S)
     times = times[np.concatenate([[True], np.diff(times) > 0])]
-    if np.median([c.contrast for _, c in used]) < LEAST_CONTRAST or len(times) < 4:
+    if np.median([max(c.contrast for c in w.candidates) for w, _ in used]) < LEAST_CONTRAST or len(times) < 4:
         return BeatTracking(None, confidence, alternatives(seen, None))
     compound = float(np.mean([c.compound_share for _, c in used]))
-    decoding = bars.decode(
-        found.log_downbeat[: len(times)], found.log_other[: len(times)], found.repetition[: len(times)], bars.meter_prior(compound)
-    )
+    decoding = bars.decode(found.log_downbeat[: len(times)], found.log_other[: len(times)], found.repetition[: len(times)], compound)
     slow = 60 / float(np.median(np.diff(times))) < COMPOUND_LIMIT_BPM
     meter = Meter(decoding.beats_per_bar, compound > 0.5 and slow and decoding.beats_per_bar in (2, 3, 4))
     grid = BeatGrid.from_times(times, _positions(decoding, len(times)), meter)

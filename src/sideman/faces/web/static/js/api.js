@@ -17,10 +17,11 @@ export const signedOut = signal(false)
 
 /** @param {string} method @param {string} path @param {any} [body] @param {Record<string, string>} [headers] @returns {Promise<any>} */
 export async function request(method, path, body, headers = {}) {
-  const sent = { ...headers, ...(csrf.value ? { 'X-CSRF-Token': csrf.value } : {}), ...(body === undefined ? {} : { 'Content-Type': 'application/json' }) }
+  const form = body instanceof FormData // the browser states its type, with the boundary
+  const sent = { ...headers, ...(csrf.value ? { 'X-CSRF-Token': csrf.value } : {}), ...(body === undefined || form ? {} : { 'Content-Type': 'application/json' }) }
   let answer
   try {
-    answer = await fetch(path, { method, headers: sent, body: body === undefined ? undefined : JSON.stringify(body) })
+    answer = await fetch(path, { method, headers: sent, body: body === undefined ? undefined : form ? body : JSON.stringify(body) })
   } catch {
     throw new ApiError(0, text.errors.network)
   }

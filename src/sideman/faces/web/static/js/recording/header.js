@@ -28,11 +28,14 @@ export function Header({ desk, reload }) {
     <${ExportMenu} desk=${desk} /></header>`
 }
 
+const GRID_KINDS = ['halve-tempo', 'double-tempo', 'move-bar-one', 'set-meter', 'move-beat', 'add-beat', 'remove-beat', 'take-alternative', 'set-tempo', 'set-beats']
+
 /** Tempo and meter, and one-click corrections of them. @param {{desk: import('./player.js').Desk, reload: () => void}} props */
 function GridMenu({ desk, reload }) {
   const { recording, timeline, corrections } = desk.song
   const at = `/recordings/${recording.id}/corrections`
-  const mine = corrections.some((c) => ['halve-tempo', 'double-tempo', 'move-bar-one', 'set-meter'].includes(c.kind))
+  const mine = corrections.some((c) => GRID_KINDS.includes(c.kind))
+  const readings = timeline.otherReadings.filter((r) => timeline.readingsWithBeats.includes(r[0]))
   const correct = async (/** @type {string} */ kind, /** @type {any} */ values = {}) => {
     try {
       const made = await post(at, { kind, values })
@@ -51,6 +54,17 @@ function GridMenu({ desk, reload }) {
       notifyError(error)
     }
   }
+  const send = async (/** @type {File} */ file) => {
+    const form = new FormData()
+    form.append('file', file)
+    try {
+      const made = await post(`/recordings/${recording.id}/annotations`, form)
+      notify(text.recording.imported(made.map((/** @type {{kind: string}} */ c) => text.recording.correctionNames[c.kind] ?? c.kind).join(', ')), 'good')
+      reload()
+    } catch (error) {
+      notifyError(error)
+    }
+  }
   if (timeline.tempoBpm === null) return html`<span class="chip">${text.recording.noPulse}</span>`
   const sure = Math.round((timeline.provenance.grid?.confidence ?? 0) * 100)
   const caption = html`<span class="num"><b>${Math.round(timeline.tempoBpm)}</b> BPM</span><span class="num">${timeline.meter}</span>${mine && html`<span class="mine">${text.recording.byYou}</span>`}`
@@ -58,8 +72,19 @@ function GridMenu({ desk, reload }) {
   return html`<${Menu} label=${text.recording.grid} kind="chip button" side="left" caption=${caption}>
     <${MenuItem} icon="chevron-down" title=${text.recording.halve} onClick=${() => correct('halve-tempo')} /><${MenuItem} icon="chevron-up" title=${text.recording.double} onClick=${() => correct('double-tempo')} />
     <${MenuItem} icon="chevron-right" title=${text.recording.later} onClick=${() => correct('move-bar-one', { beats: 1 })} /><${MenuItem} icon="chevron-left" title=${text.recording.earlier} onClick=${() => correct('move-bar-one', { beats: -1 })} />
+    ${readings.length > 0 && html`<hr /><p class="menu-title">${text.recording.readings}</p>${readings.map((r) => html`<${MenuItem} key=${r.join()} icon="activity" title=${text.recording.reading(r[0], Math.round(r[1]), r[2])} hint=${text.recording.likely(Math.round(r[3] * 100))} onClick=${() => correct('take-alternative', { relation: r[0], tempo_bpm: r[1] })} />`)}`}
+    <hr /><${MenuItem} icon="file-music" title=${text.recording.importAnnotations} hint=${text.recording.importHint} onClick=${() => pickAnnotations(send)} />
     ${corrections.length > 0 && html`<hr /><p class="menu-title">${text.recording.corrections}</p>${corrections.map((c) => html`<${MenuItem} key=${c.id} icon="undo-2" title=${text.recording.revert(correctionName(c))} onClick=${() => revert(c.id)} />`)}`}
     ${!mine && html`<p class="menu-title">${text.recording.confidence(sure)}</p>`}<//>`
+}
+
+/** The system's file dialog. @param {(file: File) => void} use */
+function pickAnnotations(use) {
+  const input = document.createElement('input')
+  input.type = 'file'
+  input.accept = '.jams,.beats,.lab,.txt,.csv,.mid,.midi'
+  input.addEventListener('change', () => input.files?.[0] && use(input.files[0]))
+  input.click()
 }
 
 /** @param {{desk: import('./player.js').Desk}} props */
