@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.signal import find_peaks
 
 from sideman.core.analysis.beats.onsets import FRAME_RATE_HZ, SAMPLE_RATE_HZ, hear
+from sideman.core.analysis.beats.pulses import refine
 from sideman.core.audio import AudioReader, read_padded
 from sideman.core.music.form import Section
 from sideman.core.music.notes import GrooveTemplate
@@ -20,6 +21,7 @@ LEAST_STRENGTH = 0.12
 BIAS_S = 0.005
 """Onsets are heard so late (the analysis window)."""
 FEWEST_ONSETS = 16
+ON_BEAT = 0.15
 OFF_BEAT = (0.4, 0.8)
 """Part of a beat in which its second half may begin, straight or swung."""
 
@@ -43,7 +45,7 @@ def listen(reader: AudioReader) -> Onsets:
         heard = hear(read_padded(reader, int(begin * SAMPLE_RATE_HZ), length)[0])
         if heard is not None:
             peaks, _ = find_peaks(heard.activation, height=LEAST_STRENGTH, distance=4)
-            at = peaks / FRAME_RATE_HZ + begin - BIAS_S
+            at = refine(peaks, heard.activation) / FRAME_RATE_HZ + begin - BIAS_S
             own = (at >= start) & (at < min(start + WINDOW_S, duration))
             times.append(at[own])
             strengths.append(heard.activation[peaks][own].astype(float))
@@ -79,8 +81,13 @@ def groove(onsets: Onsets, grid: BeatGrid) -> tuple[GrooveTemplate, float] | Non
 
 
 def _swing(place: NDArray[np.float64], strength: NDArray[np.float64]) -> float:
-    """First half of the beat against the second: weighted median of the onsets around the middle of the beat; 1 without any."""
-    part = place % 1
+    """First half of the beat against the second: weighted median of the onsets around the middle of the beat; 1 without any.
+
+    Both halves are heard equally late: where the onsets on the beat lie is taken off.
+    """
+    near = (place + 0.5) % 1 - 0.5
+    on = np.abs(near) < ON_BEAT
+    part = (place - (float(np.median(near[on])) if on.any() else 0.0)) % 1
     off = (part > OFF_BEAT[0]) & (part < OFF_BEAT[1])
     if off.sum() < FEWEST_ONSETS // 2:
         return 1.0

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from sideman.core.analysis.chords import profiles
 from sideman.core.analysis.chords.decoding import BEAT, BETWEEN, DOWNBEAT, UNKNOWN, DecoderOptions, HarmonyDecoder, HarmonyPath
 from sideman.core.analysis.chords.emission import (
     CLASSES,
@@ -168,4 +169,5 @@ def estimate(
     spans = _spans(path, seen, emissions, decoder.posterior(path.keys))
     if p[first] < LEAST_KEY_PROBABILITY or lone.mean() > 0.8 or all(s.chord.root is None for s in spans):
         return HarmonyEstimate(None, float(p[first]), (), spans)
-    return HarmonyEstimate(_key(first), float(p[first]), _key_spans(path, limits, float(p[first])), spans)
+    sure = profiles.confidence(_key(first), float(p[first]), heard)
+    return HarmonyEstimate(_key(first), sure, _key_spans(path, limits, sure), spans)
