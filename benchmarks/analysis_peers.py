@@ -79,7 +79,8 @@ def timed(steps):
 def main(engine: str, path: str) -> None:
     import soundfile
 
-    samples, _ = soundfile.read(path, dtype="int16")
+    heard, _ = soundfile.read(path, dtype="float32")
+    samples = np.clip(np.round(heard * 32767), -32768, 32767).astype(np.int16)
     found = {"madmom": madmom, "essentia": essentia, "librosa": librosa}[engine](samples)
     found["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print("RESULT" + json.dumps(found))

@@ -130,4 +130,4 @@ def test_the_base_holds_no_heavy_or_gpl_package() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     names = {re.split(r"[<>=~!\[]", d)[0].strip().lower() for d in project["dependencies"]}
     assert not names & {"torch", "transformers", "librosa", "numba", "scikit-learn", "mutagen", "essentia", "fastapi", "sqlalchemy"}
-    assert len(names) <= 10
+    assert len(names) <= 11  # onnxruntime runs the carried note network; every other engine of the base is numpy and scipy

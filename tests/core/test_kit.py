@@ -7,11 +7,11 @@ import pytest
 
 from sideman.carried import carried
 from sideman.core.audio import AudioClip, Recording, read_all
+from sideman.core.audio.drum_hits import find_hits
 from sideman.core.evaluation.separation import si_sdr
 from sideman.core.generation.soundfont import Preset, Renderer
 from sideman.core.music import NoteEvent, StemRole
 from sideman.core.separation.backends.kit import ROLES, KitSeparator
-from sideman.core.separation.backends.kit.events import find_hits
 from sideman.errors import Cancelled, UsageError
 
 STEP_S = 60 / 110 / 4

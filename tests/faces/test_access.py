@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import pytest
 from calling import ELSEWHERE, Caller
-from seeding import UPLOADS, World, body, headers, hurried, names, world
+from seeding import World, body, headers, hurried, names, sent_file, world
 from servers import free_port
 
 from sideman import bootstrap
@@ -332,7 +332,7 @@ ROUTES = {
     "make": "POST /api/v1/recordings/{recording_id}/mixes · POST /api/v1/recordings/{recording_id}/exports",
     "write": """
         PATCH /api/v1/recordings/{recording_id} · POST /api/v1/recordings/{recording_id}/analyses
-        POST /api/v1/recordings/{recording_id}/separations
+        POST /api/v1/recordings/{recording_id}/separations · POST /api/v1/recordings/{recording_id}/annotations
         POST /api/v1/recordings/{recording_id}/corrections · DELETE /api/v1/recordings/{recording_id}/corrections/{correction_id}
         POST /api/v1/recordings/{recording_id}/generations · DELETE /api/v1/generations/{generation_id} · DELETE /api/v1/mixes/{mix_id}
         DELETE /api/v1/stems/{stem_id} · PATCH /api/v1/collections/{collection_id} · POST /api/audio/{audio_id}/analyze
@@ -379,8 +379,8 @@ def test_every_route_has_its_row(house: House) -> None:
 
 def _sent_to(route: str, w: World, tone: bytes) -> dict[str, Any]:
     """The body of a request that this route takes."""
-    if route in UPLOADS:
-        return {"files": {"file": ("tone.flac", tone)}}
+    if (file := sent_file(route, tone)) is not None:
+        return {"files": {"file": file}}
     if route == "PATCH /api/v1/uploads/{upload_id}":
         return {"content": b"some bytes"}
     return {"json": made} if (made := body(route, w)) is not None else {}

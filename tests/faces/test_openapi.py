@@ -28,7 +28,7 @@ from schemathesis.specs.openapi.checks import (
     response_schema_conformance,
     status_code_conformance,
 )
-from seeding import UPLOADS, World, body, headers, hurried, names, world
+from seeding import World, body, headers, hurried, names, sent_file, world
 from servers import PostgresServer, Unavailable
 
 from sideman import bootstrap
@@ -176,8 +176,8 @@ def _case(operation: APIOperation, w: World, studio: Studio) -> Case:
 def _checked(seeded: Seeded, case: Case, person: str, with_file: bool) -> int:
     """Send it, hold the answer against the description, and return its status."""
     more: dict[str, Any] = {}
-    if with_file and case.operation.label in UPLOADS:
-        case.body, more = NOT_SET, {"files": {"file": ("tone.flac", seeded.tone)}}
+    if with_file and (file := sent_file(case.operation.label, seeded.tone)) is not None:
+        case.body, more = NOT_SET, {"files": {"file": file}}
     token = seeded.world(case.operation.label).tokens[person]
     answer = case.call(headers={"Authorization": f"Bearer {token}"}, app=seeded.app, **more)
     seeded.asked(case.operation.label, answer.status_code)

@@ -11,7 +11,12 @@ from sideman.core.analysis import AnalysisEngines
 from sideman.errors import UsageError
 
 DEFAULT = "sideman"
-QUESTIONS = {"beats": (DEFAULT, "madmom"), "chords": (DEFAULT, "madmom"), "key": (DEFAULT, "madmom"), "notes": ("no", "basic-pitch")}
+QUESTIONS = {
+    "beats": (DEFAULT, "madmom", "essentia"),
+    "chords": (DEFAULT, "madmom"),
+    "key": (DEFAULT, "madmom", "essentia"),
+    "notes": ("no", "basic-pitch"),
+}
 """What is asked, and who can answer; the first one does where nothing is said."""
 
 
@@ -50,7 +55,7 @@ class Analyzers:
         wanted = dict(self.default.engines if wish is None else wish.engines)
         chosen: dict[str, object] = {}
         for question, engine in wanted.items():
-            chosen[question] = self._madmom() if engine == "madmom" else self._basic_pitch()
+            chosen[question] = {"madmom": self._madmom, "essentia": self._essentia, "basic-pitch": self._basic_pitch}[engine]()
         return AnalysisEngines(**chosen)  # type: ignore[arg-type]
 
     def _madmom(self) -> object:
@@ -60,6 +65,11 @@ class Analyzers:
         if "madmom" not in self._loaded:
             self._loaded["madmom"] = MadmomEngine(installed.files[0].path)
         return self._loaded["madmom"]
+
+    def _essentia(self) -> object:
+        from sideman.core.analysis.backends.essentia import EssentiaEngine
+
+        return EssentiaEngine()
 
     def _basic_pitch(self) -> object:
         from sideman.core.analysis.notes import Transcriber

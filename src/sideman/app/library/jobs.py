@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from importlib import metadata
 
+from sideman.app.analyzers import AnalysisWish
 from sideman.app.library.access import Access, Caller
 from sideman.app.library.batches import BatchItem, each
 from sideman.app.library.services import Services
@@ -55,22 +56,28 @@ class JobDesk:
 
     # asking
 
-    def analyse(self, who: Caller, recording_id: str, how: How = NOW, separate: bool = True) -> JobRecord:
+    def analyse(self, who: Caller, recording_id: str, how: How = NOW, separate: bool = True, engines: str | None = None) -> JobRecord:
         """Analysis and stems of a recording. An equal job that is under way, or was completed before, is returned instead."""
-        item = self._analyse_all(who, (recording_id,), how, separate, raises=True)[0]
+        wish = str(AnalysisWish.parse(engines)) if engines is not None else None
+        item = self._analyse_all(who, (recording_id,), how, (separate, wish), raises=True)[0]
         assert item.job is not None
         return item.job
 
     def batch_analyse(self, who: Caller, recording_ids: Sequence[str], again: bool = False) -> tuple[BatchItem, ...]:
         """Each on its own: one that cannot be analysed does not keep the others back."""
-        return self._analyse_all(who, tuple(dict.fromkeys(recording_ids)), How(BATCH, again=again), True, raises=False)
+        return self._analyse_all(who, tuple(dict.fromkeys(recording_ids)), How(BATCH, again=again), (True, None), raises=False)
 
-    def _analyse_all(self, who: Caller, ids: Sequence[str], how: How, separate: bool, raises: bool) -> tuple[BatchItem, ...]:
+    def _analyse_all(
+        self, who: Caller, ids: Sequence[str], how: How, wanted: tuple[bool, str | None], raises: bool
+    ) -> tuple[BatchItem, ...]:
+        separate, engines = wanted
+
         def prepare(recording_id: str) -> NewJob | JobRecord:
             recording = self._access.writable(who, recording_id)
             apart = separate and not has_better_stems(self._s, recording_id)
-            request = {"separate": apart, "separator": "preview", "version": metadata.version("sideman")}
-            new = self.new(who, ANALYSIS, recording, request, how, {"separate": separate, "again": how.again})
+            asked = {"engines": engines} if engines is not None else {}
+            request = {"separate": apart, "separator": "preview", "version": metadata.version("sideman")} | asked
+            new = self.new(who, ANALYSIS, recording, request, how, {"separate": separate, "again": how.again} | asked)
             if not how.again and (done := self._s.jobs.completed(new.request_hash)) is not None:
                 latest = self._s.results.analysis(recording_id)
                 if latest is not None and latest.job_id == done.id:

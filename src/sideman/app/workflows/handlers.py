@@ -45,18 +45,19 @@ class JobHandlers:
         arguments = {"name": recording.file_name, "content_key": recording.content_key, "to_analyse": to_analyse}
         return Task("decode", "decode", f"{HEAVY}decode", CPU, arguments, 1, 1800)
 
-    def _understand(self, recording: RecordingRecord, separate: bool) -> tuple[Stage, ...]:
-        named = {"name": recording.file_name}
+    def _understand(self, recording: RecordingRecord, separate: bool, engines: str | None = None) -> tuple[Stage, ...]:
+        named = {"name": recording.file_name} | ({"engines": engines} if engines is not None else {})
         beats = Task("beats", "find beats", f"{HEAVY}find_beats", CPU, named, 4)
         loudness = Task("loudness", "measure loudness", f"{HEAVY}find_loudness", CPU, named, 1)
         harmony = Task("harmony", "find chords, key and sections", f"{HEAVY}find_harmony", CPU, named, 5)
-        wish = named | {"preset": "preview"}
+        wish = {"name": recording.file_name, "preset": "preview"}
+        notes = (Task("notes", "find notes", f"{HEAVY}find_notes", CPU, named, 4),) if "notes=" in (engines or "") else ()
         apart = (Task("separate", "separate", f"{HEAVY}separate", GPU, wish, 8, 7200),) if separate else ()
-        return (self._decode(recording, to_analyse=True),), (*apart, beats, loudness), (harmony,)
+        return (self._decode(recording, to_analyse=True),), (*apart, beats, loudness), (harmony, *notes)
 
     def _analysis(self, job: JobRecord, recording: RecordingRecord) -> Plan:
         store = Task("store", "store", "analysis", ORCHESTRATION, {"job_id": job.id, "recording_id": recording.id}, 0.2, 300)
-        return (*self._understand(recording, bool(job.request.get("separate", True))), (store,))
+        return (*self._understand(recording, bool(job.request.get("separate", True)), job.request.get("engines")), (store,))
 
     def _separation(self, job: JobRecord, recording: RecordingRecord) -> Plan:
         wish: dict[str, Any] = {k: job.request[k] for k in ("preset", "roles", "preview_s") if k in job.request}

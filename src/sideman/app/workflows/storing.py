@@ -13,7 +13,7 @@ from typing import Any
 from sideman.app.library.jobs import has_better_stems
 from sideman.app.library.services import Services
 from sideman.app.library.timeline import summary
-from sideman.core.music import Correction, MusicAnalysis, from_jams, overlaid, write_jams
+from sideman.core.music import Correction, from_jams, overlaid, write_jams
 from sideman.infra.database import AnalysisRecord, Json, StemRecord, new_id, now
 
 
@@ -35,8 +35,11 @@ def _stem(made: dict[str, Any], recording_id: str, job_id: str, origin: str, **m
 
 def store_analysis(services: Services, arguments: Json, inputs: Json) -> Json:
     """Join the parts of an analysis, keep them as one version; separated stems replace the former ones."""
-    parts = [from_jams(inputs[name]["jams"]) for name in ("beats", "harmony", "loudness")]
-    analysis: MusicAnalysis = parts[0].merged(parts[1]).merged(parts[2])
+    names = [n for n in ("beats", "harmony", "loudness", "notes") if "jams" in inputs.get(n, {})]
+    parts = [from_jams(inputs[name]["jams"]) for name in names]
+    analysis = parts[0]
+    for part in parts[1:]:
+        analysis = analysis.merged(part)
     recording_id, job_id = arguments["recording_id"], arguments["job_id"]
     recording = services.recordings.get(recording_id)
     analysis = replace(analysis, title=recording.title, artist=recording.artist)

@@ -189,6 +189,24 @@ def find_harmony(context: TaskContext, arguments: Json, inputs: Json, progress: 
         return {"jams": to_jams(analysis_engine.find_harmony_and_form(recording, known, progress, engines))}
 
 
+def find_notes(context: TaskContext, arguments: Json, inputs: Json, progress: Progress) -> Json:
+    """Notes of every separated stem, of the recording where there are none; on the grid where there is one."""
+    progress("find notes", 0.0)
+    transcriber = _analysis_engines(context, arguments).notes
+    grid = from_jams(inputs["beats"]["jams"]).grid
+    stems = [s for s in inputs.get("separate", {}).get("stems", ()) if s["role"] != StemRole.RESIDUAL.value]
+    sources = [(s["blob_key"], StemRole.parse(s["role"])) for s in stems] or [(inputs["decode"]["decoded_key"], StemRole.OTHER)]
+    found = []
+    for k, (key, role) in enumerate(sources if transcriber is not None else ()):
+        assert transcriber is not None
+        with context.recording(key, f"{role} of {arguments['name']}") as recording:
+            if not recording.condition.silent:
+                found.append(analysis_engine.find_notes(recording, role, grid.value if grid else None, transcriber))
+            duration_s = recording.duration_s
+        progress("find notes", (k + 1) / len(sources))
+    return {"jams": to_jams(MusicAnalysis(duration_s, notes=tuple(found)))} if found else {}
+
+
 def find_loudness(context: TaskContext, arguments: Json, inputs: Json, progress: Progress) -> Json:
     """Loudness, energy, and what is odd about the recording itself."""
     progress("measure loudness", 0.0)

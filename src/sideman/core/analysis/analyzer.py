@@ -9,6 +9,7 @@ from importlib import metadata
 import numpy as np
 
 from sideman.core.analysis import beats, chords, notes, rhythm, sections
+from sideman.core.analysis.drums import DrumTranscriber
 from sideman.core.analysis.engines import DEFAULT_ENGINES, ENGINE_RATE_HZ, AnalysisEngines
 from sideman.core.analysis.names import named
 from sideman.core.analysis.notes import Transcriber
@@ -34,6 +35,8 @@ from sideman.errors import TooShort
 SHORTEST_S = 4.0
 LEAST_TUNING_STRENGTH = 0.05
 LEVEL_HOP_S = 0.1
+DRUMS_RIGHT = 0.7
+"""Share of hits that the drum network has right on kits it was not trained on (training/README.md): it gives no probability of its own."""
 LYRICS_TAGS = ("syncedlyrics", "lyrics", "unsyncedlyrics", "lyrics-eng", "lyrics-xxx", "uslt")
 
 Progress = Callable[[str, float], None]
@@ -152,8 +155,18 @@ def _chords(recording: Recording, harmony: chords.HarmonyEstimate, engines: Anal
     return Annotation(spans, mean, Provenance(engines.chords.name, engines.chords.version))
 
 
+def _find_drums(recording: Recording, grid: BeatGrid | None) -> Annotation[NoteTrack]:
+    engine = DrumTranscriber()
+    heard = engine.notes(recording.mono(ENGINE_RATE_HZ))
+    written = notes.on_the_grid(heard, grid) if grid is not None else ()
+    source = provenance(engine.name, stem=StemRole.DRUMS.value)
+    return Annotation(NoteTrack(StemRole.DRUMS, heard, written), DRUMS_RIGHT, replace(source, stem=StemRole.DRUMS.value, parameters=()))
+
+
 def find_notes(recording: Recording, role: StemRole, grid: BeatGrid | None, transcriber: Transcriber) -> Annotation[NoteTrack]:
     """What a stem (or a whole recording, as `other`) plays, as heard and on the grid. Confidence: mean activation of the notes."""
+    if role is StemRole.DRUMS:
+        return _find_drums(recording, grid)
     options = notes.options_for(role)
     heard = transcriber.notes(recording.mono(notes.SAMPLE_RATE_HZ), options)
     if role is StemRole.VOCALS:

@@ -20,7 +20,7 @@ Out = Annotated[
 Engines = Annotated[
     str | None,
     typer.Option(
-        help="Engines other than the default ones: beats=madmom, chords=madmom, key=madmom, notes=basic-pitch, separated by commas; default: SIDEMAN_ANALYSIS.",
+        help="Engines other than the default ones: beats=madmom|essentia, chords=madmom, key=madmom|essentia, notes=basic-pitch, separated by commas; default: SIDEMAN_ANALYSIS.",
         show_default=False,
     ),
 ]

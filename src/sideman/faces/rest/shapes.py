@@ -156,10 +156,14 @@ class JobPage(Shape):
 
 
 class AnalyseRequest(Shape):
-    """again: also when an equal analysis is there already. separate: also take the recording apart."""
+    """again: also when an equal analysis is there already. separate: also take the recording apart.
+
+    engines: other than the worker's, such as `beats=madmom,key=essentia,notes=basic-pitch`.
+    """
 
     separate: bool = True
     again: bool = False
+    engines: str | None = Field(default=None, max_length=200)
 
 
 class ChordWish(Shape):

@@ -7,6 +7,6 @@ docs/decisions/0004-own-beat-decoder.md.
 
 from sideman.core.analysis.beats import onsets
 from sideman.core.analysis.beats.readings import committee
-from sideman.core.analysis.beats.tracker import BeatTracking, Scorer, track
+from sideman.core.analysis.beats.tracker import BeatTracking, Scorer, barred, track
 
-__all__ = ["BeatTracking", "Scorer", "committee", "onsets", "track"]
+__all__ = ["BeatTracking", "Scorer", "barred", "committee", "onsets", "track"]

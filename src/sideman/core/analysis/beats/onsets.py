@@ -57,6 +57,15 @@ def _semitone_bank() -> NDArray[np.float32]:
 _SEMITONES = _semitone_bank()
 
 
+def log_spectrum(x: NDArray[np.float32], chunk: int = 1500) -> NDArray[np.float32]:
+    """log10(1 + magnitude) in bands of a twelfth of an octave, [frames, bands] at 100 Hz; frames centred on their time."""
+    frames = int(np.ceil(len(x) / _HOP))
+    padded = np.concatenate([np.zeros(_WINDOW // 2, np.float32), x, np.zeros(_WINDOW + _HOP, np.float32)])
+    view = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[::_HOP]
+    parts = [np.abs(rfft(view[a : min(a + chunk, frames)] * _HANN, axis=1, workers=1)) @ _BANK for a in range(0, frames, chunk)]
+    return np.log10(1 + np.concatenate(parts)) if parts else np.zeros((0, _BANK.shape[1]), np.float32)
+
+
 def _flux(x: NDArray[np.float32], chunk: int = 1500) -> NDArray[np.float32]:
     """Half-wave rectified log flux over two frames against a three-band maximum (vibrato suppression), [frames, 4]."""
     frames = int(np.ceil(len(x) / _HOP))

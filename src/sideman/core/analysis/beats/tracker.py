@@ -242,7 +242,35 @@ def track(reader: AudioReader, scorer: Scorer | None = None) -> BeatTracking:
         return BeatTracking(None, confidence, alternatives(seen, None))
     compound = float(np.mean([c.compound_share for _, c in used]))
     decoding = bars.decode(found.log_downbeat[: len(times)], found.log_other[: len(times)], found.repetition[: len(times)], compound)
+    grid = _grid(times, decoding, compound)
+    return BeatTracking(grid, confidence, alternatives(seen, grid))
+
+
+def barred(reader: AudioReader, times_s: Sequence[float], scorer: Scorer | None = None) -> BeatGrid | None:
+    """Beats from elsewhere with bars of ours over them; None where the recording is silent. Mono reader at 44.1 kHz."""
+    scorer, times = scorer or Scorer.default(), np.asarray(times_s, float)
+    down, other, repetition, shares, kept = [], [], [], [], []
+    for start in np.arange(0.0, reader.frames / reader.sample_rate_hz, WINDOW_S):
+        inside = times[(times >= start) & (times < start + WINDOW_S)]
+        block = reader.read(int(start * SAMPLE_RATE_HZ), int(WINDOW_S * SAMPLE_RATE_HZ)).samples[0]
+        window = hear(block) if len(inside) > 2 else None
+        if window is None:
+            continue
+        pool, frames = pooled(window), (inside - start) * FRAME_RATE_HZ
+        seen = bars.evidence(window, pool, frames, scorer.downbeat)
+        down.append(seen.log_downbeat)
+        other.append(seen.log_other)
+        repetition.append(np.repeat(seen.repetition[None], len(inside), 0))
+        shares.append(triple_share(at_phases(pool, frames)[:, :, 4].mean(0)))
+        kept.append(inside)
+    if not kept:
+        return None
+    compound = float(np.mean(shares))
+    decoding = bars.decode(np.concatenate(down), np.concatenate(other), np.concatenate(repetition), compound)
+    return _grid(np.concatenate(kept), decoding, compound)
+
+
+def _grid(times: NDArray[np.float64], decoding: bars.BarDecoding, compound: float) -> BeatGrid:
     slow = 60 / float(np.median(np.diff(times))) < COMPOUND_LIMIT_BPM
     meter = Meter(decoding.beats_per_bar, compound > 0.5 and slow and decoding.beats_per_bar in (2, 3, 4))
-    grid = BeatGrid.from_times(times, _positions(decoding, len(times)), meter)
-    return BeatTracking(grid, confidence, alternatives(seen, grid))
+    return BeatGrid.from_times(times, _positions(decoding, len(times)), meter)

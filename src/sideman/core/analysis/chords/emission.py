@@ -4,6 +4,7 @@ first. Twelve times less to learn than an absolute network, and no bias towards 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -129,33 +130,44 @@ class Emissions:
 
 
 class EmissionNetwork:
-    def __init__(self, weights: dict[str, Matrix]) -> None:
-        self._w = weights
+    """Several networks of one shape, trained on different songs: the mean of what they say is steadier than each."""
+
+    def __init__(self, members: Sequence[dict[str, Matrix]]) -> None:
+        self._members = tuple(members)
 
     @classmethod
     @cache
     def default(cls) -> EmissionNetwork:
-        return cls.load(Path(__file__).parent / "weights.npz")
+        folder = Path(__file__).parent
+        return cls.load(folder / "weights.npz", folder / "weights_2.npz")
 
     @classmethod
-    def load(cls, path: Path) -> EmissionNetwork:
-        with np.load(path) as stored:
-            return cls({k: stored[k].astype(np.float32) for k in stored.files})
+    def load(cls, *paths: Path) -> EmissionNetwork:
+        members = []
+        for path in paths:
+            with np.load(path) as stored:
+                members.append({k: stored[k].astype(np.float32) for k in stored.files})
+        return cls(members)
 
     def __call__(self, seen: Segments) -> Emissions:
-        w, n = self._w, len(seen)
-        own = np.repeat(seen.scalars @ w["scalar"] + w["hidden_bias"], 12, 0)
-        h = np.maximum(0, rotate(seen.chroma).reshape(n * 12, -1) @ w["hidden"] + own)
-        out = (h @ w["out"] + w["out_bias"]).reshape(n, 12, PER_ROOT + 1)
-        none = h.reshape(n, 12, -1).mean(1) @ w["none"] + seen.scalars @ w["none_scalar"] + w["none_bias"]
-        chords = np.concatenate([out[:, :, :PER_ROOT].reshape(n, -1), none], 1)
-        return Emissions(log_softmax(chords), log_softmax(out[:, :, PER_ROOT]))
+        heard = [_emissions(w, seen) for w in self._members]
+        return Emissions(np.mean([e.chords for e in heard], 0, dtype=np.float32), np.mean([e.bass for e in heard], 0, dtype=np.float32))
 
     def key_scores(self, seen: Segments, span_s: float) -> Matrix:
         """log p(key) [n, 24] (12 major, 12 minor) from the chroma of +- span_s around each segment."""
         x = rotate(np.sqrt(long_chroma(seen, span_s)))
-        out = (x @ self._w["key"] + self._w["key_bias"]).transpose(0, 2, 1).reshape(-1, 24)
-        return log_softmax(out)
+        scores = [log_softmax((x @ w["key"] + w["key_bias"]).transpose(0, 2, 1).reshape(-1, 24)) for w in self._members]
+        return np.asarray(np.mean(scores, 0, dtype=np.float32))
+
+
+def _emissions(w: dict[str, Matrix], seen: Segments) -> Emissions:
+    n = len(seen)
+    own = np.repeat(seen.scalars @ w["scalar"] + w["hidden_bias"], 12, 0)
+    h = np.maximum(0, rotate(seen.chroma).reshape(n * 12, -1) @ w["hidden"] + own)
+    out = (h @ w["out"] + w["out_bias"]).reshape(n, 12, PER_ROOT + 1)
+    none = h.reshape(n, 12, -1).mean(1) @ w["none"] + seen.scalars @ w["none_scalar"] + w["none_bias"]
+    chords = np.concatenate([out[:, :, :PER_ROOT].reshape(n, -1), none], 1)
+    return Emissions(log_softmax(chords), log_softmax(out[:, :, PER_ROOT]))
 
 
 def long_chroma(seen: Segments, span_s: float) -> Matrix:

@@ -21,7 +21,7 @@ Version = Annotated[int | None, Query(ge=1, le=1_000_000)]
 @router.post("/analyses", status_code=202)
 def analyse(studio: StudioHere, who: Who, recording_id: Id, wanted: AnalyseRequest, how: HowAsked) -> JobShape:
     """Analyse and separate. An equal job that is under way or done is answered instead of a new one."""
-    job = studio.jobs.analyse(who, recording_id, replace(how, again=wanted.again), wanted.separate)
+    job = studio.jobs.analyse(who, recording_id, replace(how, again=wanted.again), wanted.separate, wanted.engines)
     return JobShape.of(studio.jobs.view(job))
 
 
@@ -56,6 +56,7 @@ def correct(studio: StudioHere, who: Who, recording_id: Id, wanted: CorrectionRe
 @router.post("/annotations", status_code=201, openapi_extra=FILE_BODY)
 async def import_annotations(request: Request, studio: StudioHere, who: Who, recording_id: Id) -> list[CorrectionShape]:
     """Beats, chords, keys or sections from a file of another tool (JAMS, .beats, .lab, Audacity labels, MIDI), as corrections."""
+    studio.access.writable(who, recording_id)
     made = await received_file(request, lambda path: studio.timelines.import_annotations(who, recording_id, path), MOST_ANNOTATION_BYTES)
     return [CorrectionShape.model_validate(c) for c in made]
 

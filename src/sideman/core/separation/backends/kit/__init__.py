@@ -15,8 +15,7 @@ from scipy.fft import irfft
 from scipy.optimize import nnls
 
 from sideman.core.audio import AudioReader, Recording
-from sideman.core.music import Provenance, StemRole
-from sideman.core.separation.backends.kit.events import (
+from sideman.core.audio.drum_hits import (
     BANDS,
     BIN_HZ,
     BINS,
@@ -34,6 +33,7 @@ from sideman.core.separation.backends.kit.events import (
     pieces_of,
     spectra,
 )
+from sideman.core.music import Provenance, StemRole
 from sideman.core.separation.rates import StemWriters, at_rate
 from sideman.core.separation.separator import Progress, Quality, SeparatedStem, no_progress, wanted_roles, with_remainder
 

@@ -65,7 +65,7 @@ class MaskNetwork:
         return x + (h @ w[f"{name}.up.weight"].T + w[f"{name}.up.bias"]).transpose(0, 2, 1)
 
     def __call__(self, features: Array) -> Array:
-        """features [3, BANDS, windows] -> masks [4, BANDS, windows]: drums, bass, vocals, other."""
+        """features [5, BANDS, windows] (three of the moment, two of the whole recording) -> masks [4, BANDS, windows]: drums, bass, vocals, other."""
         windows = features.shape[2]
         x = np.pad(features, ((0, 0), (0, 0), (0, -windows % POOLING)), mode="edge").transpose(2, 1, 0)
         position = np.broadcast_to(np.linspace(-1, 1, BANDS, dtype=np.float32)[None, :, None], (x.shape[0], BANDS, 1))

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import rfft
 
-from sideman.core.audio import AudioReader, read_padded
+from sideman.core.audio.clip import AudioReader, read_padded
 
 Array = NDArray[np.float32]
 SAMPLE_RATE_HZ, WINDOW, HOP = 44100, 2048, 512
