@@ -12,7 +12,7 @@ from sideman.core.audio import AudioClip, Recording, read_all, resample
 from sideman.core.evaluation.separation import hpss_split, si_sdr
 from sideman.core.music import StemRole
 from sideman.core.separation import PreviewSeparator, Quality, write_set
-from sideman.core.separation.backends.preview.bands import BANDS, BINS, expand
+from sideman.core.separation.backends.preview.bands import BANDS, BINS, expand, long_term_spectrum
 from sideman.core.separation.backends.preview.network import MaskNetwork
 from sideman.core.separation.backends.preview.streaming import masked_blocks
 from sideman.errors import Cancelled
@@ -24,12 +24,22 @@ def excerpt(song: ShortSong, seconds: float = 6.0) -> AudioClip:
 
 
 def test_masks_sum_to_one() -> None:
-    features = np.random.default_rng(0).normal(size=(3, BANDS, 37)).astype(np.float32)
+    features = np.random.default_rng(0).normal(size=(5, BANDS, 37)).astype(np.float32)
     masks = MaskNetwork.default()(features)
     assert masks.shape == (4, BANDS, 37)
     assert np.allclose(masks.sum(0), 1, atol=1e-5) and masks.min() >= 0
     bins = expand(masks)
     assert bins.shape == (4, 37, BINS) and np.allclose(bins.sum(0), 1, atol=1e-5)
+
+
+def test_the_long_term_spectrum_tells_steady_from_rare() -> None:
+    """Band 3 sounds all the time, band 9 in one frame of a hundred, band 20 never; the level cancels out."""
+    power = np.zeros((100, BANDS), np.float32)
+    power[:, 3], power[50, 9] = 2.0, 200.0
+    known = [long_term_spectrum(p.mean(0), np.sqrt(p).mean(0), float(p.mean())) for p in (power, power * 100)]
+    assert known[0][0, 3] == pytest.approx(known[0][0, 9], abs=1e-4) and known[0][0, 20] < known[0][0, 3] - 2
+    assert known[0][1, 3] == pytest.approx(1, abs=1e-3) and known[0][1, 9] == pytest.approx(0.01, abs=1e-3)
+    assert np.allclose(known[0], known[1], atol=1e-3)
 
 
 def test_the_network_is_the_size_it_says() -> None:

@@ -130,3 +130,45 @@ def test_an_export_holds_every_stem_its_midi_and_the_analysis(api: Server, recor
         assert sum(n.endswith((".flac", ".wav")) for n in names) == len(stems) and "analysis.jams" in names
         assert sum(n.endswith(".mid") for n in names) == len(takes)
         assert json.loads(archive.read("analysis.jams"))["file_metadata"]["duration"] == pytest.approx(recording["durationS"], abs=0.1)
+
+
+@pytest.mark.slow
+def test_notes_of_every_stem_come_with_the_analysis_that_asks_for_them(api: Server, recording: dict[str, Any]) -> None:
+    at = f"/recordings/{recording['id']}"
+    api.done(api.ask("POST", f"{at}/analyses", json={"engines": "notes=basic-pitch", "again": True})["id"])
+    timeline = api.ask("GET", f"{at}/timeline")
+    by_role = {n["role"]: n for n in timeline["notes"]}
+    assert {"drums", "bass", "other"} <= set(by_role)
+    assert by_role["drums"]["engine"] == "sideman drums" and by_role["bass"]["engine"] == "basic-pitch"
+    assert all(23 <= pitch <= 67 for _, _, pitch, _ in by_role["bass"]["notes"]) and len(by_role["bass"]["notes"]) > 20
+    assert len(by_role["drums"]["notes"]) > 40
+
+
+@pytest.mark.slow
+def test_annotations_of_other_tools_are_laid_over_and_taken_back(api: Server, recording: dict[str, Any]) -> None:
+    at = f"/recordings/{recording['id']}"
+    before = api.ask("GET", f"{at}/timeline")
+    beats = "".join(f"{0.5 + 0.8 * k}\t{k % 3 + 1}\n" for k in range(20)).encode()
+    made = api.ask("POST", f"{at}/annotations", files={"file": ("mine.beats", beats)})
+    assert [c["kind"] for c in made] == ["set-beats"]
+    corrected = api.ask("GET", f"{at}/timeline")
+    assert (
+        corrected["meter"] == "3/4" and corrected["tempoBpm"] == pytest.approx(75) and corrected["provenance"]["grid"]["engine"] == "user"
+    )
+    api.http.delete(f"/api/v1{at}/corrections/{made[0]['id']}")
+    assert api.ask("GET", f"{at}/timeline")["beats"] == before["beats"]
+    refused = api.http.post(f"/api/v1{at}/annotations", files={"file": ("mine.beats", b"nonsense")})
+    assert refused.status_code == 422 and "cannot be read as annotations" in refused.json()["detail"]
+
+
+@pytest.mark.slow
+def test_an_engine_that_is_not_installed_is_said_when_the_job_fails(api: Server, recording: dict[str, Any]) -> None:
+    at = f"/recordings/{recording['id']}/analyses"
+    unknown = api.http.post(f"/api/v1{at}", json={"engines": "beats=magic"})
+    assert unknown.status_code == 422 and "beats=sideman|madmom" in unknown.json()["detail"]
+    job = api.ask("POST", at, json={"engines": "beats=madmom", "again": True})
+    end = time.monotonic() + WAIT_S
+    while (job := api.ask("GET", f"/jobs/{job['id']}"))["state"] in ("queued", "running"):
+        assert time.monotonic() < end, job
+        time.sleep(0.1)
+    assert job["state"] == "failed" and "sideman models install madmom" in job["error"]

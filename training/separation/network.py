@@ -83,7 +83,7 @@ def folded(network: MaskNetwork) -> dict[str, np.ndarray]:
 
 def known_inputs(name: str, weight: np.ndarray) -> np.ndarray:
     """Weights from before the network saw the long-term spectrum: two inputs more, which it does not look at yet."""
-    if name != "enc0" or weight.shape[1] == 6:
+    if name != "enc0" or weight.ndim != 4 or weight.shape[1] == 6:
         return weight
     return np.insert(weight, [3, 3], 0, axis=1)
 
