@@ -19,6 +19,7 @@ from sideman.core.music import BeatGrid, Section
 PLACES_PER_BAR = 8
 KERNEL_BARS, LONGEST_BARS = 7, 36
 SAME_LETTER = 0.65
+EXACT_BARS, MOST_BLOCKS = 1500, 150
 FRAGMENT = 0.6
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -65,40 +66,60 @@ def _normalised(x: Array) -> Array:
     return np.asarray(x / (np.linalg.norm(x, axis=1, keepdims=True) + 1e-9))
 
 
+def _spread(z: Array) -> float:
+    """Standard deviation of the squared distances between bars: of all pairs, of some where there are very many."""
+    if len(z) > EXACT_BARS:
+        z = z[np.random.default_rng(0).choice(len(z), EXACT_BARS, replace=False)]
+    upper = np.maximum(0, 2 - 2 * z @ z.T)[np.triu_indices(len(z), 1)]
+    return float(np.std(upper)) if len(upper) else 1.0
+
+
 def _similarity(x: Array) -> Array:
+    """[bars, LONGEST_BARS]: how alike bar i and bar i + d are, 0..1; no block is longer, so no more of the matrix is needed."""
     z = _normalised(x)
-    distance = np.maximum(0, 2 - 2 * z @ z.T)
-    upper = distance[np.triu_indices(len(z), 1)]
-    return np.asarray(np.exp(-distance / (2 * (float(np.std(upper)) if len(upper) else 1.0) + 1e-9)))
+    scale, out = 2 * _spread(z) + 1e-9, np.zeros((len(z), LONGEST_BARS))
+    for d in range(min(LONGEST_BARS, len(z))):
+        out[: len(z) - d, d] = np.exp(-np.maximum(0, 2 - 2 * np.einsum("ij,ij->i", z[: len(z) - d], z[d:])) / scale)
+    return out
 
 
 def _length_cost(bars: int) -> float:
     return 0.0 if bars == 8 else 0.25 if bars % 4 == 0 else 0.5 if bars % 2 == 0 else 1.0
 
 
+def _insides(similarity: Array) -> Array:
+    """[bars + 1, LONGEST_BARS + 1]: mean similarity within KERNEL_BARS of the block of so many bars that ends there."""
+    n = len(similarity)
+    total = np.zeros((n + 1, LONGEST_BARS + 1))
+    for end in range(1, n + 1):
+        near = [similarity[end - 1 - k, k] for k in range(1, min(KERNEL_BARS, end - 1) + 1)]
+        added = 2 * np.concatenate([[0.0], np.cumsum(near)])
+        lengths = np.arange(1, min(LONGEST_BARS, end) + 1)
+        total[end, lengths] = total[end - 1, lengths - 1] + added[np.minimum(lengths - 1, len(near))]
+    return np.asarray(total / np.maximum(1, np.arange(LONGEST_BARS + 1)))
+
+
 def block_limits(similarity: Array) -> list[int]:
     """Bar indices at which blocks start, and the number of bars at the end."""
-    n = len(similarity)
-    band = np.abs(np.arange(n)[:, None] - np.arange(n)[None])
-    near = np.where((band >= 1) & (band <= KERNEL_BARS), similarity, 0.0)
-    total = np.zeros((n + 1, n + 1))
-    total[1:, 1:] = near.cumsum(0).cumsum(1)
-
-    def inside(a: int, b: int) -> float:
-        return float(total[b, b] - total[a, b] - total[b, a] + total[a, a]) / (b - a)
-
-    unit = max((inside(i, i + 8) for i in range(n - 7)), default=1.0)
+    n, inside = len(similarity), _insides(similarity)
+    unit = float(inside[8:, 8].max()) if n >= 8 else 1.0
     best, back = np.full(n + 1, -np.inf), np.zeros(n + 1, int)
     best[0] = 0.0
     for end in range(1, n + 1):
-        for start in range(max(0, end - LONGEST_BARS), end):
-            value = best[start] + inside(start, end) - _length_cost(end - start) * unit
+        for length in range(min(LONGEST_BARS, end), 0, -1):
+            value = best[end - length] + inside[end, length] - _length_cost(length) * unit
             if value > best[end]:
-                best[end], back[end] = value, start
+                best[end], back[end] = value, end - length
     limits = [n]
     while limits[-1] > 0:
         limits.append(int(back[limits[-1]]))
     return limits[::-1]
+
+
+def _evenness(similarity: Array, a: int, b: int) -> float:
+    """Mean similarity of all pairs of bars in a block."""
+    total = float(similarity[a:b, 0].sum()) + 2 * sum(float(similarity[a : b - d, d].sum()) for d in range(1, b - a))
+    return float(np.clip(total / (b - a) ** 2, 0, 1))
 
 
 def _alike(a: Array, b: Array) -> float:
@@ -108,6 +129,16 @@ def _alike(a: Array, b: Array) -> float:
 
 
 def _letters(limits: list[int], timbre: Array, pitch: Array) -> list[str]:
+    """One letter for blocks that sound alike. A recording of hours is no song: every MOST_BLOCKS blocks begin anew, with a number before it."""
+    if len(limits) - 1 <= MOST_BLOCKS:
+        return _song_letters(limits, timbre, pitch)
+    out = []
+    for part, first in enumerate(range(0, len(limits) - 1, MOST_BLOCKS)):
+        out += [f"{part + 1}{letter}" for letter in _song_letters(limits[first : first + MOST_BLOCKS + 1], timbre, pitch)]
+    return out
+
+
+def _song_letters(limits: list[int], timbre: Array, pitch: Array) -> list[str]:
     blocks = list(itertools.pairwise(limits))
     if len(blocks) < 2:
         return ["A"] * len(blocks)
@@ -142,6 +173,6 @@ def estimate(heard: PitchActivations, grid: BeatGrid, level: LevelCurve, duratio
     letters = _letters(cut, timbre, pitch)
     spans = [(float(limits[a]), float(limits[b])) for a, b in itertools.pairwise(cut)]
     energies = _energies(spans, level)
-    sure = [float(np.clip(similarity[a:b, a:b].mean(), 0, 1)) for a, b in itertools.pairwise(cut)]
+    sure = [_evenness(similarity, a, b) for a, b in itertools.pairwise(cut)]
     rows = zip(spans, letters, energies, sure, strict=True)
     return tuple(Section(a, b, letter, energy, confidence) for (a, b), letter, energy, confidence in rows)

@@ -34,6 +34,8 @@ CALIBRATION = (-0.264, 0.506)
 MINOR_CLASSES = (1, 4, 7, 9)
 LONE_SHARE, FADING_SHARE = 0.55, 0.4
 SHORTEST_KEY_SPAN_S = 12.0
+PIECE = 8000
+ON_BEAT_S = 0.06
 AGREES_NOWHERE, AGREES_EVERYWHERE = 0.35, 0.95
 
 
@@ -57,7 +59,8 @@ def _places(limits_s: NDArray[np.float64], grid: BeatGrid | None) -> NDArray[np.
         return np.full(len(starts), UNKNOWN)
 
     def near(times: NDArray[np.float64]) -> NDArray[np.bool_]:
-        return np.abs(starts[:, None] - times[None]).min(1) < 0.06
+        after = np.clip(np.searchsorted(times, starts), 1, len(times) - 1)
+        return np.minimum(np.abs(times[after] - starts), np.abs(times[after - 1] - starts)) < ON_BEAT_S
 
     return np.where(near(grid.downbeats_s), DOWNBEAT, np.where(near(grid.times), BEAT, BETWEEN))
 
@@ -99,7 +102,31 @@ def _bass(root: int, quality: int, log_bass: NDArray[np.floating], weight: NDArr
     return best if score[best] - score[root] > INVERSION_MARGIN else root
 
 
-def _spans(path: HarmonyPath, seen: Segments, heard: Emissions, posterior: NDArray[np.float64]) -> tuple[ChordSpan, ...]:
+@dataclass(frozen=True, eq=False)
+class _Decoded:
+    """path of all segments; probability [n] of its chord in each; log likelihood [24] of the chord chain under each key."""
+
+    path: HarmonyPath
+    probability: NDArray[np.float64]
+    key_likelihood: NDArray[np.float64]
+
+
+def _decoded(log_chords: NDArray[np.float32], places: NDArray[np.int64], local: NDArray[np.float32], options: DecoderOptions) -> _Decoded:
+    """In pieces of PIECE segments, more than an hour each: back pointers take 9.6 kB a segment."""
+    chords, keys, probability, likelihood = [], [], [], np.zeros(24)
+    for a in range(0, len(log_chords), PIECE):
+        part = slice(a, a + PIECE)
+        decoder = HarmonyDecoder(log_chords[part], places[part], options)
+        path = decoder.path(local[part])
+        posterior = decoder.posterior(path.keys)
+        probability.append(posterior[np.arange(len(path.chords)), path.chords])
+        chords.append(path.chords)
+        keys.append(path.keys)
+        likelihood += decoder.key_likelihood()
+    return _Decoded(HarmonyPath(np.concatenate(chords), np.concatenate(keys)), np.concatenate(probability), likelihood)
+
+
+def _spans(path: HarmonyPath, seen: Segments, heard: Emissions, probability: NDArray[np.float64]) -> tuple[ChordSpan, ...]:
     out, lengths = [], seen.lengths_s
     for a, b in _runs(path.chords):
         c, key = int(path.chords[a]), _key(int(path.keys[a]))
@@ -107,14 +134,14 @@ def _spans(path: HarmonyPath, seen: Segments, heard: Emissions, posterior: NDArr
         if c != NONE:
             root, quality = divmod(c, PER_ROOT)
             chord = Chord(root, CLASSES[quality], _bass(root, quality, heard.bass[a:b], lengths[a:b]), key.flat)
-        p = float((posterior[a:b, c] * lengths[a:b]).sum() / lengths[a:b].sum())
+        p = float((probability[a:b] * lengths[a:b]).sum() / lengths[a:b].sum())
         out.append(ChordSpan(float(seen.limits_s[a]), float(seen.limits_s[b]), chord, _calibrated(p)))
     return tuple(out)
 
 
-def _global_key(decoder: HarmonyDecoder, head: NDArray[np.floating], chords: NDArray[np.int64]) -> NDArray[np.float64]:
+def _global_key(likelihood: NDArray[np.float64], head: NDArray[np.floating], chords: NDArray[np.int64]) -> NDArray[np.float64]:
     """p(key) [24]: mean likelihood of the chord chain, key head on the whole song, first and last chord as tonic."""
-    score = 30 * decoder.key_likelihood() / len(chords) + 0.3 * head
+    score = 30 * likelihood / len(chords) + 0.3 * head
     sounding = chords[chords != NONE]
     for chord, weight in ((sounding[:1], 0.3), (sounding[-1:], 0.6)):
         if len(chord):
@@ -161,12 +188,12 @@ def estimate(
     emissions = network(seen)
     lone = _lone_tone(seen)
     emissions.chords[lone, :NONE] -= 8
-    decoder = HarmonyDecoder(emissions.chords, _places(limits, grid), options)
     local = network.key_scores(seen, LOCAL_KEY_S) * (seen.lengths_s[:, None] / 0.5)
-    path = decoder.path(local.astype(np.float32))
-    p = _global_key(decoder, network.key_scores(seen, WHOLE_SONG_S)[0], path.chords)
+    decoded = _decoded(emissions.chords, _places(limits, grid), local.astype(np.float32), options)
+    path = decoded.path
+    p = _global_key(decoded.key_likelihood, network.key_scores(seen, WHOLE_SONG_S)[0], path.chords)
     first = int(np.argmax(p))
-    spans = _spans(path, seen, emissions, decoder.posterior(path.keys))
+    spans = _spans(path, seen, emissions, decoded.probability)
     if p[first] < LEAST_KEY_PROBABILITY or lone.mean() > 0.8 or all(s.chord.root is None for s in spans):
         return HarmonyEstimate(None, float(p[first]), (), spans)
     sure = profiles.confidence(_key(first), float(p[first]), heard)
