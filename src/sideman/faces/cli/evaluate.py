@@ -45,7 +45,7 @@ def _cell(value: object, digits: int = 1) -> str:
 
 def _mean(rows: Sequence[Any], pick: Callable[[Any], float | None]) -> str:
     """Mean, and its 95 % interval where there are enough recordings for one."""
-    from sideman.core.evaluation.scores import interval
+    from sideman.app.evaluation import interval
 
     known = [v for v in map(pick, rows) if v is not None]
     if not known:
@@ -92,7 +92,7 @@ def _with_octaves(rows: Sequence[Any]) -> float:
 
 
 def say_reliability(rows: Sequence[Any]) -> None:
-    from sideman.core.evaluation.scores import reliability
+    from sideman.app.evaluation import reliability
 
     body = [[x.what, f"{x.low:.1f} to {x.high:.1f}", str(x.count), f"{x.mean_confidence:.2f}", f"{x.right:.2f}"] for x in reliability(rows)]
     if body:
