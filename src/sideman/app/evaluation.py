@@ -9,8 +9,8 @@ from sideman.app.engines import Engines
 from sideman.core import analysis as analysis_engine
 from sideman.core.audio import Recording
 from sideman.core.evaluation import scores, separation, timing
-from sideman.core.evaluation.scores import interval, reliability
 from sideman.core.evaluation.references import read_references
+from sideman.core.evaluation.scores import interval, reliability
 from sideman.core.generation import SongContext
 from sideman.core.music import StemRole
 from sideman.errors import AnalysisError, AudioError
