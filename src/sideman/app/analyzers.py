@@ -12,7 +12,7 @@ from sideman.errors import UsageError
 
 DEFAULT = "sideman"
 QUESTIONS = {
-    "beats": (DEFAULT, "madmom", "essentia"),
+    "beats": (DEFAULT, "madmom", "beat-this", "beat-this-small", "essentia"),
     "chords": (DEFAULT, "madmom"),
     "key": (DEFAULT, "madmom", "essentia"),
     "notes": ("no", "basic-pitch"),
@@ -55,25 +55,29 @@ class Analyzers:
         wanted = dict(self.default.engines if wish is None else wish.engines)
         chosen: dict[str, object] = {}
         for question, engine in wanted.items():
-            chosen[question] = {"madmom": self._madmom, "essentia": self._essentia, "basic-pitch": self._basic_pitch}[engine]()
+            chosen[question] = self._engine(engine)
         return AnalysisEngines(**chosen)  # type: ignore[arg-type]
 
-    def _madmom(self) -> object:
+    def _engine(self, name: str) -> object:
+        weights = self._models.usable(name)[1].files[0].path if self._models.knows(name) else self._notes_network
+        if name not in self._loaded:
+            self._loaded[name] = _opened(name, weights)
+        return self._loaded[name]
+
+
+def _opened(name: str, weights: Path) -> object:
+    if name == "madmom":
         from sideman.core.analysis.backends.madmom import MadmomEngine
 
-        _, installed = self._models.usable("madmom")
-        if "madmom" not in self._loaded:
-            self._loaded["madmom"] = MadmomEngine(installed.files[0].path)
-        return self._loaded["madmom"]
-
-    def _essentia(self) -> object:
+        return MadmomEngine(weights)
+    if name == "essentia":
         from sideman.core.analysis.backends.essentia import EssentiaEngine
 
         return EssentiaEngine()
-
-    def _basic_pitch(self) -> object:
+    if name == "basic-pitch":
         from sideman.core.analysis.notes import Transcriber
 
-        if "basic-pitch" not in self._loaded:
-            self._loaded["basic-pitch"] = Transcriber(self._notes_network)
-        return self._loaded["basic-pitch"]
+        return Transcriber(weights)
+    from sideman.core.analysis.backends.beat_this import BeatThisEngine
+
+    return BeatThisEngine(weights)

@@ -30,6 +30,10 @@ def converter(family: str) -> Callable[[Path], Path]:
         from sideman.core.analysis.backends.madmom import convert
 
         return convert
+    if family == "beat-this":
+        from sideman.core.analysis.backends.beat_this import convert as convert_beat_this
+
+        return convert_beat_this
     return families.converter(family)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from sideman.core.analysis import beats, chords, notes, rhythm, sections
 from sideman.core.analysis.drums import DrumTranscriber
-from sideman.core.analysis.engines import DEFAULT_ENGINES, ENGINE_RATE_HZ, AnalysisEngines
+from sideman.core.analysis.engines import DEFAULT_ENGINES, AnalysisEngines
 from sideman.core.analysis.names import named
 from sideman.core.analysis.notes import Transcriber
 from sideman.core.analysis.sections import LevelCurve
@@ -85,9 +85,8 @@ def find_beats(recording: Recording, engines: AnalysisEngines = DEFAULT_ENGINES)
     Where another engine is asked, its times are taken as they are (a mean of two grids is no grid); how well our own tracker agrees is its
     confidence, and what that heard is offered as another reading.
     """
-    reader = recording.mono(beats.onsets.SAMPLE_RATE_HZ)
-    tracked = beats.track(reader)
-    found = engines.beats.grid(reader) if engines.beats is not None else None
+    tracked = beats.track(recording.mono(beats.onsets.SAMPLE_RATE_HZ))
+    found = engines.beats.grid(recording.mono(engines.beats.sample_rate_hz)) if engines.beats is not None else None
     if found is not None and engines.beats is not None:
         grid, confidence, readings = beats.committee(found[0], tracked)
         source = Provenance(engines.beats.name, engines.beats.version)
@@ -135,7 +134,7 @@ def _key(
     recording: Recording, harmony: chords.HarmonyEstimate, engines: AnalysisEngines
 ) -> tuple[Annotation[Key] | None, Annotation[tuple[KeySpan, ...]] | None]:
     if engines.key is not None and harmony.key is not None:
-        key, confidence = engines.key.key(recording.mono(ENGINE_RATE_HZ))
+        key, confidence = engines.key.key(recording.mono(engines.key.sample_rate_hz))
         source = Provenance(engines.key.name, engines.key.version)
         return Annotation(key, confidence, source), Annotation((KeySpan(0.0, recording.duration_s, key, confidence),), confidence, source)
     if harmony.key is None:
@@ -149,7 +148,7 @@ def _chords(recording: Recording, harmony: chords.HarmonyEstimate, engines: Anal
     if engines.chords is None:
         mean = float(np.mean([c.confidence for c in harmony.chords])) if harmony.chords else 0.0
         return Annotation(harmony.chords, mean, provenance("sideman harmony"))
-    spans = chords.with_agreement(engines.chords.chords(recording.mono(ENGINE_RATE_HZ)), harmony.chords)
+    spans = chords.with_agreement(engines.chords.chords(recording.mono(engines.chords.sample_rate_hz)), harmony.chords)
     lengths = [s.end_s - s.start_s for s in spans]
     mean = float(np.average([s.confidence for s in spans], weights=lengths)) if spans else 0.0
     return Annotation(spans, mean, Provenance(engines.chords.name, engines.chords.version))
@@ -157,7 +156,7 @@ def _chords(recording: Recording, harmony: chords.HarmonyEstimate, engines: Anal
 
 def _find_drums(recording: Recording, grid: BeatGrid | None) -> Annotation[NoteTrack]:
     engine = DrumTranscriber()
-    heard = engine.notes(recording.mono(ENGINE_RATE_HZ))
+    heard = engine.notes(recording.mono(beats.onsets.SAMPLE_RATE_HZ))
     written = notes.on_the_grid(heard, grid) if grid is not None else ()
     source = provenance(engine.name, stem=StemRole.DRUMS.value)
     return Annotation(NoteTrack(StemRole.DRUMS, heard, written), DRUMS_RIGHT, replace(source, stem=StemRole.DRUMS.value, parameters=()))

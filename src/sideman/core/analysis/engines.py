@@ -9,16 +9,16 @@ from sideman.core.analysis.notes import Transcriber
 from sideman.core.audio import AudioReader
 from sideman.core.music import BeatGrid, ChordSpan, Key
 
-ENGINE_RATE_HZ = 44100
-
 
 class Engine(Protocol):
-    """Engines that are not ours hear mono at 44.1 kHz."""
+    """Engines hear mono at their own rate."""
 
     @property
     def name(self) -> str: ...
     @property
     def version(self) -> str: ...
+    @property
+    def sample_rate_hz(self) -> int: ...
 
 
 class BeatEngine(Engine, Protocol):

@@ -20,6 +20,7 @@ INTERVALS = tuple(QUALITIES[q] for q in CLASSES)
 PER_ROOT = len(CLASSES)
 CHORDS = 12 * PER_ROOT + 1
 NONE = CHORDS - 1
+KEYS, BLOCK = 24, 4096
 _BAND_EDGES = ((24, 26, 45, 52), (43, 48, 57, 62), (57, 62, 71, 76), (71, 76, 92, 100))  # bass, tenor, middle, high
 _ROTATIONS = np.array([[(r + j) % 12 for j in range(12)] for r in range(12)])
 
@@ -150,22 +151,33 @@ class EmissionNetwork:
         return cls(members)
 
     def __call__(self, seen: Segments) -> Emissions:
-        heard = [_emissions(w, seen) for w in self._members]
-        return Emissions(np.mean([e.chords for e in heard], 0, dtype=np.float32), np.mean([e.bass for e in heard], 0, dtype=np.float32))
+        """In blocks: twelve rotations of every segment would take 12 kB each."""
+        chords, bass = np.zeros((len(seen), CHORDS), np.float32), np.zeros((len(seen), 12), np.float32)
+        for a in range(0, len(seen), BLOCK):
+            part = slice(a, a + BLOCK)
+            for w in self._members:
+                heard = _emissions(w, seen.chroma[part], seen.scalars[part])
+                chords[part] += heard.chords / len(self._members)
+                bass[part] += heard.bass / len(self._members)
+        return Emissions(chords, bass)
 
     def key_scores(self, seen: Segments, span_s: float) -> Matrix:
         """log p(key) [n, 24] (12 major, 12 minor) from the chroma of +- span_s around each segment."""
-        x = rotate(np.sqrt(long_chroma(seen, span_s)))
-        scores = [log_softmax((x @ w["key"] + w["key_bias"]).transpose(0, 2, 1).reshape(-1, 24)) for w in self._members]
-        return np.asarray(np.mean(scores, 0, dtype=np.float32))
+        chroma, out = np.sqrt(long_chroma(seen, span_s)), np.zeros((len(seen), KEYS), np.float32)
+        for a in range(0, len(seen), BLOCK):
+            x = rotate(chroma[a : a + BLOCK])
+            for w in self._members:
+                scores = (x @ w["key"] + w["key_bias"]).transpose(0, 2, 1).reshape(-1, KEYS)
+                out[a : a + BLOCK] += log_softmax(scores) / len(self._members)
+        return out
 
 
-def _emissions(w: dict[str, Matrix], seen: Segments) -> Emissions:
-    n = len(seen)
-    own = np.repeat(seen.scalars @ w["scalar"] + w["hidden_bias"], 12, 0)
-    h = np.maximum(0, rotate(seen.chroma).reshape(n * 12, -1) @ w["hidden"] + own)
+def _emissions(w: dict[str, Matrix], chroma: Matrix, scalars: Matrix) -> Emissions:
+    n = len(chroma)
+    own = np.repeat(scalars @ w["scalar"] + w["hidden_bias"], 12, 0)
+    h = np.maximum(0, rotate(chroma).reshape(n * 12, -1) @ w["hidden"] + own)
     out = (h @ w["out"] + w["out_bias"]).reshape(n, 12, PER_ROOT + 1)
-    none = h.reshape(n, 12, -1).mean(1) @ w["none"] + seen.scalars @ w["none_scalar"] + w["none_bias"]
+    none = h.reshape(n, 12, -1).mean(1) @ w["none"] + scalars @ w["none_scalar"] + w["none_bias"]
     chords = np.concatenate([out[:, :, :PER_ROOT].reshape(n, -1), none], 1)
     return Emissions(log_softmax(chords), log_softmax(out[:, :, PER_ROOT]))
 

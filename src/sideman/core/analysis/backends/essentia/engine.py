@@ -26,6 +26,7 @@ HIGHEST_CONFIDENCE = 5.32
 
 class EssentiaEngine:
     name = "essentia"
+    sample_rate_hz = 44100
 
     def __init__(self, child: tuple[str, ...] = (sys.executable, "-m", CHILD)) -> None:
         """Raises MissingAsset where it is not installed."""

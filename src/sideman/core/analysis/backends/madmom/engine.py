@@ -12,7 +12,7 @@ from scipy.ndimage import maximum_filter1d
 
 from sideman.core.analysis.backends.madmom import bars, networks
 from sideman.core.analysis.backends.madmom.archive import read
-from sideman.core.analysis.backends.madmom.spectra import Spectrum, frame_count, listen
+from sideman.core.analysis.backends.madmom.spectra import SAMPLE_RATE_HZ, Spectrum, frame_count, listen
 from sideman.core.audio import AudioReader
 from sideman.core.music import BeatGrid, Chord, ChordSpan, Key, Meter, NoteEvent
 
@@ -49,6 +49,7 @@ class MadmomEngine:
 
     name = "madmom"
     version = "0.16.1"
+    sample_rate_hz = SAMPLE_RATE_HZ
 
     def __init__(self, weights: Path) -> None:
         self._trees = read(weights)
