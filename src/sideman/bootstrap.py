@@ -22,6 +22,7 @@ from sideman.app.models import Models, converter
 from sideman.app.separation import SeparationWish
 from sideman.app.separators import Separators
 from sideman.app.timelines import TimelineFile
+from sideman.core.analysis import AnalysisEngines
 from sideman.core.audio import Loudness
 from sideman.core.fit import FitReport
 from sideman.core.generation import Generator, SessionBand
@@ -88,6 +89,10 @@ def _roles(stems: str | Iterable[str | StemRole]) -> tuple[StemRole, ...]:
     return tuple(dict.fromkeys(s if isinstance(s, StemRole) else StemRole.parse(s) for s in stems))
 
 
+def _analysis_engines(wired: Engines, wish: str | None) -> AnalysisEngines:
+    return wired.analyzers.engines(AnalysisWish.parse(wish).over(wired.analyzers.default))
+
+
 def timeline_file(path: str | Path) -> TimelineFile:
     """An analysis.jams (or its folder) with the corrections that lie beside it."""
     return TimelineFile(Path(path))
@@ -98,9 +103,10 @@ def analyze(
 ) -> MusicAnalysis:
     """Understand a recording (a path or an AudioClip); with `out`, also write out/analysis.jams.
 
-    `wish` names engines other than the default ones, `beats=madmom,key=madmom,notes=basic-pitch`; without it the setting SIDEMAN_ANALYSIS does.
+    `wish` names engines other than the default ones, `beats=madmom,key=madmom,notes=basic-pitch`; of what it leaves open the setting
+    SIDEMAN_ANALYSIS decides.
     """
-    chosen = engines().analyzers.engines(AnalysisWish.parse(wish) if wish is not None else None)
+    chosen = _analysis_engines(engines(), wish)
     return analysis_cases.analyze(source, Path(out) if out else None, progress, chosen)
 
 
@@ -158,7 +164,15 @@ def play_along(
     """The main job: take a recording apart, understand it, play along; everything into the folder `out`."""
     role = StemRole.parse(without) if isinstance(without, str) else without
     wired = engines()
-    options = replace(PlayAlongOptions(), roles=_roles(stems), style=style, seed=seed, without=role, threads=wired.threads)
+    options = replace(
+        PlayAlongOptions(),
+        roles=_roles(stems),
+        style=style,
+        seed=seed,
+        without=role,
+        threads=wired.threads,
+        analysis=wired.analyzers.engines(),
+    )
     return playalong_cases.run(source, Path(out), wired, options, progress)
 
 
@@ -180,7 +194,7 @@ def evaluate_analysis(folder: str | Path, annotations: str | Path | None = None,
     """Scores of every annotated recording below `folder`; annotations lie in folder/ref or where said. `wish`: engines, as for `analyze`."""
     from sideman.app import evaluation as evaluation_cases
 
-    chosen = engines().analyzers.engines(AnalysisWish.parse(wish) if wish is not None else None)
+    chosen = _analysis_engines(engines(), wish)
     return evaluation_cases.analysis_scores(Path(folder), Path(annotations) if annotations else None, chosen)
 
 

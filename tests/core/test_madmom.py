@@ -7,20 +7,21 @@ import io
 import itertools
 import pickle
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from sideman.core.analysis.backends.madmom import MadmomEngine, bars, convert, networks
+from sideman.core.analysis.backends.madmom import MadmomBeats, MadmomEngine, MadmomNotes, bars, convert, networks
 from sideman.core.analysis.backends.madmom.archive import MEMBERS, ROOT, read
 from sideman.core.analysis.backends.madmom.engine import CHORD_SPECTRUM, DOWNBEAT_SPECTRA, _viterbi, picked_notes
 from sideman.core.analysis.backends.madmom.spectra import listen
 from sideman.core.audio import AudioClip, Recording
-from sideman.core.music import BeatGrid, Meter
-from sideman.errors import UnusableModel
+from sideman.core.music import BeatGrid, Chord, Meter
+from sideman.errors import AnalysisError, UnusableModel
 from sideman.testing.madmom_archive import write_madmom_archive
-from sideman.testing.signals import click_track
+from sideman.testing.signals import click_track, triad_song
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "madmom.npz"
 
@@ -155,7 +156,34 @@ def test_the_engine_runs_from_an_archive_to_values(weights: Path) -> None:
         spans = engine.chords(reader)
         assert spans[0].start_s == 0 and spans[-1].end_s == pytest.approx(12.0)
         assert all(a.end_s == b.start_s for a, b in itertools.pairwise(spans))
-        assert all(21 <= n.pitch <= 108 for n in engine.notes(reader))
+        assert all(21 <= n.pitch <= 108 for n in MadmomNotes(weights).notes(reader))
+        assert MadmomBeats(weights).beat_activation(reader).shape == (1200,)
+
+
+def test_the_beat_networks_alone_stand_under_our_bars(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    truth = BeatGrid.constant(120, 40, Meter(4), 0.3)
+    heard = np.full(2100, 0.02, np.float32)
+    heard[np.round(truth.times * 100).astype(int)] = 0.9
+    monkeypatch.setattr(MadmomBeats, "beat_activation", lambda self, reader: heard)
+    with Recording.from_clip(triad_song(truth, [Chord.parse(c) for c in ("C:maj", "A:min", "F:maj", "G:maj")], 21.0)) as recording:
+        found = MadmomBeats(weights).grid(recording.mono(44100))
+    assert found is not None and found[1] > 0.8
+    assert np.abs(truth.times[:, None] - found[0].times[None]).min(1).max() < 0.02
+    assert np.abs(truth.downbeats_s[:, None] - found[0].downbeats_s[None]).min(1).max() < 0.02
+
+
+def test_more_than_an_hour_is_refused_in_one_sentence(weights: Path) -> None:
+    reader = Samples(np.zeros((1, 1), np.float32))
+    reader.frames = 44100 * 3700
+    for ask in (
+        MadmomEngine(weights).grid,
+        MadmomEngine(weights).key,
+        MadmomEngine(weights).chords,
+        MadmomBeats(weights).grid,
+        MadmomNotes(weights).notes,
+    ):
+        with pytest.raises(AnalysisError, match="up to an hour"):
+            ask(reader)
 
 
 def test_a_long_recording_is_heard_in_pieces_with_margins(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -190,6 +218,41 @@ def test_an_archive_that_names_code_runs_none_of_it(tmp_path: Path) -> None:
     with pytest.raises(UnusableModel, match="it wants"):
         convert(archive_with(tmp_path / "a.tar.gz", pickle.dumps(Touch(tmp_path / "touched"))))
     assert not (tmp_path / "touched").exists()
+
+
+def objects() -> bytes:
+    return pickle.dumps(np.array([{"a": 1}], object))
+
+
+def other_class() -> bytes:
+    return b"ccopy_reg\n_reconstructor\n(cnumpy\ndtype\nc__builtin__\nobject\nNtR."
+
+
+def called_placeholder() -> bytes:
+    return b"c__builtin__\nobject\n(tR."
+
+
+def state_on_a_maker() -> bytes:
+    return b"ccopy_reg\n_reconstructor\n}(Vx\nI1\nsb."
+
+
+def deep() -> bytes:
+    return b"(l" * 40 + b"a" * 39 + b"."
+
+
+@pytest.mark.parametrize("crafted", [objects, other_class, called_placeholder, state_on_a_maker, deep])
+def test_crafted_pickles_are_refused(tmp_path: Path, crafted: Callable[[], bytes]) -> None:
+    with pytest.raises(UnusableModel):
+        convert(archive_with(tmp_path / "a.tar.gz", crafted()))
+
+
+def test_a_link_in_the_place_of_a_member_is_refused(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "a.tar.gz", "w:gz") as tar:
+        info = tarfile.TarInfo(ROOT + MEMBERS["beats/1"])
+        info.type, info.linkname = tarfile.SYMTYPE, "/etc/hostname"
+        tar.addfile(info)
+    with pytest.raises(UnusableModel):
+        convert(tmp_path / "a.tar.gz")
 
 
 @pytest.mark.parametrize("how", ["missing member", "no archive", "half"])

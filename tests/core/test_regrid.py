@@ -141,6 +141,24 @@ def test_text_annotations_are_told_apart(tmp_path: Path, name: str, text: str, k
     corrected(SONG, found)
 
 
+@pytest.mark.parametrize(
+    ("labels", "positions"), [(["1.000", "2.000", "3.000", "1.000"], (1, 2, 3, 1)), (["x", "", "y", ""], (1, 2, 3, 4))]
+)
+def test_places_are_read_from_decimals_and_made_up_without_any(tmp_path: Path, labels: list[str], positions: tuple[int, ...]) -> None:
+    (tmp_path / "a.beats").write_text("".join(f"{0.5 * (k + 1)}\t{label}\n" for k, label in enumerate(labels)), "utf-8")
+    assert corrected(SONG, read_annotations(tmp_path / "a.beats", 20.0)).require_grid().positions == positions
+
+
+def test_a_midi_file_that_counts_nothing_to_the_bar_is_refused(tmp_path: Path) -> None:
+    song = mido.MidiFile(ticks_per_beat=480)
+    song.tracks.append(mido.MidiTrack([mido.MetaMessage("time_signature", numerator=4, denominator=4)]))
+    song.save(str(tmp_path / "a.mid"))
+    raw = (tmp_path / "a.mid").read_bytes()
+    (tmp_path / "a.mid").write_bytes(raw.replace(b"\xff\x58\x04\x04", b"\xff\x58\x04\x00"))
+    with pytest.raises(UsageError, match="cannot be read"):
+        read_annotations(tmp_path / "a.mid", 20.0)
+
+
 def test_places_in_the_bar_are_read(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("0.5,1.3\n1.0,2.1\n1.5,2.2\n2.0,2.3\n2.5,3.1\n", "utf-8")
     grid = corrected(SONG, read_annotations(tmp_path / "a.csv", 20.0)).require_grid()
@@ -209,6 +227,25 @@ def test_notes_groove_lyrics_and_readings_survive_jams() -> None:
     assert from_jams(json.loads(json.dumps(to_jams(full)))) == full
 
 
-def test_every_change_keeps_times_ascending() -> None:
-    for a, b in itertools.pairwise((change.doubled(GRID), change.halved(GRID), change.with_beat_added(GRID, 0.5))):
-        assert np.all(np.diff(a.times) > 0) and np.all(np.diff(b.times) > 0)
+@pytest.mark.parametrize("seed", range(20))
+def test_any_row_of_changes_keeps_beats_ascending_and_bars_counted(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    found = SONG
+    for _ in range(12):
+        grid = found.require_grid()
+        beat = int(rng.integers(0, len(grid)))
+        one: tuple[str, dict[str, Any]] = (
+            ("halve-tempo", {}), ("double-tempo", {}), ("move-bar-one", {"beats": int(rng.integers(-3, 4))}),
+            ("set-meter", {"meter": str(rng.choice(["3/4", "4/4", "5/4"])), "bar": int(rng.integers(1, max(2, len(grid.bars))))}),
+            ("remove-beat", {"time_s": float(grid.times[beat])}), ("add-beat", {"time_s": float(rng.uniform(0, 20))}),
+            ("set-tempo", {"bpm": float(rng.uniform(60, 180))}),
+        )[int(rng.integers(0, 7))]  # fmt: skip
+        try:
+            found = corrected(found, [Correction(*one)])
+        except UsageError as refused:
+            assert "\n" not in str(refused)
+            continue
+        grid = found.require_grid()
+        assert np.all(np.diff(grid.times) > 0) and grid.times[0] >= 0
+        for before, after in itertools.pairwise(grid.positions):
+            assert after == before + 1 or after == 1

@@ -88,6 +88,19 @@ def test_onsets_stay_in_time_over_many_windows(transcriber: Transcriber) -> None
     assert len(good) > 25 and abs(np.median(good[-10:]) - np.median(good[:10])) < 0.006
 
 
+def test_notes_across_the_borders_of_pieces_are_whole_and_once(transcriber: Transcriber, monkeypatch: pytest.MonkeyPatch) -> None:
+    from sideman.core.analysis.notes import transcriber as module
+
+    notes = [NoteEvent(0.3 + k * 0.8, 1.0 + k * 0.8, 55 + k % 9, 90) for k in range(34)]
+    clip = plucked(notes, 28.0)
+    whole = transcriber.notes(clip)
+    monkeypatch.setattr(module, "PIECE_WINDOWS", 5)
+    pieces = transcriber.notes(clip)
+    assert len({(n.start_s, n.pitch) for n in pieces}) == len(pieces)
+    same = {(n.start_s, n.pitch) for n in whole} & {(n.start_s, n.pitch) for n in pieces}
+    assert len(same) > 0.95 * max(len(whole), len(pieces)), "rises are scaled by the loudest of a piece, so a weak onset may differ"
+
+
 def test_silence_and_noise_have_no_notes(transcriber: Transcriber) -> None:
     assert transcriber.notes(AudioClip(np.zeros((1, SAMPLE_RATE_HZ * 5), np.float32), SAMPLE_RATE_HZ)) == ()
     noise = np.random.default_rng(0).normal(0, 0.05, (1, SAMPLE_RATE_HZ * 8)).astype(np.float32)
@@ -124,6 +137,11 @@ def test_a_melody_is_one_note_at_a_time() -> None:
     found = melody(chord)
     assert [n.pitch for n in found] == [64, 65]
     assert all(a.end_s <= b.start_s for a, b in itertools.pairwise(found))
+
+
+def test_a_softer_note_that_rings_on_is_heard_after_the_louder_one() -> None:
+    found = melody([NoteEvent(0.0, 0.5, 64, 100), NoteEvent(0.1, 2.0, 60, 50)])
+    assert [(n.pitch, n.start_s, n.end_s) for n in found] == [(64, 0.0, 0.5), (60, 0.5, 2.0)]
 
 
 @pytest.mark.parametrize(("place", "swing"), [(0.5, 1.0), (0.6, 1.5), (2 / 3, 2.0)])
@@ -184,6 +202,7 @@ class Oracle:
     """An engine that says what it was told."""
 
     name, version = "oracle", "1"
+    sample_rate_hz = 44100
 
     def __init__(self, grid: BeatGrid | None) -> None:
         self._grid = grid
@@ -251,7 +270,14 @@ def test_an_unknown_engine_is_named_with_what_there_is(text: str) -> None:
 def test_wishes_are_written_as_they_are_read() -> None:
     wish = AnalysisWish.parse("key=madmom, beats=madmom,chords=sideman")
     assert str(wish) == "beats=madmom,key=madmom"
-    assert AnalysisWish.parse(str(wish)) == wish and AnalysisWish.parse(None) == AnalysisWish()
+    assert AnalysisWish.parse(str(wish)).chosen == wish.chosen and AnalysisWish.parse(None) == AnalysisWish()
+
+
+def test_a_wish_goes_over_the_settings_question_by_question() -> None:
+    settings = AnalysisWish.parse("beats=madmom,key=madmom")
+    asked = AnalysisWish.parse("key=sideman,notes=basic-pitch").over(settings)
+    assert str(asked) == "beats=madmom,notes=basic-pitch"
+    assert str(AnalysisWish.parse(None).over(settings)) == "beats=madmom,key=madmom"
 
 
 def test_a_tone_is_no_pulse_at_any_gain() -> None:

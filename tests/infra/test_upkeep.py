@@ -279,6 +279,30 @@ def test_a_job_retried_after_its_first_attempt_was_deleted_is_planned(opened: Ca
     assert begun.state == "running" and begun.tasks and not any(t.finished_at for t in begun.tasks)
 
 
+def test_an_analysis_is_asked_with_the_settings_under_its_own_wish(opened: Callable[..., Studio], tmp_path: Path) -> None:
+    studio = opened(ANALYSIS="key=essentia")
+    me = studio.access.local()
+    first, second = (studio.intake.add(me, tone(tmp_path, hz), f"{hz}.flac").recording for hz in (440, 550))
+    assert studio.jobs.analyse(me, first.id).request["engines"] == "key=essentia"
+    assert "engines" not in studio.jobs.analyse(me, second.id, engines="key=sideman").request
+
+
+def test_notes_are_found_in_the_stems_that_are_there(opened: Callable[..., Studio], tmp_path: Path) -> None:
+    """Of a recording that a better preset took apart, an analysis does not make stems anew, and hears those."""
+    studio = opened()
+    me = studio.access.local()
+    record = studio.intake.add(me, tone(tmp_path, 440), "a.flac").recording
+    better = StemRecord(
+        new_id(), record.id, None, "separated", "bass", "bass", "b" * 64, "flac", 1, 1.0, None, None, None, None, None, None, None,
+        {"preset": "best"}, None, now(),
+    )  # fmt: skip
+    studio.services.results.put_stems([better])
+    job = studio.jobs.analyse(me, record.id, engines="notes=basic-pitch")
+    tasks = {task.name: task for stage in handlers_of(studio).plan(job) for task in stage}
+    assert "separate" not in tasks
+    assert tasks["notes"].arguments["stems"] == [{"role": better.role, "blob_key": better.blob_key}]
+
+
 def worker_of(studio: Studio) -> Any:
     from sideman.infra.jobs.executor import Executor
     from sideman.infra.jobs.worker import Worker, WorkerPlace

@@ -37,7 +37,7 @@ def load(path: Path) -> MusicAnalysis:
         raise UsageError(f"there is no analysis at {path}: run `sideman analyze` first, or leave the option out")
     try:
         found = read_jams(path)
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError, OSError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, OSError, RecursionError) as error:
         raise UsageError(f"{path.name} is not a JAMS file that Sideman can read ({error})") from error
     return overlaid(found, read_corrections(corrections_beside(path)))
 
@@ -51,6 +51,6 @@ def read_corrections(path: Path) -> tuple[Correction, ...]:
     if not path.is_file():
         return ()
     try:
-        return tuple(Correction(row["kind"], row["values"]) for row in json.loads(path.read_text("utf-8")))
-    except (ValueError, KeyError, TypeError, OSError) as error:
+        return tuple(Correction(str(row["kind"]), dict(row["values"])) for row in json.loads(path.read_text("utf-8")))
+    except (ValueError, KeyError, TypeError, OSError, RecursionError) as error:
         raise UsageError(f"{path.name} holds no corrections that Sideman can read ({error}): repair or remove it") from error

@@ -12,17 +12,19 @@ from sideman.errors import UsageError
 
 DEFAULT = "sideman"
 QUESTIONS = {
-    "beats": (DEFAULT, "madmom", "beat-this", "beat-this-small", "essentia"),
+    "beats": (DEFAULT, "madmom", "madmom-2015", "beat-this", "beat-this-small", "essentia"),
     "chords": (DEFAULT, "madmom"),
     "key": (DEFAULT, "madmom", "essentia"),
-    "notes": ("no", "basic-pitch"),
+    "notes": ("no", "basic-pitch", "madmom"),
 }
 """What is asked, and who can answer; the first one does where nothing is said."""
+CARDS = {"madmom-2015": "madmom", "madmom-notes": "madmom"}
+"""Engines that run on the weights of another name."""
 
 
 @dataclass(frozen=True)
 class AnalysisWish:
-    """Engine by question, for the questions that the default engine should not answer."""
+    """Engine by question, as far as something was said."""
 
     engines: Mapping[str, str] = field(default_factory=dict)
 
@@ -35,12 +37,20 @@ class AnalysisWish:
             if question not in QUESTIONS or engine not in QUESTIONS[question]:
                 known = ", ".join(f"{q}={'|'.join(engines)}" for q, engines in QUESTIONS.items())
                 raise UsageError(f"no analysis engine {part!r}: there are {known}")
-            if engine != QUESTIONS[question][0]:
-                found[question] = engine
+            found[question] = engine
         return cls(found)
 
+    def over(self, default: AnalysisWish) -> AnalysisWish:
+        """This wish, and what the default says of the questions that it leaves open."""
+        return AnalysisWish({**default.engines, **self.engines})
+
+    @property
+    def chosen(self) -> dict[str, str]:
+        """Engine by question, for the questions that the default engine should not answer."""
+        return {q: e for q, e in sorted(self.engines.items()) if e != QUESTIONS[q][0]}
+
     def __str__(self) -> str:
-        return ",".join(f"{q}={e}" for q, e in sorted(self.engines.items()))
+        return ",".join(f"{q}={e}" for q, e in self.chosen.items())
 
 
 class Analyzers:
@@ -51,15 +61,17 @@ class Analyzers:
         self._loaded: dict[str, object] = {}
 
     def engines(self, wish: AnalysisWish | None = None) -> AnalysisEngines:
-        """Raises ModelNotInstalled or ModelRefused for an engine whose weights are not here."""
-        wanted = dict(self.default.engines if wish is None else wish.engines)
-        chosen: dict[str, object] = {}
-        for question, engine in wanted.items():
-            chosen[question] = self._engine(engine)
+        """Those of the wish and of nothing else; those of the settings without one.
+
+        Raises ModelNotInstalled or ModelRefused for an engine whose weights are not here.
+        """
+        wanted = (wish or self.default).chosen
+        chosen = {q: self._engine("madmom-notes" if (q, e) == ("notes", "madmom") else e) for q, e in wanted.items()}
         return AnalysisEngines(**chosen)  # type: ignore[arg-type]
 
     def _engine(self, name: str) -> object:
-        weights = self._models.usable(name)[1].files[0].path if self._models.knows(name) else self._notes_network
+        card = CARDS.get(name, name)
+        weights = self._models.usable(card)[1].files[0].path if self._models.knows(card) else self._notes_network
         if name not in self._loaded:
             self._loaded[name] = _opened(name, weights)
         return self._loaded[name]
@@ -70,6 +82,10 @@ def _opened(name: str, weights: Path) -> object:
         from sideman.core.analysis.backends.madmom import MadmomEngine
 
         return MadmomEngine(weights)
+    if name in CARDS:
+        from sideman.core.analysis.backends.madmom import MadmomBeats, MadmomNotes
+
+        return MadmomBeats(weights) if name == "madmom-2015" else MadmomNotes(weights)
     if name == "essentia":
         from sideman.core.analysis.backends.essentia import EssentiaEngine
 

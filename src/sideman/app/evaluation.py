@@ -24,7 +24,7 @@ def analysis_scores(folder: Path, annotations: Path | None, engines: analysis_en
     for reference in read_references(folder, annotations):
         try:
             with Recording.open(reference.audio) as recording:
-                yield scores.score(reference, analysis_engine.analyze(recording, engines=engines))
+                yield scores.score(reference.within(recording.duration_s), analysis_engine.analyze(recording, engines=engines))
         except (AnalysisError, AudioError):
             yield scores.AnalysisScores(reference.name)
 
@@ -45,7 +45,7 @@ def timing_scores(folder: Path, engines: Engines) -> Iterator[timing.TimingScore
         if len(reference.downbeats_s) < 4:
             continue
         with Recording.open(reference.audio) as recording:
-            found = analysis_engine.analyze(recording)
+            found = analysis_engine.analyze(recording, engines=engines.analyzers.engines())
         if found.grid is None:
             continue
         context = SongContext.from_analysis(found)

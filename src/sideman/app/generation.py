@@ -23,7 +23,7 @@ def generate(
     """ROLE.flac, ROLE.mid and fit.json into `out`. Raises AnalysisError where the song has no steady pulse."""
     refuse_unplayable(wishes, engines.generators())
     with opened(source) as recording, staged(out) as folder:
-        found = analysis or engine.analyze(recording, lambda step, share: progress("analyse", share))
+        found = analysis or engine.analyze(recording, lambda step, share: progress("analyse", share), engines.analyzers.engines())
         made = new_stems(recording, found, wishes, engines.generators, Watch(progress), engines.threads)
         for n in made:
             write_lossless(n.stem.audio, folder / n.stem.role.value)

@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
 from sideman.app import analysis
 from sideman.core.music import Correction, MusicAnalysis, corrected, read_annotations
 from sideman.errors import UsageError
@@ -28,9 +30,15 @@ class TimelineFile:
 
     def correct(self, *more: Correction) -> MusicAnalysis:
         """Lay corrections over what is there. Raises UsageError, and keeps nothing, where they do not fit."""
-        found = corrected(self.analysis(), more)
-        self._keep((*self.corrections(), *more))
+        self.analysis()  # refuses where there is none, before a lock is left beside it
+        with self._alone():
+            found = corrected(self.analysis(), more)
+            self._keep((*self.corrections(), *more))
         return found
+
+    def _alone(self) -> FileLock:
+        """So that of two who correct at once neither loses what was said."""
+        return FileLock(self._beside.with_name(f".{self._beside.name}.lock"), timeout=10)
 
     def import_annotations(self, file: Path) -> tuple[Correction, ...]:
         """What another tool's file says, laid over as corrections."""
@@ -42,11 +50,12 @@ class TimelineFile:
 
     def undo(self) -> Correction:
         """Take the last correction back. Raises UsageError where there is none."""
-        made = self.corrections()
-        if not made:
+        if not self.corrections():
             raise UsageError(f"{self.path.name} has no corrections to take back")
-        self._keep(made[:-1])
-        return made[-1]
+        with self._alone():
+            *kept, gone = self.corrections()
+            self._keep(tuple(kept))
+        return gone
 
     def _keep(self, made: tuple[Correction, ...]) -> None:
         rows: list[dict[str, Any]] = [{"kind": c.kind, "values": dict(c.values)} for c in made]

@@ -154,6 +154,7 @@ class PlatformSettings:
     limits: Limits
     retention: Retention
     worker: WorkerSettings
+    analysis: str | None = None
 
     @property
     def uploads(self) -> Path:
@@ -193,7 +194,7 @@ class PlatformSettings:
             raise UsageError("SIDEMAN_DEAD_AFTER_S must be twice SIDEMAN_HEARTBEAT_S or more, or living workers are taken for dead")
         return cls(
             folder, _database(env, "SIDEMAN_DATABASE_URL", folder / "library.db"), _database(env, "SIDEMAN_JOBS_URL", folder / "jobs.db"),
-            env.get("SIDEMAN_BLOBS_URL") or f"file://{folder / 'blobs'}", limits, retention, worker,
+            env.get("SIDEMAN_BLOBS_URL") or f"file://{folder / 'blobs'}", limits, retention, worker, env.get("SIDEMAN_ANALYSIS"),
         )  # fmt: skip
 
 

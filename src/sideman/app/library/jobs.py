@@ -58,8 +58,7 @@ class JobDesk:
 
     def analyse(self, who: Caller, recording_id: str, how: How = NOW, separate: bool = True, engines: str | None = None) -> JobRecord:
         """Analysis and stems of a recording. An equal job that is under way, or was completed before, is returned instead."""
-        wish = str(AnalysisWish.parse(engines)) if engines is not None else None
-        item = self._analyse_all(who, (recording_id,), how, (separate, wish), raises=True)[0]
+        item = self._analyse_all(who, (recording_id,), how, (separate, engines), raises=True)[0]
         assert item.job is not None
         return item.job
 
@@ -71,13 +70,14 @@ class JobDesk:
         self, who: Caller, ids: Sequence[str], how: How, wanted: tuple[bool, str | None], raises: bool
     ) -> tuple[BatchItem, ...]:
         separate, engines = wanted
+        chosen = self._listeners(engines)
 
         def prepare(recording_id: str) -> NewJob | JobRecord:
             recording = self._access.writable(who, recording_id)
             apart = separate and not has_better_stems(self._s, recording_id)
-            asked = {"engines": engines} if engines is not None else {}
-            request = {"separate": apart, "separator": "preview", "version": metadata.version("sideman")} | asked
-            new = self.new(who, ANALYSIS, recording, request, how, {"separate": separate, "again": how.again} | asked)
+            request = {"separate": apart, "separator": "preview", "version": metadata.version("sideman")} | chosen
+            asked = {"separate": separate, "again": how.again} | ({"engines": engines} if engines is not None else {})
+            new = self.new(who, ANALYSIS, recording, request, how, asked)
             if not how.again and (done := self._s.jobs.completed(new.request_hash)) is not None:
                 latest = self._s.results.analysis(recording_id)
                 if latest is not None and latest.job_id == done.id:
@@ -89,6 +89,11 @@ class JobDesk:
         if begun:
             self._s.recordings.update_those_there(begun, status="analyzing")
         return items
+
+    def _listeners(self, engines: str | None) -> Json:
+        """What a job says of its analysis engines: the wish over the settings; nothing where the default ones answer everything."""
+        wish = str(AnalysisWish.parse(engines).over(AnalysisWish.parse(self._s.settings.analysis)))
+        return {"engines": wish} if wish else {}
 
     def submit(self, job: NewJob) -> JobRecord:
         """A job that belongs to no recording."""
@@ -122,6 +127,7 @@ class JobDesk:
             self._refuse_outside(wish, recording, latest is not None)
             roles = [r.value for r in wish.roles]
             request = parameters | {"roles": roles, "analysis": latest.id if latest else None, "corrections": corrections}
+            request |= {} if latest else self._listeners(None)
             asked = {"roles": roles, "style": wish.style, "seed": wish.seed, "shown": shown, "again": how.again} | wish.details()
             new = self.new(who, GENERATION, recording, request, how, asked)
             if not how.again and (done := self._still_there(new, self._s.results.generation)) is not None:

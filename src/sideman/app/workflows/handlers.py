@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from sideman.app.analyzers import AnalysisWish
 from sideman.app.library.jobs import ANALYSIS, EXPORT, GENERATION, MIX, MODEL, SEPARATION, JobDesk
 from sideman.app.library.services import Services
 from sideman.app.library.timeline import Timelines
@@ -51,7 +52,9 @@ class JobHandlers:
         loudness = Task("loudness", "measure loudness", f"{HEAVY}find_loudness", CPU, named, 1)
         harmony = Task("harmony", "find chords, key and sections", f"{HEAVY}find_harmony", CPU, named, 5)
         wish = {"name": recording.file_name, "preset": "preview"}
-        notes = (Task("notes", "find notes", f"{HEAVY}find_notes", CPU, named, 4),) if "notes=" in (engines or "") else ()
+        stems = [] if separate else [s for s in self._s.results.stems_of(recording_id=recording.id) if s.origin == "separated"]
+        of = named | {"stems": [{"role": s.role, "blob_key": s.blob_key} for s in stems]}
+        notes = (Task("notes", "find notes", f"{HEAVY}find_notes", CPU, of, 4),) if "notes" in AnalysisWish.parse(engines).chosen else ()
         apart = (Task("separate", "separate", f"{HEAVY}separate", GPU, wish, 8, 7200),) if separate else ()
         return (self._decode(recording, to_analyse=True),), (*apart, beats, loudness), (harmony, *notes)
 
@@ -77,7 +80,7 @@ class JobHandlers:
         if known is None:
             analysis_key = None
             store = Task("store analysis", "store the analysis", "analysis", ORCHESTRATION, where, 0.2)
-            before: Plan = (*self._understand(recording, False), (store,))
+            before: Plan = (*self._understand(recording, False, job.request.get("engines")), (store,))
         else:
             analysis_key, before = self._timelines.keep(_with_chords(known, job.request.get("chords", ()))), ((self._decode(recording),),)
         common = {"name": recording.file_name, "analysis_key": analysis_key, "style": job.request["style"]}

@@ -169,9 +169,8 @@ def install_model(context: TaskContext, arguments: Json, inputs: Json, progress:
 
 
 def _analysis_engines(context: TaskContext, arguments: Json) -> analysis_engine.AnalysisEngines:
-    """Those that the job was asked for; where it says nothing, those of this worker's settings."""
-    wish = arguments.get("engines")
-    return context.engines.analyzers.engines(AnalysisWish.parse(wish) if wish is not None else None)
+    """Those that the job was asked for: settings were looked at when it was, so that every worker does the same."""
+    return context.engines.analyzers.engines(AnalysisWish.parse(arguments.get("engines")))
 
 
 def find_beats(context: TaskContext, arguments: Json, inputs: Json, progress: Progress) -> Json:
@@ -194,7 +193,8 @@ def find_notes(context: TaskContext, arguments: Json, inputs: Json, progress: Pr
     progress("find notes", 0.0)
     transcriber = _analysis_engines(context, arguments).notes
     grid = from_jams(inputs["beats"]["jams"]).grid
-    stems = [s for s in inputs.get("separate", {}).get("stems", ()) if s["role"] != StemRole.RESIDUAL.value]
+    made = inputs["separate"]["stems"] if "separate" in inputs else arguments["stems"]
+    stems = [s for s in made if s["role"] != StemRole.RESIDUAL.value]
     sources = [(s["blob_key"], StemRole.parse(s["role"])) for s in stems] or [(inputs["decode"]["decoded_key"], StemRole.OTHER)]
     found = []
     for k, (key, role) in enumerate(sources if transcriber is not None else ()):

@@ -10,9 +10,8 @@ import numpy as np
 
 from sideman.core.analysis import beats, chords, notes, rhythm, sections
 from sideman.core.analysis.drums import DrumTranscriber
-from sideman.core.analysis.engines import DEFAULT_ENGINES, AnalysisEngines
+from sideman.core.analysis.engines import DEFAULT_ENGINES, AnalysisEngines, NoteEngine
 from sideman.core.analysis.names import named
-from sideman.core.analysis.notes import Transcriber
 from sideman.core.analysis.sections import LevelCurve
 from sideman.core.audio import Recording, blocks, measure
 from sideman.core.music import (
@@ -158,16 +157,16 @@ def _find_drums(recording: Recording, grid: BeatGrid | None) -> Annotation[NoteT
     engine = DrumTranscriber()
     heard = engine.notes(recording.mono(beats.onsets.SAMPLE_RATE_HZ))
     written = notes.on_the_grid(heard, grid) if grid is not None else ()
-    source = provenance(engine.name, stem=StemRole.DRUMS.value)
-    return Annotation(NoteTrack(StemRole.DRUMS, heard, written), DRUMS_RIGHT, replace(source, stem=StemRole.DRUMS.value, parameters=()))
+    source = replace(provenance(engine.name), stem=StemRole.DRUMS.value)
+    return Annotation(NoteTrack(StemRole.DRUMS, heard, written), DRUMS_RIGHT, source)
 
 
-def find_notes(recording: Recording, role: StemRole, grid: BeatGrid | None, transcriber: Transcriber) -> Annotation[NoteTrack]:
+def find_notes(recording: Recording, role: StemRole, grid: BeatGrid | None, transcriber: NoteEngine) -> Annotation[NoteTrack]:
     """What a stem (or a whole recording, as `other`) plays, as heard and on the grid. Confidence: mean activation of the notes."""
     if role is StemRole.DRUMS:
         return _find_drums(recording, grid)
     options = notes.options_for(role)
-    heard = transcriber.notes(recording.mono(notes.SAMPLE_RATE_HZ), options)
+    heard = transcriber.notes(recording.mono(transcriber.sample_rate_hz), options)
     if role is StemRole.VOCALS:
         heard = notes.melody(heard)
     written = notes.on_the_grid(heard, grid) if grid is not None else ()

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from sideman.core.analysis.notes import Transcriber
+from sideman.core.analysis.notes import NoteOptions
 from sideman.core.audio import AudioReader
-from sideman.core.music import BeatGrid, ChordSpan, Key
+from sideman.core.music import BeatGrid, ChordSpan, Key, NoteEvent
 
 
 class Engine(Protocol):
@@ -35,6 +35,11 @@ class KeyEngine(Engine, Protocol):
         """The key and its probability."""
 
 
+class NoteEngine(Engine, Protocol):
+    def notes(self, reader: AudioReader, options: NoteOptions) -> tuple[NoteEvent, ...]:
+        """Notes within the range of the options, by start and pitch."""
+
+
 @dataclass(frozen=True)
 class AnalysisEngines:
     """notes: None means that no notes are wanted."""
@@ -42,7 +47,7 @@ class AnalysisEngines:
     beats: BeatEngine | None = None
     chords: ChordEngine | None = None
     key: KeyEngine | None = None
-    notes: Transcriber | None = None
+    notes: NoteEngine | None = None
 
 
 DEFAULT_ENGINES = AnalysisEngines()

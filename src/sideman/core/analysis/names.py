@@ -22,8 +22,8 @@ def named(sections: Sequence[Section]) -> tuple[Section, ...]:
     letters = [s.label for s in sections]
     if len(sections) < FEWEST_SECTIONS or len(set(letters)) < 2:
         return tuple(sections)
-    energy = {letter: float(np.mean([s.energy for s in sections if s.label == letter])) for letter in set(letters)}
-    counts = {letter: letters.count(letter) for letter in set(letters)}
+    energy = {letter: float(np.mean([s.energy for s in sections if s.label == letter])) for letter in dict.fromkeys(letters)}
+    counts = {letter: letters.count(letter) for letter in energy}
     repeated = [letter for letter in counts if counts[letter] > 1]
     chorus = max(repeated, key=lambda x: (round(energy[x], 2), counts[x]), default=None)
     verse = max((x for x in repeated if x != chorus), key=lambda x: counts[x], default=None)

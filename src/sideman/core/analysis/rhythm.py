@@ -12,6 +12,7 @@ from scipy.signal import find_peaks
 from sideman.core.analysis.beats.onsets import FRAME_RATE_HZ, SAMPLE_RATE_HZ, hear
 from sideman.core.analysis.beats.pulses import refine
 from sideman.core.audio import AudioReader, read_padded
+from sideman.core.audio.loudness import root_mean_square
 from sideman.core.music.form import Section
 from sideman.core.music.notes import GrooveTemplate
 from sideman.core.music.timeline import BeatGrid
@@ -21,6 +22,8 @@ LEAST_STRENGTH = 0.12
 BIAS_S = 0.005
 """Onsets are heard so late (the analysis window)."""
 FEWEST_ONSETS = 16
+QUIETEST = 0.01
+"""Windows so far below the recording's level hold hiss: each is normalised by itself, so its onsets would count like any."""
 ON_BEAT = 0.15
 OFF_BEAT = (0.4, 0.8)
 """Part of a beat in which its second half may begin, straight or swung."""
@@ -36,16 +39,18 @@ class Onsets:
 
 def listen(reader: AudioReader) -> Onsets:
     """Onsets of a mono reader at 44.1 kHz, in windows of constant size."""
-    duration = reader.frames / reader.sample_rate_hz
+    duration, loudness = reader.frames / reader.sample_rate_hz, root_mean_square(reader)
     times, strengths = [], []
     start = 0.0
     while start < duration:
         begin = max(0.0, start - MARGIN_S)
         length = int((min(start + WINDOW_S + MARGIN_S, duration) - begin) * SAMPLE_RATE_HZ)
-        heard = hear(read_padded(reader, int(begin * SAMPLE_RATE_HZ), length)[0])
+        samples = read_padded(reader, int(begin * SAMPLE_RATE_HZ), length)[0]
+        heard = hear(samples) if float(np.sqrt(np.mean(samples * samples))) > QUIETEST * loudness else None
         if heard is not None:
             peaks, _ = find_peaks(heard.activation, height=LEAST_STRENGTH, distance=4)
             at = refine(peaks, heard.activation) / FRAME_RATE_HZ + begin - BIAS_S
+            at = np.maximum(at, 0.0)
             own = (at >= start) & (at < min(start + WINDOW_S, duration))
             times.append(at[own])
             strengths.append(heard.activation[peaks][own].astype(float))

@@ -94,3 +94,12 @@ def _measured(reader: AudioReader, meter: LoudnessMeter) -> Loudness:
     for block in blocks(reader, reader.sample_rate_hz * 2):
         meter.push(block)
     return meter.result()
+
+
+def root_mean_square(reader: AudioReader) -> float:
+    """Level of the whole recording over all channels, linear, read in blocks."""
+    power, count = 0.0, 0
+    for block in blocks(reader, reader.sample_rate_hz * 30):
+        power += float(np.einsum("cn,cn->", block, block, dtype=np.float64))
+        count += block.size
+    return float(np.sqrt(power / max(count, 1)))

@@ -52,6 +52,14 @@ class Reference:
     integrated_lufs: float | None
     notes: tuple[tuple[float, float, float], ...] = ()
 
+    def within(self, duration_s: float) -> Reference:
+        """Without what lies behind the end of the recording: a tempo map goes on for ever."""
+        return replace(
+            self,
+            beats_s=tuple(t for t in self.beats_s if t <= duration_s),
+            downbeats_s=tuple(t for t in self.downbeats_s if t <= duration_s),
+        )
+
     def analysis(self, duration_s: float) -> MusicAnalysis:
         """The annotation as an analysis, for stems that are written on the truth. Raises UsageError without beats."""
         if len(self.beats_s) < 2 or not self.downbeats_s:
@@ -104,7 +112,7 @@ def _joined(audio: Path, files: list[Path]) -> Reference:
     known = _read(own, audio) if own else Reference(audio.stem, audio, (), (), None, None, (), (), None, None)
     for file in (f for f in files if f is not own):
         for said in read_annotations(file, LONGEST_S):
-            known = replace(known, **_fields(said))
+            known = replace(known, **{name: value for name, value in _fields(said).items() if not getattr(known, name)})
     return known
 
 

@@ -6,6 +6,7 @@ A corrected annotation has the engine `user` and full confidence. Corrections ar
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -60,7 +61,7 @@ def _mine(value: Any) -> Annotation[Any]:
 
 def _regridded(change: Callable[[BeatGrid, Mapping[str, Any]], BeatGrid]) -> Callable[[MusicAnalysis, Mapping[str, Any]], MusicAnalysis]:
     def apply(a: MusicAnalysis, values: Mapping[str, Any]) -> MusicAnalysis:
-        return replace(a, grid=_mine(change(a.require_grid(), values)))
+        return replace(a, grid=_mine(regrid.checked(change(a.require_grid(), values), a.duration_s)))
 
     return apply
 
@@ -71,9 +72,9 @@ def _set_meter(grid: BeatGrid, values: Mapping[str, Any]) -> BeatGrid:
 
 
 def _take_alternative(a: MusicAnalysis, values: Mapping[str, Any]) -> MusicAnalysis:
-    """relation: one of the analysis' other readings, by its name; tempo_bpm where several have it."""
-    relation, near = str(values["relation"]), values.get("tempo_bpm")
-    found = [r for r in a.alternatives if r.relation == relation and r.grid is not None]
+    """relation: one of the analysis' other readings, by its name; tempo_bpm and meter where several have it."""
+    relation, near, meter = str(values["relation"]), values.get("tempo_bpm"), values.get("meter")
+    found = [r for r in a.alternatives if r.relation == relation and r.grid is not None and meter in (None, str(r.meter))]
     if not found:
         known = ", ".join(r.relation for r in a.alternatives if r.grid is not None) or "none"
         raise ValueError(f"there is no other reading named {relation}; there are: {known}")
@@ -92,9 +93,9 @@ def _set_beats(a: MusicAnalysis, values: Mapping[str, Any]) -> MusicAnalysis:
     times, positions = [float(t) for t in values["times_s"]], [int(p) for p in values["positions"]]
     lengths = [p for p, following in itertools.pairwise(positions) if following == 1] or [max(positions)]
     meter = Meter.parse(str(values["meter"])) if "meter" in values else Meter(max(set(lengths), key=lambda n: (lengths.count(n), n)))
-    if not all(0 <= t <= a.duration_s + 1 for t in times) or min(positions) < 1:
-        raise ValueError(f"beats lie between 0 and {a.duration_s:.2f} s, and their places in the bar count from 1")
-    return replace(a, grid=_mine(BeatGrid.from_times(times, positions, meter)))
+    if not all(math.isfinite(t) for t in times):
+        raise ValueError("a time is no number")
+    return replace(a, grid=_mine(regrid.checked(BeatGrid.from_times(times, positions, meter), a.duration_s)))
 
 
 def _set_key(a: MusicAnalysis, values: Mapping[str, Any]) -> MusicAnalysis:

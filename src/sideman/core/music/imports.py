@@ -1,8 +1,8 @@
 """Annotations from other tools, as corrections to lay over an analysis: JAMS, .beats, .lab, Audacity labels, a MIDI file's tempo map.
 
 Text files hold one annotation a line, blanks or tabs between the fields:
-`time [place in the bar]` are beats (mir_eval, madmom, Sonic Visualiser), `start end label` are chords where every label is Harte
-syntax, a key where every label is one, and sections otherwise. Audacity's points (start = end) labelled with numbers are beats.
+`time [place in the bar]` are beats (mir_eval, madmom, Sonic Visualiser), `start end label` are chords where most labels are Harte
+syntax, keys where every label is one, and sections otherwise. Audacity's points (start = end) labelled with numbers are beats.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from sideman.errors import UsageError
 SUFFIXES = (".jams", ".beats", ".lab", ".txt", ".csv", ".mid", ".midi")
 LONGEST_BAR = 32
 MOST_ROWS = 200_000
+KINDS_OF_JAMS = {"beat": "beats", "beat_position": "beats", "chord": "chords", "chord_harte": "chords", "key_mode": "key"}
 
 Row = tuple[float, float, str]
 
@@ -36,15 +37,15 @@ def read_annotations(path: Path, duration_s: float) -> tuple[Correction, ...]:
         elif path.suffix.lower() in (".mid", ".midi"):
             found = _from_midi(path, duration_s)
         else:
-            found = _from_text(path.read_text("utf-8-sig"))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+            found = _from_text(path.read_text("utf-8-sig"), duration_s)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, ArithmeticError, RecursionError) as error:
         raise UsageError(f"{path.name} cannot be read as annotations ({error}): check the file") from error
     if not found:
         raise UsageError(f"{path.name} says nothing about beats, chords, keys or sections")
     return found
 
 
-def _from_text(text: str) -> tuple[Correction, ...]:
+def _from_text(text: str, duration_s: float) -> tuple[Correction, ...]:
     lines = [line.split("\t") if "\t" in line else line.replace(",", " ").split(None, 2) for line in text.splitlines()]
     lines = [[field.strip() for field in line] for line in lines if line and line[0].strip() and not line[0].startswith(("#", "\\"))]
     if len(lines) > MOST_ROWS:
@@ -52,25 +53,35 @@ def _from_text(text: str) -> tuple[Correction, ...]:
     if not lines:
         return ()
     if all(len(line) < 3 for line in lines):
-        return (_beats([float(line[0]) for line in lines], [line[1] if len(line) > 1 else "" for line in lines]),)
+        return _beats([float(line[0]) for line in lines], [line[1] if len(line) > 1 else "" for line in lines], duration_s)
     rows = [(float(line[0]), float(line[1]), line[2].strip('"')) for line in lines]
     if all(a == b for a, b, _ in rows):
-        return (_beats([a for a, _, _ in rows], [label for _, _, label in rows]),)
-    return (_spans(rows),)
+        return _beats([a for a, _, _ in rows], [label for _, _, label in rows], duration_s)
+    return _spans(_clipped(rows, duration_s))
 
 
-def _beats(times_s: Sequence[float], labels: Sequence[str]) -> Correction:
-    """Labels are places in the bar (`1`, `3`, `2.4` of madmom and Sonic Visualiser: bar.beat), or nothing: bars of four from the first beat."""
-    positions: list[int] = []
-    for k, label in enumerate(labels):
-        place = label.rsplit(".", 1)[-1] if label.replace(".", "", 1).isdigit() else label
-        try:
-            positions.append(int(float(place)))
-        except ValueError:
-            positions.append(k % 4 + 1)
-    if any(not 1 <= p <= LONGEST_BAR for p in positions):
-        positions = [k % 4 + 1 for k in range(len(positions))]
-    return Correction("set-beats", {"times_s": [float(t) for t in times_s], "positions": positions})
+def _clipped(rows: Sequence[Row], duration_s: float) -> list[Row]:
+    """Rows inside of the recording; those without length are left out."""
+    inside = [(max(0.0, a), min(b, duration_s), label) for a, b, label in rows]
+    return [(a, b, label) for a, b, label in inside if b > a]
+
+
+def _beats(times_s: Sequence[float], labels: Sequence[str], duration_s: float) -> tuple[Correction, ...]:
+    """Labels are places in the bar (`1`, `3`, `1.000`, or `2.4` of Sonic Visualiser: bar.beat), or nothing: bars of four from the first."""
+    places = _places(labels)
+    kept = [(float(t), p) for t, p in zip(times_s, places, strict=True) if 0 <= t <= duration_s]
+    return (Correction("set-beats", {"times_s": [t for t, _ in kept], "positions": [p for _, p in kept]}),) if len(kept) > 1 else ()
+
+
+def _places(labels: Sequence[str]) -> list[int]:
+    fours = [k % 4 + 1 for k in range(len(labels))]
+    try:
+        numbers = [float(label) for label in labels]
+        whole = all(n.is_integer() for n in numbers)
+        found = [int(n) if whole else int(label.partition(".")[2]) for n, label in zip(numbers, labels, strict=True)]
+    except (ValueError, OverflowError):
+        return fours
+    return found if all(1 <= p <= LONGEST_BAR for p in found) else fours
 
 
 def _parses(kind: Any, labels: Sequence[str]) -> bool:
@@ -82,37 +93,55 @@ def _parses(kind: Any, labels: Sequence[str]) -> bool:
     return True
 
 
-def _spans(rows: Sequence[Row]) -> Correction:
-    labels = [label for _, _, label in rows]
-    named = [label for label in labels if label not in ("N", "X")]
-    if len(rows) == 1 and _parses(Key, labels):
-        return Correction("set-key", {"key": labels[0]})
-    if named and all(" " in label or label.endswith((":major", ":minor")) for label in named) and _parses(Key, named):
-        start, end, label = max(rows, key=lambda r: r[1] - r[0])
-        return Correction("set-key", {"key": label, "start_s": start, "end_s": end})
-    if _parses(Chord, labels) and not all(len(label) == 1 for label in named):
-        return Correction("set-chords", {"chords": [list(r) for r in rows]})
-    return Correction("set-sections", {"sections": [list(r) for r in rows]})
+def _spans(rows: Sequence[Row]) -> tuple[Correction, ...]:
+    """Keys where every label is one and says its mode, chords where most labels are, sections otherwise. Raises ValueError for a chord
+    file with a label that cannot be read: the rest would be taken for sections."""
+    labels = [label for _, _, label in rows if label not in ("N", "X")]
+    if not rows:
+        return ()
+    if labels and all(" " in label or label.lower().endswith((":major", ":minor")) for label in labels) and _parses(Key, labels):
+        return _keys([r for r in rows if r[2] not in ("N", "X")])
+    letters = all(len(label) == 1 for label in labels)
+    readable = sum(_parses(Chord, [label]) for label in labels)
+    if labels and not letters and readable > len(labels) / 2:
+        for label in labels:
+            Chord.parse(label)
+        return (Correction("set-chords", {"chords": [list(r) for r in rows]}),)
+    return (Correction("set-sections", {"sections": [list(r) for r in rows]}),)
+
+
+def _keys(rows: Sequence[Row]) -> tuple[Correction, ...]:
+    """The whole recording's key where there is one, each span's where the music modulates."""
+    if len({str(Key.parse(label)) for _, _, label in rows}) == 1:
+        return (Correction("set-key", {"key": rows[0][2]}),)
+    return tuple(Correction("set-key", {"key": label, "start_s": a, "end_s": b}) for a, b, label in rows)
 
 
 def _from_jams(jam: dict[str, Any], duration_s: float) -> tuple[Correction, ...]:
     """The first annotation of each kind; namespaces of the JAMS library."""
-    found: dict[str, Correction] = {}
+    found: dict[str, tuple[Correction, ...]] = {}
     for item in jam["annotations"]:
-        data = sorted(_observations(item["data"]), key=lambda d: d["time"])
         space = item["namespace"]
-        rows = [(float(d["time"]), min(float(d["time"]) + float(d["duration"]), duration_s), str(d["value"])) for d in data]
-        if space in ("beat", "beat_position") and len(data) > 1:
+        kind = KINDS_OF_JAMS.get(space) or ("sections" if space.startswith("segment") else None)
+        if kind is None or kind in found:
+            continue
+        data = sorted(_observations(item["data"]), key=lambda d: d["time"])
+        if kind == "beats":
             values = [d["value"]["position"] if isinstance(d["value"], dict) else d["value"] for d in data]
-            found.setdefault("beats", _beats([r[0] for r in rows], [str(v) if v is not None else "" for v in values]))
-        elif space in ("chord", "chord_harte") and rows:
-            found.setdefault("chords", Correction("set-chords", {"chords": [list(r) for r in rows if r[1] > r[0]]}))
-        elif space.startswith("segment") and rows:
-            found.setdefault("sections", Correction("set-sections", {"sections": [list(r) for r in rows if r[1] > r[0]]}))
-        elif space == "key_mode" and rows and "key" not in found:
-            longest = max(rows, key=lambda r: r[1] - r[0])
-            found["key"] = Correction("set-key", {"key": longest[2]})
-    return tuple(found.values())
+            made = _beats([float(d["time"]) for d in data], [str(v) if v is not None else "" for v in values], duration_s)
+        else:
+            rows = _clipped([(float(d["time"]), float(d["time"]) + float(d["duration"]), str(d["value"])) for d in data], duration_s)
+            made = _of_kind(kind, rows) if rows else ()
+        if made:
+            found[kind] = made
+    return tuple(c for made in found.values() for c in made)
+
+
+def _of_kind(kind: str, rows: list[Row]) -> tuple[Correction, ...]:
+    if kind == "key":
+        keys = [r for r in rows if r[2] not in ("N", "X")]
+        return _keys(keys) if keys else ()
+    return (Correction(f"set-{kind}", {kind: [list(r) for r in rows]}),)
 
 
 def _observations(data: Any) -> list[dict[str, Any]]:
@@ -125,27 +154,40 @@ def _observations(data: Any) -> list[dict[str, Any]]:
 def _from_midi(path: Path, duration_s: float) -> tuple[Correction, ...]:
     """A beat at every quarter (dotted quarter in 6/8, 9/8, 12/8) of the file's tempo map and meters, up to the end of the recording."""
     song = open_midi(path)
-    changes = tempo_changes(song)
-    meters = sorted((t, m.numerator, m.denominator) for track in song.tracks for t, m in absolute(track) if m.type == "time_signature")
-    meters = [m for m in meters if m[0] > 0 or m == max((x for x in meters if x[0] == 0), default=m)]
-    if not meters or meters[0][0] > 0:
-        meters.insert(0, (0, 4, 4))
+    if song.ticks_per_beat <= 0:
+        raise ValueError("its ticks are not counted in beats")
+    changes, meters = tempo_changes(song), _meters(song)
     times: list[float] = []
     positions: list[int] = []
     for k, (start, numerator, denominator) in enumerate(meters):
-        compound = denominator == 8 and numerator % 3 == 0 and numerator > 3
+        compound = _is_compound(numerator, denominator)
         step = song.ticks_per_beat * 4 / denominator * (3 if compound else 1)
         per_bar = numerator // 3 if compound else numerator
         end = meters[k + 1][0] if k + 1 < len(meters) else np.inf
-        for n in range(MOST_ROWS):
-            tick = start + n * step
-            seconds = changes.seconds(tick)
-            if tick >= end - 1e-6 or seconds > duration_s:
-                break
+        n = 0
+        while (tick := start + n * step) < end - 1e-6 and (seconds := changes.seconds(tick)) <= duration_s:
+            if len(times) >= MOST_ROWS:
+                raise ValueError(f"it has more than {MOST_ROWS} beats")
             times.append(seconds)
             positions.append(n % per_bar + 1)
-    compound = meters[0][2] == 8 and meters[0][1] % 3 == 0 and meters[0][1] > 3
+            n += 1
     values: dict[str, Any] = {"times_s": times, "positions": positions}
-    if compound:
+    if _is_compound(*meters[0][1:]):
         values["meter"] = f"{meters[0][1]}/8"
     return (Correction("set-beats", values),) if len(times) > 1 else ()
+
+
+def _is_compound(numerator: int, denominator: int) -> bool:
+    return denominator == 8 and numerator % 3 == 0 and numerator > 3
+
+
+def _meters(song: Any) -> list[tuple[int, int, int]]:
+    """(tick, numerator, denominator) in order, from tick 0 on, one at a tick. Raises ValueError for meters that nobody counts."""
+    known: dict[int, tuple[int, int]] = {0: (4, 4)}
+    for track in song.tracks:
+        for tick, m in absolute(track):
+            if m.type == "time_signature":
+                if not 1 <= m.numerator <= LONGEST_BAR or m.denominator not in (1, 2, 4, 8, 16, 32):
+                    raise ValueError(f"a meter of {m.numerator}/{m.denominator}")
+                known[tick] = (m.numerator, m.denominator)
+    return [(tick, *known[tick]) for tick in sorted(known)]

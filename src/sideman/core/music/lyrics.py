@@ -12,7 +12,7 @@ from sideman.core.music.timeline import BeatGrid
 
 _STAMP = re.compile(r"\[(\d{1,3}):(\d{1,2})(?:[.:](\d{1,3}))?\]")
 _WORD_STAMP = re.compile(r"<\d{1,3}:\d{1,2}(?:[.:]\d{1,3})?>")
-_OFFSET = re.compile(r"\[offset:\s*([+-]?\d+)\s*\]", re.IGNORECASE)
+_OFFSET = re.compile(r"\[offset:\s*([+-]?\d{1,9})\s*\]", re.IGNORECASE)
 MOST_LINES = 5000
 SNAP_BEATS = 1.0
 
@@ -37,7 +37,7 @@ def read_lyrics(text: str, duration_s: float) -> tuple[LyricLine, ...]:
     if not timed:
         return tuple(LyricLine(0.0, duration_s, words) for words in plain)
     timed.sort(key=lambda x: x[0])
-    ends = [t for t, _ in timed[1:]] + [duration_s]
+    ends = [next((t for t, _ in timed[k + 1 :] if t > start), duration_s) for k, (start, _) in enumerate(timed)]
     return tuple(LyricLine(t, min(end, duration_s), words) for (t, words), end in zip(timed, ends, strict=True) if words and t < duration_s)
 
 

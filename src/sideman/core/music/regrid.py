@@ -11,6 +11,18 @@ from sideman.core.music.timeline import BeatGrid, Meter
 FASTEST_BPM = 400.0
 """Beyond this nobody taps along, and each doubling would double what everything that follows the grid has to do."""
 SLOWEST_BPM = 10.0
+LONGEST_BAR = 32
+
+
+def checked(grid: BeatGrid, duration_s: float) -> BeatGrid:
+    """The grid. Raises ValueError where its beats are outside of the recording, faster than anybody taps, or its bars longer than 32 beats."""
+    if not (grid.times_s[0] >= 0 and grid.times_s[-1] <= duration_s + 1):
+        raise ValueError(f"beats lie between 0 and {duration_s:.2f} s")
+    if grid.tempo_bpm > FASTEST_BPM:
+        raise ValueError(f"{grid.tempo_bpm:.0f} bpm is faster than {FASTEST_BPM:.0f} bpm")
+    if min(grid.positions) < 1 or max(b.beats for b in grid.bars) > LONGEST_BAR:
+        raise ValueError(f"places in the bar count from 1, and no bar has more than {LONGEST_BAR} beats")
+    return grid
 
 
 def counted(times_s: Sequence[float], meter: Meter, first: int) -> BeatGrid:
@@ -76,7 +88,8 @@ def with_beat_added(grid: BeatGrid, time_s: float) -> BeatGrid:
         raise ValueError(f"{time_s:.3f} s is before the recording, or where a beat already is")
     k = int(np.searchsorted(grid.times, time_s))
     times = (*grid.times_s[:k], float(time_s), *grid.times_s[k:])
-    position = grid.positions[k - 1] + 1 if k else max(1, grid.positions[0] - 1)
+    before_first = grid.positions[0] - 1 or grid.meter.beats_per_bar
+    position = grid.positions[k - 1] + 1 if k else before_first
     return BeatGrid(times, _recounted((*grid.positions[:k], position, *grid.positions[k:]), k), grid.meter)
 
 

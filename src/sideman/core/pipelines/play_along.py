@@ -11,6 +11,7 @@ from pathlib import Path
 
 from sideman.core import analysis as analysis_engine
 from sideman.core import fit
+from sideman.core.analysis import DEFAULT_ENGINES, AnalysisEngines
 from sideman.core.audio import AudioReader, Mp3Writer, Recording, ScratchAudio, resampled_blocks, write_audio, write_lossless
 from sideman.core.audio.encoding import MP3_RATES_HZ
 from sideman.core.export import FitRow, ReportFacts, ReportLane, write_report_html, write_report_json
@@ -28,13 +29,14 @@ SPECTROGRAM_RATE_HZ = 22050
 
 @dataclass(frozen=True)
 class PlayAlongOptions:
-    """without: a separated stem that the new one replaces in the mix. threads: how much may run at once."""
+    """without: a separated stem that the new one replaces in the mix. threads: how much may run at once. analysis: who listens."""
 
     roles: tuple[StemRole, ...] = (StemRole.DRUMS, StemRole.BASS, StemRole.PIANO, StemRole.GUITAR, StemRole.PAD)
     style: str = "rock"
     seed: int = 1
     without: StemRole | None = None
     threads: int = 2
+    analysis: AnalysisEngines = DEFAULT_ENGINES
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +95,7 @@ def play_along(
     """Everything into `out`, an empty folder. Raises TooShort, UsageError and what decoding raises."""
     watch, clock = Watch(report), _Clock()
     wishes = _wishes(options, separator, generators())
-    stems, analysis = _understand(recording, separator, watch, options.threads)
+    stems, analysis = _understand(recording, separator, watch, options)
     clock.lap("separate and analyse")
     made: tuple[NewStem, ...] = ()
     if analysis.grid is not None:
@@ -130,19 +132,21 @@ def _wishes(options: PlayAlongOptions, separator: Separator, generator: Generato
     return wishes
 
 
-def _understand(recording: Recording, separator: Separator, watch: Watch, threads: int) -> tuple[tuple[SeparatedStem, ...], MusicAnalysis]:
+def _understand(
+    recording: Recording, separator: Separator, watch: Watch, options: PlayAlongOptions
+) -> tuple[tuple[SeparatedStem, ...], MusicAnalysis]:
     shares = {"beats": 0.0, "chords and key": 0.4, "sections and loudness": 0.8}
 
     def analyse() -> MusicAnalysis:
         def progress(step: str, share: float) -> None:
             watch("analyse", max(share, shares[step]))
 
-        return analysis_engine.analyze(recording, progress)
+        return analysis_engine.analyze(recording, progress, options.analysis)
 
     def apart() -> tuple[SeparatedStem, ...]:
         return separator.separate(recording, recording.scratch_folder, watch.step("separate"))
 
-    found: list[tuple[SeparatedStem, ...] | MusicAnalysis] = together([analyse, apart], watch, threads)
+    found: list[tuple[SeparatedStem, ...] | MusicAnalysis] = together([analyse, apart], watch, options.threads)
     analysis, stems = found
     assert isinstance(analysis, MusicAnalysis) and isinstance(stems, tuple)
     return stems, analysis

@@ -20,7 +20,7 @@ Out = Annotated[
 Engines = Annotated[
     str | None,
     typer.Option(
-        help="Engines other than the default ones: beats=madmom|essentia, chords=madmom, key=madmom|essentia, notes=basic-pitch, separated by commas; default: SIDEMAN_ANALYSIS.",
+        help="Engines other than the default ones: beats=madmom|madmom-2015|beat-this|beat-this-small|essentia, chords=madmom, key=madmom|essentia, notes=basic-pitch|madmom, separated by commas; what it leaves open SIDEMAN_ANALYSIS decides.",
         show_default=False,
     ),
 ]

@@ -117,6 +117,8 @@ def undo(target: Target, correction: Annotated[str | None, typer.Argument(help="
     Example: sideman timeline undo song
     """
     if found := _file(target):
+        if correction is not None:
+            raise UsageError("corrections of a file have no ids: leave it out, and the last one is taken back")
         gone = found.undo()
         _undone({"kind": gone.kind, "values": dict(gone.values)}, json_output)
         return
@@ -125,7 +127,7 @@ def undo(target: Target, correction: Annotated[str | None, typer.Argument(help="
         kept = [c for c in lib.ask("GET", f"{at}/corrections") if c["revertedAt"] is None and c["id"].startswith(correction or "")]
         if not kept:
             raise UsageError(f"there is no correction {correction or ''} to take back: `sideman timeline show {target}` lists them")
-        last = max(kept, key=lambda c: str(c["createdAt"]))
+        last = max(enumerate(kept), key=lambda c: (str(c[1]["createdAt"]), c[0]))[1]
         lib.ask("DELETE", f"{at}/corrections/{last['id']}")
         _undone(last, json_output)
 

@@ -12,7 +12,7 @@ from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 
-from sideman.errors import TooLarge, UsageError
+from sideman.errors import UsageError
 
 T = TypeVar("T")
 FILE_BODY: dict[str, Any] = {
@@ -27,20 +27,19 @@ FILE_BODY: dict[str, Any] = {
 }
 
 
-async def received_file(request: Request, use: Callable[[Path], T], most_bytes: int) -> T:
-    """`use` called with the form's field `file` under its own name. Raises UsageError without one, TooLarge for more than most_bytes."""
+async def received_file(request: Request, use: Callable[[Path], T]) -> T:
+    """`use` called with the form's field `file`, under a name with its ending. Raises UsageError without one."""
     async with request.form(max_files=1, max_fields=20) as form:
         file = form.get("file")
         if not isinstance(file, UploadFile):
             raise UsageError("the request holds no file: send one as multipart form data in the field `file`")
-        if (file.size or 0) > most_bytes:
-            raise TooLarge(f"the file has {file.size} bytes, more than {most_bytes}: send annotations, not audio")
         return await run_in_threadpool(_used, file, use)
 
 
 def _used(file: UploadFile, use: Callable[[Path], T]) -> T:
     with tempfile.TemporaryDirectory(prefix="sideman-form-") as folder:
-        path = Path(folder) / (Path(file.filename or "file").name or "file")
+        ending = Path(file.filename or "").suffix
+        path = Path(folder) / ("file" + (ending if ending.isascii() and ending[1:].isalnum() else ""))
         with path.open("wb") as copy:
             shutil.copyfileobj(file.file, copy)
         return use(path)

@@ -283,12 +283,16 @@ class BatchShape(Shape):
         return cls(succeeded=sum(i.error is None for i in items), failed=sum(i.error is not None for i in items), items=rows)
 
 
+Scalar = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$", max_length=300)] | Number | bool | None
+
+
 class CorrectionRequest(Shape):
-    """kind with its values: halve-tempo, double-tempo; move-bar-one {beats}; set-meter {meter}; set-key {key};
-    set-chord {start_s, end_s, chord}; set-section {start_s, end_s, label}."""
+    """kind with its values: halve-tempo, double-tempo; move-bar-one {beats}; set-tempo {bpm}; take-alternative {relation};
+    set-meter {meter, bar}; move-beat {from_s, to_s}; add-beat, remove-beat {time_s}; set-key {key}; set-chord {start_s, end_s, chord};
+    set-section {start_s, end_s, label}; and whole lists: set-beats, set-chords, set-sections."""
 
     kind: Name
-    values: dict[str, Annotated[str, StringConstraints(pattern=r"^[^\x00]*$", max_length=300)] | Number | bool | None] = {}
+    values: dict[str, Scalar | Annotated[list[Scalar | Annotated[list[Scalar], Field(max_length=4)]], Field(max_length=100_000)]] = {}
 
 
 class CorrectionShape(Shape):

@@ -112,4 +112,4 @@ def committee(grid: BeatGrid, tracked: BeatTracking) -> tuple[BeatGrid, float, t
     both = 2 * shared[0] * shared[1] / max(1e-9, sum(shared))
     confidence = AGREES_NOWHERE + (AGREES_EVERYWHERE - AGREES_NOWHERE) * both
     ours = TempoAlternative("sideman", tracked.grid.tempo_bpm, tracked.grid.meter, 1 - both, tracked.grid)
-    return grid, confidence, (ours, *tracked.alternatives)[:MOST]
+    return grid, confidence, (ours,)

@@ -32,7 +32,7 @@ INVERSION_MARGIN = 1.8
 CALIBRATION = (-0.264, 0.506)
 """Logistic of the mean posterior, fitted on rendered songs that were not trained on (docs/decisions/0005)."""
 MINOR_CLASSES = (1, 4, 7, 9)
-LONE_SHARE, FADING_SHARE = 0.55, 0.4
+LONE_SHARE, FADING_SHARE, LONE_MARGIN = 0.55, 0.4, 8.0
 SHORTEST_KEY_SPAN_S = 12.0
 PIECE = 8000
 ON_BEAT_S = 0.06
@@ -112,7 +112,7 @@ class _Decoded:
 
 
 def _decoded(log_chords: NDArray[np.float32], places: NDArray[np.int64], local: NDArray[np.float32], options: DecoderOptions) -> _Decoded:
-    """In pieces of PIECE segments, more than an hour each: back pointers take 9.6 kB a segment."""
+    """In pieces of PIECE segments, more than half an hour each: back pointers take 9.6 kB a segment."""
     chords, keys, probability, likelihood = [], [], [], np.zeros(24)
     for a in range(0, len(log_chords), PIECE):
         part = slice(a, a + PIECE)
@@ -165,7 +165,7 @@ def _key_spans(path: HarmonyPath, limits_s: NDArray[np.float64], confidence: flo
 
 
 def with_agreement(spans: Sequence[ChordSpan], others: Sequence[ChordSpan]) -> tuple[ChordSpan, ...]:
-    """`spans` with a new confidence: from FEW to MANY by the share of their length in which `others` hear the same triad."""
+    """`spans` with a new confidence: from AGREES_NOWHERE to AGREES_EVERYWHERE by the share of their length in which `others` hear the same triad."""
 
     def triad(c: Chord) -> tuple[int | None, bool]:
         return c.root, c.root is not None and 3 in c.intervals
@@ -187,7 +187,7 @@ def estimate(
     seen = segments(heard, limits)
     emissions = network(seen)
     lone = _lone_tone(seen)
-    emissions.chords[lone, :NONE] -= 8
+    emissions.chords[lone, NONE] = emissions.chords[lone].max(1) + LONE_MARGIN
     local = network.key_scores(seen, LOCAL_KEY_S) * (seen.lengths_s[:, None] / 0.5)
     decoded = _decoded(emissions.chords, _places(limits, grid), local.astype(np.float32), options)
     path = decoded.path

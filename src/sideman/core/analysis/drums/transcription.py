@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from sideman.core.analysis.beats.onsets import SAMPLE_RATE_HZ
 from sideman.core.analysis.drums.network import BANDS, CLASSES, FRAME_RATE_HZ, KERNEL, features, picked
-from sideman.core.audio import AudioReader, blocks, read_padded
+from sideman.core.audio import AudioReader, read_padded
+from sideman.core.audio.loudness import root_mean_square
 from sideman.core.models.graph import Graph
 from sideman.core.models.runtime import Engine, Request, Session, open_session
 from sideman.core.music.notes import NoteEvent
@@ -49,7 +50,7 @@ class DrumTranscriber:
     def probabilities(self, reader: AudioReader) -> NDArray[np.float32]:
         """[5, frames] at 100 Hz of a mono reader at 44.1 kHz, in pieces of constant size."""
         total = int(np.ceil(reader.frames * FRAME_RATE_HZ / SAMPLE_RATE_HZ))
-        rms = _rms(reader)
+        rms = root_mean_square(reader)
         out = np.zeros((len(CLASSES), total), np.float32)
         if rms < SILENT_RMS:
             return out
@@ -71,14 +72,6 @@ class DrumTranscriber:
         loud = float(np.percentile(power, LOUDEST_PERCENTILE)) + 1e-12
         velocity = np.clip(np.round(127 * np.sqrt(np.sqrt(power / loud))), 1, 127).astype(int)
         return tuple(NoteEvent(t, t + NOTE_LENGTH_S, key, int(v)) for (t, key), v in zip(found, velocity, strict=True))
-
-
-def _rms(reader: AudioReader) -> float:
-    power, frames = 0.0, 0
-    for block in blocks(reader, reader.sample_rate_hz * 30):
-        power += float(np.einsum("cn,cn->", block, block, dtype=np.float64))
-        frames += block.size
-    return float(np.sqrt(power / max(frames, 1)))
 
 
 def _attack(reader: AudioReader, seconds: float) -> float:

@@ -24,8 +24,9 @@ STEP = WINDOW - OVERLAP_FRAMES * HOP
 LOWEST_PITCH, PITCHES = 21, 88
 BATCH = 8
 SHORTEST_OVERHANG_S = 0.06
-PIECE_WINDOWS = 180
-"""About five minutes: notes are decoded in pieces of so many windows, so that memory does not grow with the recording."""
+PIECE_WINDOWS, MARGIN_WINDOWS = 180, 4
+"""About five minutes: notes are decoded in pieces of so many windows, so that memory does not grow with the recording, with a few more
+on either side, so that a note across the border is whole and belongs to the piece in which it begins."""
 
 Matrix = NDArray[np.float32]
 
@@ -63,14 +64,16 @@ def options_for(role: StemRole) -> NoteOptions:
 
 
 def melody(notes: Sequence[NoteEvent]) -> tuple[NoteEvent, ...]:
-    """One note at a time: the louder one, and each ends where the next begins."""
+    """One note at a time: the louder one; a softer one that rings on begins where it ends."""
     kept: list[NoteEvent] = []
     for n in sorted(notes, key=lambda n: (n.start_s, -n.velocity)):
         if kept and n.start_s < kept[-1].end_s:
             before = kept[-1]
-            if n.velocity < before.velocity and n.end_s <= before.end_s + SHORTEST_OVERHANG_S:
-                continue
-            if n.start_s - before.start_s < SHORTEST_OVERHANG_S:
+            if n.velocity < before.velocity:
+                if n.end_s - before.end_s < SHORTEST_OVERHANG_S:
+                    continue
+                n = replace(n, start_s=before.end_s)
+            elif n.start_s - before.start_s < SHORTEST_OVERHANG_S:
                 kept.pop()
             else:
                 kept[-1] = replace(before, end_s=n.start_s)
@@ -80,16 +83,18 @@ def melody(notes: Sequence[NoteEvent]) -> tuple[NoteEvent, ...]:
 
 @dataclass(frozen=True, eq=False)
 class _Activations:
-    """onset and note [frames, 88]; seconds [frames]."""
+    """onset and note [frames, 88]; seconds [frames]; own_s: from when to when notes that begin there are this piece's."""
 
     onset: Matrix
     note: Matrix
     seconds: NDArray[np.float64]
+    own_s: tuple[float, float]
 
 
 class Transcriber:
     name = "basic-pitch"
     version = "0.4.0"
+    sample_rate_hz = SAMPLE_RATE_HZ
 
     def __init__(self, network: Path, threads: int = 1) -> None:
         self._session = open_onnx(network, Request(engine=Engine.ONNXRUNTIME, threads=threads))
@@ -100,8 +105,9 @@ class Transcriber:
         windows = max(1, -(-reader.frames // STEP))
         for first in range(0, windows, PIECE_WINDOWS):
             onset, note, seconds = [], [], []
-            for a in range(first, min(first + PIECE_WINDOWS, windows), BATCH):
-                index = range(a, min(a + BATCH, first + PIECE_WINDOWS, windows))
+            begin, end = max(0, first - MARGIN_WINDOWS), min(windows, first + PIECE_WINDOWS + MARGIN_WINDOWS)
+            for a in range(begin, end, BATCH):
+                index = range(a, min(a + BATCH, end))
                 x = np.stack([read_padded(reader, k * STEP - half * HOP, WINDOW)[0] for k in index])
                 heard_onset, heard_note, _ = self._session(np.ascontiguousarray(x[:, :, None]))
                 onset.append(np.array(heard_onset[:, half:-half]))
@@ -111,13 +117,14 @@ class Transcriber:
             at = np.concatenate([s.ravel() for s in seconds])
             inside = at < reader.frames / SAMPLE_RATE_HZ
             rows = [np.concatenate(m).reshape(-1, PITCHES)[inside] for m in (onset, note)]
-            yield _Activations(rows[0], rows[1], at[inside])
+            own_s = (first * STEP / SAMPLE_RATE_HZ, (first + PIECE_WINDOWS) * STEP / SAMPLE_RATE_HZ)
+            yield _Activations(rows[0], rows[1], at[inside], own_s)
 
     def notes(self, reader: AudioReader, options: NoteOptions | None = None) -> tuple[NoteEvent, ...]:
         """Notes of a mono reader at 22.05 kHz, by start and pitch. Velocity is the activation on a scale of 127."""
         found: list[NoteEvent] = []
         for heard in self._pieces(reader):
-            found += _decoded(heard, options or NoteOptions())
+            found += [n for n in _decoded(heard, options or NoteOptions()) if heard.own_s[0] <= n.start_s < heard.own_s[1]]
         return tuple(sorted(found, key=lambda n: (n.start_s, n.pitch)))
 
 

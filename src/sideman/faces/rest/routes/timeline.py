@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
+from fastapi.concurrency import run_in_threadpool
 
 from sideman.core.music import to_jams
 from sideman.faces.rest.callers import StudioHere, Who
@@ -14,7 +15,6 @@ from sideman.faces.rest.parameters import HowAsked, Id
 from sideman.faces.rest.shapes import AnalyseRequest, AnalysisVersionShape, CorrectionRequest, CorrectionShape, JobShape, TimelineShape
 
 router = APIRouter(prefix="/recordings/{recording_id}", tags=["timeline"])
-MOST_ANNOTATION_BYTES = 50_000_000
 Version = Annotated[int | None, Query(ge=1, le=1_000_000)]
 
 
@@ -56,8 +56,8 @@ def correct(studio: StudioHere, who: Who, recording_id: Id, wanted: CorrectionRe
 @router.post("/annotations", status_code=201, openapi_extra=FILE_BODY)
 async def import_annotations(request: Request, studio: StudioHere, who: Who, recording_id: Id) -> list[CorrectionShape]:
     """Beats, chords, keys or sections from a file of another tool (JAMS, .beats, .lab, Audacity labels, MIDI), as corrections."""
-    studio.access.writable(who, recording_id)
-    made = await received_file(request, lambda path: studio.timelines.import_annotations(who, recording_id, path), MOST_ANNOTATION_BYTES)
+    await run_in_threadpool(studio.access.writable, who, recording_id)
+    made = await received_file(request, lambda path: studio.timelines.import_annotations(who, recording_id, path))
     return [CorrectionShape.model_validate(c) for c in made]
 
 

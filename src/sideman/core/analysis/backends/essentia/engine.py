@@ -20,6 +20,7 @@ CHILD = "sideman.core.analysis.backends.essentia.child"
 LONGEST_S = 7200.0
 """It holds the whole recording in memory, several times over."""
 START_S, SLOWEST_SHARE = 30.0, 1.0
+ANSWERS = {"beats": ("beats_s", "confidence"), "key": ("tonic", "mode", "strength")}
 HIGHEST_CONFIDENCE = 5.32
 """Its beat confidence goes from 0 to this (documentation of RhythmExtractor2013)."""
 
@@ -73,6 +74,8 @@ class EssentiaEngine:
             raise AnalysisError(f"Essentia stopped on this recording ({last}): use another engine for it")
         try:
             answer: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
-        except (ValueError, IndexError) as error:
+            if not set(ANSWERS[question]) <= set(answer):
+                raise ValueError("something is left out")
+        except (ValueError, IndexError, TypeError) as error:
             raise AnalysisError("Essentia answered nothing that can be read: use another engine for this recording") from error
         return answer

@@ -5,6 +5,6 @@ are CC BY-NC-SA 4.0: converting is adapting, so neither the archive nor what com
 """
 
 from sideman.core.analysis.backends.madmom.archive import convert
-from sideman.core.analysis.backends.madmom.engine import MadmomEngine
+from sideman.core.analysis.backends.madmom.engine import MadmomBeats, MadmomEngine, MadmomNotes
 
-__all__ = ["MadmomEngine", "convert"]
+__all__ = ["MadmomBeats", "MadmomEngine", "MadmomNotes", "convert"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import io
 import json
 import pickle
@@ -24,6 +23,8 @@ MEMBERS = {
     "notes": "notes/2013/notes_brnn.pkl",
 }
 LARGEST_MEMBER = 50_000_000
+DEEPEST, MOST_ARRAYS = 12, 5000
+NUMBERS = "fiub"
 STRUCTURE = "structure"
 LEFT_OUT = ("_tmp",)
 """Working memory that was pickled along."""
@@ -46,30 +47,90 @@ def _tree_class(name: str) -> type[Tree]:
     return type(name, (Tree,), {"__new__": new, "__init__": lambda self, *args: None})
 
 
-def _reconstructed(cls: type, base: type, state: object) -> object:
-    return cls()
+class _Maker:
+    """A function the pickles call. It holds no state, so that nothing a pickle sets on it stays."""
+
+    __slots__ = ()
+
+
+class _Object(_Maker):
+    """copy_reg._reconstructor: an empty instance of a class of ours."""
+
+    __slots__ = ()
+
+    def __call__(self, *args: Any) -> Any:
+        if not (isinstance(args[0], type) and issubclass(args[0], Tree)):
+            raise pickle.UnpicklingError("it makes an object of another class")
+        return args[0]()
+
+
+class _EmptyArray(_Maker):
+    """numpy's _reconstruct: an empty array, filled by its state, which numpy checks against the shape it names."""
+
+    __slots__ = ()
+
+    def __call__(self, *args: Any) -> Any:
+        return np.ndarray.__new__(np.ndarray, (0,), np.int8)
+
+
+class _Number(_Maker):
+    """numpy's scalar: of a numeric kind, from its bytes."""
+
+    __slots__ = ()
+
+    def __call__(self, *args: Any) -> Any:
+        dtype, stored = args
+        if dtype.kind not in NUMBERS:
+            raise pickle.UnpicklingError("it holds a value that is no number")
+        return np.frombuffer(stored.encode("latin1") if isinstance(stored, str) else stored, dtype)[0]
+
+
+class _Bytes(_Maker):
+    """_codecs.encode: how a text of Python 2 becomes bytes."""
+
+    __slots__ = ()
+
+    def __call__(self, *args: Any) -> Any:
+        return str(args[0]).encode("latin1")
+
+
+class _Nothing(_Maker):
+    """Named, never called: numpy.ndarray as an argument of _reconstruct, object as one of _reconstructor."""
+
+    __slots__ = ()
+
+
+STANDS_FOR: dict[tuple[str, str], type[_Maker]] = {
+    ("numpy.core.multiarray", "_reconstruct"): _EmptyArray,
+    ("numpy.core.multiarray", "scalar"): _Number,
+    ("numpy", "ndarray"): _Nothing,
+    ("copy_reg", "_reconstructor"): _Object,
+    ("copyreg", "_reconstructor"): _Object,
+    ("__builtin__", "object"): _Nothing,
+    ("builtins", "object"): _Nothing,
+    ("_codecs", "encode"): _Bytes,
+}
 
 
 class _Reader(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
-        if module.split(".")[0] == "numpy" and name in ("_reconstruct", "ndarray", "dtype", "scalar"):
-            return super().find_class(module.replace("numpy.core", "numpy._core"), name)
-        if module in ("copy_reg", "copyreg") and name == "_reconstructor":
-            return _reconstructed
-        if module in ("__builtin__", "builtins") and name == "object":
-            return object
+        made = STANDS_FOR.get((module.replace("numpy._core", "numpy.core"), name))
+        if made is not None:
+            return made()
+        if (module, name) == ("numpy", "dtype"):
+            return np.dtype
         if module.startswith("madmom.ml.") or (module, name) == ("numpy", "tanh"):
             return _tree_class(name)
-        if (module, name) == ("_codecs", "encode"):
-            return codecs.encode
         raise pickle.UnpicklingError(f"it wants {module}.{name}")
 
 
 def _plain(value: Any, path: str, arrays: dict[str, np.ndarray]) -> Any:
     """JSON of a tree; arrays are put aside under their path, functions become their names."""
+    if path.count("/") > DEEPEST or len(arrays) > MOST_ARRAYS:
+        raise pickle.UnpicklingError(f"{path[:60]} holds more than any network does")
     if isinstance(value, np.ndarray):
-        if value.dtype == object:
-            raise pickle.UnpicklingError(f"{path} holds objects")
+        if value.dtype.kind not in NUMBERS or value.nbytes > LARGEST_MEMBER:
+            raise pickle.UnpicklingError(f"{path} holds no numbers, or too many")
         arrays[path] = value
         return {"array": path}
     if isinstance(value, Tree):
@@ -92,20 +153,10 @@ def convert(archive: Path) -> Path:
             for name, member in MEMBERS.items():
                 info = tar.getmember(ROOT + member)
                 stream = tar.extractfile(info)
-                if stream is None or info.size > LARGEST_MEMBER:
+                if stream is None or not info.isreg() or info.size > LARGEST_MEMBER:
                     raise pickle.UnpicklingError(f"{member} is no file of the size it should have")
                 structure[name] = _plain(_Reader(io.BytesIO(stream.read()), encoding="latin1").load(), name, arrays)
-    except (
-        tarfile.TarError,
-        KeyError,
-        OSError,
-        EOFError,
-        pickle.UnpicklingError,
-        ValueError,
-        TypeError,
-        AttributeError,
-        IndexError,
-    ) as error:
+    except Exception as error:  # a crafted pickle can raise any of them, from the reader or from numpy
         raise UnusableModel(f"{archive.name} is not the source archive of madmom 0.16.1 ({error}): nothing was installed") from error
     target = archive.with_name("madmom.npz")
     arrays[STRUCTURE] = np.frombuffer(json.dumps(structure).encode(), np.uint8)

@@ -87,7 +87,7 @@ def _scores(activation: NDArray[np.float32], beats: int, n: NDArray[np.int64]) -
     """activation [frames, 2], beat and downbeat; [frames, 1] where every beat is like every other."""
     with np.errstate(divide="ignore"):
         logs = [_running(np.log(column.astype(float))) for column in activation.T]
-        rest = _running(np.log((1.0 - activation.astype(float).sum(1)) / (ZONE - 1)))
+        rest = _running(np.log(np.maximum(0.0, 1.0 - activation.astype(float).sum(1)) / (ZONE - 1)))
     zones = np.array([(np.linspace(0, 1, i, endpoint=False) < 1.0 / ZONE).sum() for i in n], np.int64)
     return _Scores(np.stack([logs[-1], *(logs[0] for _ in range(beats - 1))]), rest, zones, -float(np.log(beats * int(n.sum()))))
 
