@@ -164,6 +164,7 @@ def headers(route: str) -> dict[str, str]:
 
 
 UPLOADS = ("POST /api/v1/recordings", "POST /api/audio/upload")
+"""They take a form with a file."""
 ANNOTATIONS = "POST /api/v1/recordings/{recording_id}/annotations"
 
 
@@ -172,6 +173,3 @@ def sent_file(route: str, tone: bytes) -> tuple[str, bytes] | None:
     if route == ANNOTATIONS:
         return "chords.lab", b"0.0 0.2 C:maj7\n0.2 0.4 A:min\n"
     return ("tone.flac", tone) if route in UPLOADS else None
-
-
-"""They take a form with a file."""
