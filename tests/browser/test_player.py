@@ -56,6 +56,14 @@ def test_the_stems_together_are_the_recording_sample_for_sample(ear: Tab, api: A
         assert difference(sounding, truth) < 8 * LSB, "one read head: no lane is a sample early or late"
 
 
+def least(error: Callable[[], float], limit: float) -> float:
+    """The smallest of up to three: a busy machine drops frames between page and loudspeaker, what is wrong is wrong each time."""
+    found = error()
+    for _ in range(2):
+        found = found if found < limit else error()
+    return found
+
+
 @pytest.mark.slow
 def test_original_and_stems_sound_alike_and_minus_one_leaves_out_one(ear: Tab, api: Api, analysed: dict[str, Any]) -> None:
     truth, _ = api.audio(analysed["audioUrl"])
@@ -63,14 +71,14 @@ def test_original_and_stems_sound_alike_and_minus_one_leaves_out_one(ear: Tab, a
     without, _ = api.audio(bass["audioUrl"])
     opened(ear, analysed)
     ear.button("Original", ".transport").click()
-    heard, _ = ear.recorded(1.5, lambda: ear.button("Play").click())
-    assert difference(heard[20000:60000], truth) < 2 * LSB
+    ear.button("Play").click()
+    assert least(lambda: difference(ear.recorded(1.5)[0][20000:60000], truth), 2 * LSB) < 2 * LSB
     ear.button("Stems", ".transport").click()
     ear.button("Everything but Bass").click()
     assert ear.button("Mute Bass").get_attribute("aria-pressed") == "true"
     ear.page.wait_for_timeout(400)
-    heard, _ = ear.recorded(1.0)
-    assert difference(heard[4000:40000], truth - without[: len(truth)]) < 8 * LSB
+    rest = truth - without[: len(truth)]
+    assert least(lambda: difference(ear.recorded(1.0)[0][4000:40000], rest), 8 * LSB) < 8 * LSB
 
 
 @pytest.mark.slow
@@ -82,12 +90,16 @@ def test_a_loop_of_a_bar_is_as_long_as_the_bar(ear: Tab, api: Api, analysed: dic
     for _ in range(3):
         ear.page.keyboard.press("ArrowRight")
     ear.page.keyboard.press("Shift+L")
-    heard, rate = ear.recorded(6.0, lambda: ear.page.keyboard.press(" "))
-    lengths = [round(b * rate) - round(a * rate) for a, b in pairwise(starts)]
-    sound = mono(heard)[round(1.0 * rate) :]
-    errors = {n: np.abs(sound[n : n + rate] - sound[:rate]).max() for n in set(lengths)}
-    best = min(errors, key=lambda n: errors[n])
-    assert errors[best] < 4 * LSB and np.abs(sound).max() > 0.05, errors
+    ear.page.keyboard.press(" ")
+
+    def error() -> float:
+        heard, rate = ear.recorded(6.0)
+        sound = mono(heard)[round(1.0 * rate) :]
+        assert np.abs(sound).max() > 0.05
+        lengths = {round(b * rate) - round(a * rate) for a, b in pairwise(starts)}
+        return min(float(np.abs(sound[n : n + rate] - sound[:rate]).max()) for n in lengths)
+
+    assert least(error, 4 * LSB) < 4 * LSB
     ear.page.keyboard.press("L")
     ear.until(lambda: ear.page.locator(".loop").is_hidden())
 
