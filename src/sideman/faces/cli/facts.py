@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from sideman.core.music import MusicAnalysis
+from sideman.core.music import MusicAnalysis, StemRole
 from sideman.faces.cli.terminal import say
 
 
@@ -68,9 +68,10 @@ def say_analysis(a: MusicAnalysis) -> None:
         say("Sections  " + "  ".join(f"{s.label} {clock(s.start_s)}" for s in a.sections.value))
     if a.chords:
         symbols = [c.chord.symbol for c in a.chords.value if c.chord.root is not None]
-        say("Chords    " + " | ".join(symbols[:16]) + (f" ... ({len(symbols)} in all)" if len(symbols) > 16 else ""))
+        say("Chords    " + (" | ".join(symbols[:16]) or "none") + (f" ... ({len(symbols)} in all)" if len(symbols) > 16 else ""))
     for track in a.notes:
-        say(f"Notes     {len(track.value.notes)} of the {track.provenance.stem} by {track.provenance.engine}")
+        of = "recording" if len(a.notes) == 1 and track.value.role is StemRole.OTHER else track.value.role.value
+        say(f"Notes     {len(track.value.notes)} of the {of} by {track.provenance.engine}")
     if a.lyrics:
         say(f"Lyrics    {len(a.lyrics.value)} lines from the {a.lyrics.provenance.engine}")
     for remark in a.remarks:

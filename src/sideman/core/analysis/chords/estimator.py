@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import maximum_filter1d
 
 from sideman.core.analysis.chords import profiles
 from sideman.core.analysis.chords.decoding import BEAT, BETWEEN, DOWNBEAT, UNKNOWN, DecoderOptions, HarmonyDecoder, HarmonyPath
@@ -32,7 +33,7 @@ INVERSION_MARGIN = 1.8
 CALIBRATION = (-0.264, 0.506)
 """Logistic of the mean posterior, fitted on rendered songs that were not trained on (docs/decisions/0005)."""
 MINOR_CLASSES = (1, 4, 7, 9)
-LONE_SHARE, FADING_SHARE, LONE_MARGIN = 0.55, 0.4, 8.0
+LONE_SHARE, FADING_SHARE, FADING_SEGMENTS, LONE_MARGIN = 0.55, 0.4, 2, 8.0
 SHORTEST_KEY_SPAN_S = 12.0
 PIECE = 8000
 ON_BEAT_S = 0.06
@@ -77,8 +78,8 @@ def _lone_tone(seen: Segments) -> NDArray[np.bool_]:
         return np.asarray(x.max(1) / (x.sum(1) + 1e-9))
 
     lone = largest(wide) > LONE_SHARE
-    beside = np.pad(lone, 1, mode="edge")
-    fading = (largest(share[1:-1]) > FADING_SHARE) & (beside[:-2] | beside[2:])  # attack and release smear the spectrum
+    beside = maximum_filter1d(lone.astype(np.int8), 2 * FADING_SEGMENTS + 1) > 0
+    fading = (largest(share[1:-1]) > FADING_SHARE) & beside  # attack and release smear the spectrum
     return np.asarray(lone | fading)
 
 
