@@ -87,3 +87,9 @@ def test_another_checkpoint_is_refused_by_name(tensors: dict[str, np.ndarray], t
     saved(tmp_path / "less.ckpt", less)
     with pytest.raises(UnusableModel, match=r"task_heads\.beat_downbeat_lin\.bias"):
         convert(tmp_path / "less.ckpt")
+
+
+def test_a_bar_too_long_to_be_one_is_counted_in_usual_bars() -> None:
+    found = _grid(0.5 * np.arange(100), np.array([0, 4, 8, 50, 54]))
+    assert found.meter.beats_per_bar == 4 and max(found.positions) == 4
+    assert found.positions[50] == 1

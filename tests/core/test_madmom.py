@@ -240,7 +240,34 @@ def deep() -> bytes:
     return b"(l" * 40 + b"a" * 39 + b"."
 
 
-@pytest.mark.parametrize("crafted", [objects, other_class, called_placeholder, state_on_a_maker, deep])
+def pointers() -> bytes:
+    """An array of bytes whose dtype says afterwards that they are objects: freed by numpy, it would follow them as pointers."""
+    kind = pickle.dumps(np.dtype({"names": ["a"], "formats": ["O"]}), 2)[2:-1]
+    return (
+        b"\x80\x02cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85U\x01b\x87R(K\x01K\x01\x85"
+        + kind
+        + b"\x89U\x08AAAAAAAAtb."
+    )
+
+
+def shared() -> bytes:
+    made: list[object] = ["x"]
+    for _ in range(11):
+        made = [made] * 10
+    return pickle.dumps(made, 2)
+
+
+def huge_memo() -> bytes:
+    return b"\x80\x02Nr\x00\x00\x00\x08."
+
+
+def long_number() -> bytes:
+    return b"\x80\x02\x8b" + (4000).to_bytes(4, "little") + b"\x7f" * 4000 + b"."
+
+
+@pytest.mark.parametrize(
+    "crafted", [pointers, shared, huge_memo, long_number, objects, other_class, called_placeholder, state_on_a_maker, deep]
+)
 def test_crafted_pickles_are_refused(tmp_path: Path, crafted: Callable[[], bytes]) -> None:
     with pytest.raises(UnusableModel):
         convert(archive_with(tmp_path / "a.tar.gz", crafted()))
@@ -253,6 +280,16 @@ def test_a_link_in_the_place_of_a_member_is_refused(tmp_path: Path) -> None:
         tar.addfile(info)
     with pytest.raises(UnusableModel):
         convert(tmp_path / "a.tar.gz")
+
+
+@pytest.mark.parametrize("how", ["empty", "half", "flipped"])
+def test_damaged_weights_are_refused_in_one_sentence(weights: Path, tmp_path: Path, how: str) -> None:
+    good = bytearray(weights.read_bytes())
+    if how == "flipped":
+        good[len(good) // 2] ^= 0xFF
+    (tmp_path / "madmom.npz").write_bytes(b"" if how == "empty" else good[: len(good) // 2] if how == "half" else good)
+    with pytest.raises(UnusableModel, match="remove madmom and install it again"):
+        read(tmp_path / "madmom.npz")
 
 
 @pytest.mark.parametrize("how", ["missing member", "no archive", "half"])

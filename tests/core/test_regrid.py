@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from sideman.core.analysis import find_beats
-from sideman.core.audio import Recording
+from sideman.core.audio import Recording, write_audio
+from sideman.core.evaluation.references import read_references
 from sideman.core.music import (
     Annotation,
     BeatGrid,
@@ -167,7 +168,15 @@ def test_places_in_the_bar_are_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "text"),
-    [("a.beats", "hello\n"), ("a.lab", "0 4 C:maj\n2 6 G:maj\n"), ("a.lab", ""), ("a.jams", "{}"), ("a.mid", "MThd"), ("a.doc", "")],
+    [
+        ("a.beats", "hello\n"),
+        ("a.lab", "0 4 C:maj\n2 6 G:maj\n"),
+        ("a.lab", "nan 5 C:maj\n"),
+        ("a.lab", ""),
+        ("a.jams", "{}"),
+        ("a.mid", "MThd"),
+        ("a.doc", ""),
+    ],
 )
 def test_what_is_no_annotation_is_refused_in_one_sentence(tmp_path: Path, name: str, text: str) -> None:
     (tmp_path / name).write_text(text, "utf-8")
@@ -249,3 +258,13 @@ def test_any_row_of_changes_keeps_beats_ascending_and_bars_counted(seed: int) ->
         assert np.all(np.diff(grid.times) > 0) and grid.times[0] >= 0
         for before, after in itertools.pairwise(grid.positions):
             assert after == before + 1 or after == 1
+
+
+def test_a_reference_tempo_is_that_of_the_recording_not_of_what_its_tempo_map_goes_on_with(tmp_path: Path) -> None:
+    write_audio(click_track(BeatGrid.constant(120, 20, Meter(4)), 10.0), tmp_path / "song.wav")
+    song = mido.MidiFile(ticks_per_beat=480)
+    slower = mido.MetaMessage("set_tempo", tempo=1_000_000, time=480 * 22)
+    song.tracks.append(mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=500_000), slower]))
+    song.save(str(tmp_path / "song.mid"))
+    reference = read_references(tmp_path, tmp_path)[0].within(10.0)
+    assert reference.tempo_bpm == pytest.approx(120) and max(reference.beats_s) <= 10

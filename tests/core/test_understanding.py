@@ -192,6 +192,11 @@ def test_timed_lyrics_are_read_and_laid_on_bars() -> None:
     assert [x.start_s for x in on_bars(lines, grid)] == [4.0, 8.0, 16.0]
 
 
+def test_lines_of_one_time_last_up_to_the_next_time() -> None:
+    found = read_lyrics("[00:01.00][00:05.00]again\n[00:01.00]twice\n", 9.0)
+    assert [(line.start_s, line.end_s, line.text) for line in found] == [(1, 5, "again"), (1, 5, "twice"), (5, 9, "again")]
+
+
 def test_plain_lyrics_have_no_times_of_their_own() -> None:
     lines = read_lyrics("One\n\nTwo\n", 12.0)
     assert lines == (LyricLine(0.0, 12.0, "One"), LyricLine(0.0, 12.0, "Two"))

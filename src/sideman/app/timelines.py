@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from sideman.app import analysis
 from sideman.core.music import Correction, MusicAnalysis, corrected, read_annotations
@@ -36,9 +38,14 @@ class TimelineFile:
             self._keep((*self.corrections(), *more))
         return found
 
-    def _alone(self) -> FileLock:
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
         """So that of two who correct at once neither loses what was said."""
-        return FileLock(self._beside.with_name(f".{self._beside.name}.lock"), timeout=10)
+        try:
+            with FileLock(self._beside.with_name(f".{self._beside.name}.lock"), timeout=10):
+                yield
+        except Timeout as error:
+            raise UsageError(f"somebody else has been correcting {self.path.name} for 10 s: try again") from error
 
     def import_annotations(self, file: Path) -> tuple[Correction, ...]:
         """What another tool's file says, laid over as corrections."""
@@ -50,12 +57,15 @@ class TimelineFile:
 
     def undo(self) -> Correction:
         """Take the last correction back. Raises UsageError where there is none."""
+        none = UsageError(f"{self.path.name} has no corrections to take back")
         if not self.corrections():
-            raise UsageError(f"{self.path.name} has no corrections to take back")
+            raise none
         with self._alone():
-            *kept, gone = self.corrections()
-            self._keep(tuple(kept))
-        return gone
+            made = self.corrections()
+            if not made:
+                raise none
+            self._keep(made[:-1])
+        return made[-1]
 
     def _keep(self, made: tuple[Correction, ...]) -> None:
         rows: list[dict[str, Any]] = [{"kind": c.kind, "values": dict(c.values)} for c in made]

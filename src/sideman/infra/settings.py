@@ -25,7 +25,7 @@ ROWS = (
     Setting(
         "SIDEMAN_ANALYSIS",
         "the engines that need no download",
-        "analysis engines other than the default ones, such as beats=madmom,key=madmom,notes=basic-pitch",
+        "analysis engines other than the default ones, such as beats=madmom,key=madmom,notes=basic-pitch; set where jobs are asked for",
     ),
     Setting("SIDEMAN_THREADS", "number of processors, at most 4", "how many stems are made at once"),
     Setting(

@@ -76,6 +76,10 @@ class JobDesk:
             recording = self._access.writable(who, recording_id)
             apart = separate and not has_better_stems(self._s, recording_id)
             request = {"separate": apart, "separator": "preview", "version": metadata.version("sideman")} | chosen
+            if not apart and "notes" in AnalysisWish.parse(chosen.get("engines")).chosen:  # they are heard in the stems that are there
+                request["stems"] = sorted(
+                    s.blob_key for s in self._s.results.stems_of(recording_id=recording_id) if s.origin == "separated"
+                )
             asked = {"separate": separate, "again": how.again} | ({"engines": engines} if engines is not None else {})
             new = self.new(who, ANALYSIS, recording, request, how, asked)
             if not how.again and (done := self._s.jobs.completed(new.request_hash)) is not None:

@@ -54,11 +54,9 @@ class Reference:
 
     def within(self, duration_s: float) -> Reference:
         """Without what lies behind the end of the recording: a tempo map goes on for ever."""
-        return replace(
-            self,
-            beats_s=tuple(t for t in self.beats_s if t <= duration_s),
-            downbeats_s=tuple(t for t in self.downbeats_s if t <= duration_s),
-        )
+        beats = tuple(t for t in self.beats_s if t <= duration_s)
+        tempo_bpm = _tempo_bpm(beats) if self.tempo_bpm == _tempo_bpm(self.beats_s) else self.tempo_bpm
+        return replace(self, beats_s=beats, downbeats_s=tuple(t for t in self.downbeats_s if t <= duration_s), tempo_bpm=tempo_bpm)
 
     def analysis(self, duration_s: float) -> MusicAnalysis:
         """The annotation as an analysis, for stems that are written on the truth. Raises UsageError without beats."""
@@ -116,12 +114,16 @@ def _joined(audio: Path, files: list[Path]) -> Reference:
     return known
 
 
+def _tempo_bpm(beats_s: tuple[float, ...]) -> float | None:
+    return 60 / float(np.median(np.diff(beats_s))) if len(beats_s) > 1 else None
+
+
 def _fields(said: Correction) -> dict[str, Any]:
     v = said.values
     if said.kind == "set-beats":
         times = tuple(float(t) for t in v["times_s"])
         downbeats = tuple(t for t, p in zip(times, v["positions"], strict=True) if p == 1)
-        return {"beats_s": times, "downbeats_s": downbeats, "tempo_bpm": 60 / float(np.median(np.diff(times)))}
+        return {"beats_s": times, "downbeats_s": downbeats, "tempo_bpm": _tempo_bpm(times)}
     if said.kind == "set-key":
         return {"key": Key.parse(v["key"])}
     return {said.kind.removeprefix("set-"): tuple((float(a), float(b), str(c)) for a, b, c in v[said.kind.removeprefix("set-")])}

@@ -8,6 +8,7 @@ syntax, keys where every label is one, and sections otherwise. Audacity's points
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,9 @@ def _from_text(text: str, duration_s: float) -> tuple[Correction, ...]:
 
 
 def _clipped(rows: Sequence[Row], duration_s: float) -> list[Row]:
-    """Rows inside of the recording; those without length are left out."""
+    """Rows inside of the recording; those without length are left out. Raises ValueError for a time that is no number."""
+    if not all(math.isfinite(a) and math.isfinite(b) for a, b, _ in rows):
+        raise ValueError("a time is no number")
     inside = [(max(0.0, a), min(b, duration_s), label) for a, b, label in rows]
     return [(a, b, label) for a, b, label in inside if b > a]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Sequence
 
 import numpy as np
@@ -36,8 +37,9 @@ def read_lyrics(text: str, duration_s: float) -> tuple[LyricLine, ...]:
             plain.append(words)
     if not timed:
         return tuple(LyricLine(0.0, duration_s, words) for words in plain)
-    timed.sort(key=lambda x: x[0])
-    ends = [next((t for t, _ in timed[k + 1 :] if t > start), duration_s) for k, (start, _) in enumerate(timed)]
+    timed = sorted(timed, key=lambda x: x[0])[:MOST_LINES]
+    starts = [t for t, _ in timed]
+    ends = [starts[k] if (k := bisect_right(starts, t)) < len(starts) else duration_s for t in starts]
     return tuple(LyricLine(t, min(end, duration_s), words) for (t, words), end in zip(timed, ends, strict=True) if words and t < duration_s)
 
 

@@ -158,7 +158,7 @@ class JobPage(Shape):
 class AnalyseRequest(Shape):
     """again: also when an equal analysis is there already. separate: also take the recording apart.
 
-    engines: other than the worker's, such as `beats=madmom,key=essentia,notes=basic-pitch`.
+    engines: such as `beats=madmom,key=essentia,notes=basic-pitch`; of what they leave open the setting SIDEMAN_ANALYSIS of the server decides.
     """
 
     separate: bool = True
@@ -287,7 +287,7 @@ Scalar = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$", max_length=300)
 
 
 class CorrectionRequest(Shape):
-    """kind with its values: halve-tempo, double-tempo; move-bar-one {beats}; set-tempo {bpm}; take-alternative {relation};
+    """kind with its values: halve-tempo, double-tempo; move-bar-one {beats}; set-tempo {tempo_bpm, downbeat_s, meter}; take-alternative {relation, tempo_bpm, meter};
     set-meter {meter, bar}; move-beat {from_s, to_s}; add-beat, remove-beat {time_s}; set-key {key}; set-chord {start_s, end_s, chord};
     set-section {start_s, end_s, label}; and whole lists: set-beats, set-chords, set-sections."""
 

@@ -17,6 +17,7 @@ from sideman.core.models.graph import Weights
 from sideman.core.models.runtime import Request, Session, open_session
 from sideman.core.models.torch_files import read_torch_file, state_dict
 from sideman.core.music import BeatGrid, Meter
+from sideman.core.music.regrid import LONGEST_BAR
 
 CHUNK, BORDER = 1500, 6
 PEAK_FRAMES = 7
@@ -102,11 +103,12 @@ def _peaks(logits: NDArray[np.float32]) -> NDArray[np.float64]:
 def _grid(times_s: NDArray[np.float64], downbeats: NDArray[np.int64]) -> BeatGrid:
     """Places count from every downbeat; those before the first one count up to it."""
     lengths = np.diff(downbeats)
-    usual = int(np.bincount(lengths).argmax()) if len(lengths) else 4
+    usual = min(LONGEST_BAR, int(np.bincount(lengths).argmax())) if len(lengths) else 4
     position = np.zeros(len(times_s), int)
     first = int(downbeats[0]) if len(downbeats) else 0
     position[:first] = (np.arange(first) - first) % usual + 1
     for k, start in enumerate(downbeats if len(downbeats) else [0]):
         end = int(downbeats[k + 1]) if k + 1 < len(downbeats) else len(times_s)
-        position[start:end] = np.arange(end - start) + 1 if k + 1 < len(downbeats) else np.arange(end - start) % usual + 1
-    return BeatGrid.from_times(times_s, position, Meter(max(1, min(usual, 32))))
+        whole = k + 1 < len(downbeats) and end - start <= LONGEST_BAR
+        position[start:end] = np.arange(end - start) + 1 if whole else np.arange(end - start) % usual + 1
+    return BeatGrid.from_times(times_s, position, Meter(usual))

@@ -156,7 +156,8 @@ def picked_notes(activation: Array) -> tuple[NoteEvent, ...]:
     for frame, pitch in zip(*np.nonzero(peak), strict=True):
         time = frame / FRAME_RATE_HZ
         if time - last.get(int(pitch), -1.0) > NOTE_GAP_S + 1e-9:
-            out.append(NoteEvent(float(time), float(time) + NOTE_LENGTH_S, int(pitch) + LOWEST_NOTE, 90))
+            velocity = max(1, min(127, round(127 * float(activation[frame, pitch]))))
+            out.append(NoteEvent(float(time), float(time) + NOTE_LENGTH_S, int(pitch) + LOWEST_NOTE, velocity))
             last[int(pitch)] = time
     return tuple(sorted(out, key=lambda n: (n.start_s, n.pitch)))
 
