@@ -112,9 +112,9 @@ def test_a_stem_gets_its_notes_raw_and_on_the_grid(transcriber: Transcriber, tun
     with Recording.from_clip(plucked(tune, 9.0, 44100)) as recording:
         found = find_notes(recording, StemRole.BASS, grid, transcriber)
     assert found.value.role is StemRole.BASS and found.provenance.stem == "bass"
-    assert dict(found.provenance.parameters)["highest"] == "67"
+    assert dict(found.provenance.parameters)["highest"] == "60"
     written = {(n.beat, n.pitch) for n in found.value.quantised}
-    expected = {(round((n.start_s - 0.5) * 2 * 4) / 4, n.pitch) for n in tune if n.pitch <= 67}
+    expected = {(round((n.start_s - 0.5) * 2 * 4) / 4, n.pitch) for n in tune if n.pitch <= 60}
     assert len(written & expected) > 0.85 * len(expected)
 
 

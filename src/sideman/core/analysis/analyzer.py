@@ -167,7 +167,7 @@ def find_notes(recording: Recording, role: StemRole, grid: BeatGrid | None, tran
         return _find_drums(recording, grid)
     options = notes.options_for(role)
     heard = transcriber.notes(recording.mono(transcriber.sample_rate_hz), options)
-    if role is StemRole.VOCALS:
+    if role in notes.MONOPHONIC:
         heard = notes.melody(heard)
     written = notes.on_the_grid(heard, grid) if grid is not None else ()
     confidence = float(np.mean([n.velocity for n in heard])) / 127 if heard else 0.0

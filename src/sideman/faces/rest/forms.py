@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -28,7 +29,7 @@ FILE_BODY: dict[str, Any] = {
 
 
 async def received_file(request: Request, use: Callable[[Path], T]) -> T:
-    """`use` called with the form's field `file`, under a name with its ending. Raises UsageError without one."""
+    """`use` called with the form's field `file`, under its own name. Raises UsageError without one."""
     async with request.form(max_files=1, max_fields=20) as form:
         file = form.get("file")
         if not isinstance(file, UploadFile):
@@ -38,8 +39,7 @@ async def received_file(request: Request, use: Callable[[Path], T]) -> T:
 
 def _used(file: UploadFile, use: Callable[[Path], T]) -> T:
     with tempfile.TemporaryDirectory(prefix="sideman-form-") as folder:
-        ending = Path(file.filename or "").suffix
-        path = Path(folder) / ("file" + (ending if ending.isascii() and ending[1:].isalnum() else ""))
+        path = Path(folder) / (re.sub(r"[^\w.-]+", "_", Path(file.filename or "").name)[-80:].strip(".") or "file")
         with path.open("wb") as copy:
             shutil.copyfileobj(file.file, copy)
         return use(path)

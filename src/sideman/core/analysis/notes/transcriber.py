@@ -52,10 +52,14 @@ class NoteOptions:
 
 
 RANGES = {
-    StemRole.BASS: NoteOptions(lowest=23, highest=67),
+    StemRole.BASS: NoteOptions(onset=0.65, lowest=23, highest=60),
     StemRole.VOCALS: NoteOptions(onset=0.7, lowest=36, highest=88, sustained=True),
     StemRole.LEAD: NoteOptions(lowest=36),
 }
+
+
+MONOPHONIC = (StemRole.BASS, StemRole.VOCALS)
+"""What plays one note at a time; the rest of what is heard in their stems is overtones and other instruments."""
 
 
 def options_for(role: StemRole) -> NoteOptions:
