@@ -118,6 +118,15 @@ def test_a_stem_gets_its_notes_raw_and_on_the_grid(transcriber: Transcriber, tun
     assert len(written & expected) > 0.85 * len(expected)
 
 
+@pytest.mark.parametrize(("role", "together"), [(StemRole.BASS, False), (StemRole.OTHER, True)])
+def test_a_bass_plays_one_note_at_a_time(transcriber: Transcriber, role: StemRole, together: bool) -> None:
+    chords = [NoteEvent(0.5 + k, 1.2 + k, pitch, 90) for k in range(6) for pitch in (43, 50, 55)]
+    with Recording.from_clip(plucked(chords, 7.0, 44100)) as recording:
+        found = find_notes(recording, role, None, transcriber).value.notes
+    assert len(found) >= 6
+    assert any(b.start_s < a.end_s for a, b in itertools.pairwise(found)) is together
+
+
 def test_quantising_keeps_the_push_and_one_note_a_step() -> None:
     grid = BeatGrid.constant(120, 9, Meter(4))
     heard = [NoteEvent(0.52, 0.95, 60, 80), NoteEvent(0.55, 0.9, 60, 100), NoteEvent(0.74, 1.0, 64, 60)]
