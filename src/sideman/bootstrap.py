@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,7 +25,7 @@ from sideman.app.timelines import TimelineFile
 from sideman.core.analysis import AnalysisEngines
 from sideman.core.audio import Loudness
 from sideman.core.fit import FitReport
-from sideman.core.generation import Generator, SessionBand
+from sideman.core.generation import PART_NAMES, Generator, SessionBand, Style, style_named, styles
 from sideman.core.models.catalog import Policy, catalog
 from sideman.core.models.memory import Residence
 from sideman.core.models.runtime import Request
@@ -145,6 +145,16 @@ def generate(
     return generation_cases.generate(source, Path(out), engines(), StemWishes(_roles(stems), style, seed), known, progress)
 
 
+def band_styles() -> tuple[Style, ...]:
+    """The styles of the session band."""
+    return tuple(styles().values())
+
+
+def band_parts() -> Mapping[StemRole, str]:
+    """What the session band plays for each stem that can be asked for."""
+    return PART_NAMES
+
+
 def mix(inputs: list[str | Path | MixInput], out: str | Path, target_lufs: float = -14.0) -> Loudness:
     """Mix audio files into one, at a loudness and under -1 dBTP."""
     lanes = [i if isinstance(i, MixInput) else MixInput(Path(i)) for i in inputs]
@@ -256,10 +266,12 @@ def _refuse_without_psycopg() -> None:
 
 def studio_over(services: Services) -> Studio:
     from sideman.app.library.studio import Studio
-    from sideman.app.library.wishes import GeneratorFacts, Playable
+    from sideman.app.library.wishes import GeneratorFacts, Playable, StyleFacts
 
     band = GeneratorFacts("session band", "Apache-2.0, its sounds MIT", "plays by rules on this machine; what it plays is yours")
-    return Studio(services, Playable(SessionBand.roles, SessionBand.styles, engines().separators, (band,)), models())
+    known = tuple(StyleFacts(s.name, s.title, s.traits) for s in styles().values())
+    playable = Playable(PART_NAMES, known, lambda name: style_named(name).name, engines().separators, (band,))
+    return Studio(services, playable, models())
 
 
 def open_studio(data: str | Path | None = None) -> Studio:

@@ -13,7 +13,7 @@ from sideman.core.fit import FitReport
 from sideman.core.music import MidiPart, MusicAnalysis, StemRole, write_midi
 from sideman.core.pipelines import staged
 from sideman.core.pipelines.concurrency import Watch
-from sideman.core.pipelines.new_stems import StemWishes, new_stems, refuse_unplayable
+from sideman.core.pipelines.new_stems import StemWishes, new_stems, playable
 
 
 def generate(
@@ -21,7 +21,7 @@ def generate(
     progress: StepProgress = no_progress,
 ) -> tuple[FitReport, ...]:  # fmt: skip
     """ROLE.flac, ROLE.mid and fit.json into `out`. Raises AnalysisError where the song has no steady pulse."""
-    refuse_unplayable(wishes, engines.generators())
+    wishes = playable(wishes, engines.generators())
     with opened(source) as recording, staged(out) as folder:
         found = analysis or engine.analyze(recording, lambda step, share: progress("analyse", share), engines.analyzers.engines())
         made = new_stems(recording, found, wishes, engines.generators, Watch(progress), engines.threads)

@@ -119,7 +119,7 @@ class JobDesk:
     def _generate_all(
         self, who: Caller, ids: Sequence[str], wish: GenerationWish, how: How, shown: Json, raises: bool
     ) -> tuple[BatchItem, ...]:
-        self._refuse_unplayable(wish)
+        wish = self._playable(wish)
         records: list[GenerationRecord] = []
 
         def prepare(recording_id: str) -> NewJob | JobRecord:
@@ -174,16 +174,16 @@ class JobDesk:
                 items[recording_id] = BatchItem(recording_id, job, None)
         return tuple(items[i] for i in ids)
 
-    def _refuse_unplayable(self, wish: GenerationWish) -> None:
+    def _playable(self, wish: GenerationWish) -> GenerationWish:
+        """The wish with the style's own name. Raises UsageError."""
         if not wish.roles:
             raise UsageError(f"no stems were asked for: choose from {', '.join(r.value for r in self.playable.roles)}")
         for role in wish.roles:
             if role not in self.playable.roles:
                 raise UsageError(f"the band plays no {role}: it plays {', '.join(r.value for r in self.playable.roles)}")
-        if wish.style not in self.playable.styles:
-            raise UsageError(f"no style named {wish.style!r}: there are {', '.join(self.playable.styles)}")
         if not 1 <= wish.candidates <= MOST_CANDIDATES:
             raise UsageError(f"{wish.candidates} candidates were asked for: there can be 1 to {MOST_CANDIDATES} of each stem")
+        return replace(wish, style=self.playable.style_named(wish.style))
 
     @staticmethod
     def _refuse_outside(wish: GenerationWish, recording: RecordingRecord, analysed: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from sideman.app.separators import Separators
@@ -93,10 +94,27 @@ class GeneratorFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class Playable:
-    """What can be generated, and which separators there are: told by bootstrap, so that a wrong wish is refused when it is made."""
+class StyleFacts:
+    """traits: the three things by which a listener knows it."""
 
-    roles: tuple[StemRole, ...]
-    styles: tuple[str, ...]
+    name: str
+    title: str
+    traits: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Playable:
+    """What can be generated, and which separators there are: told by bootstrap, so that a wrong wish is refused when it is made.
+
+    parts: what is played for each role. style_named: the style of a name or alias, or UsageError.
+    """
+
+    parts: Mapping[StemRole, str]
+    styles: tuple[StyleFacts, ...]
+    style_named: Callable[[str], str]
     separators: Separators
     generators: tuple[GeneratorFacts, ...]
+
+    @property
+    def roles(self) -> tuple[StemRole, ...]:
+        return tuple(self.parts)

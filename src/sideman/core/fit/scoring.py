@@ -97,6 +97,8 @@ class Score:
 def group_of(role: StemRole) -> str:
     if role in (StemRole.DRUMS, StemRole.BASS, StemRole.PAD):
         return role.value
+    if not role.pitched:
+        return "drums"
     return "pad" if role is StemRole.STRINGS else "chords"
 
 

@@ -1,7 +1,11 @@
 """New stems for a song: the engine protocol, the song context, and the session band."""
 
-from sideman.core.generation.band import BAND_ROLES, STYLES, SessionBand
+from sideman.core.generation.band import BAND_ROLES, PART_NAMES, SessionBand, Style, style_named, styles
 from sideman.core.generation.context import SongContext
 from sideman.core.generation.generator import GeneratedStem, GenerationRequest, Generator
+from sideman.core.generation.surroundings import Surroundings, hear_surroundings
 
-__all__ = ["BAND_ROLES", "STYLES", "GeneratedStem", "GenerationRequest", "Generator", "SessionBand", "SongContext"]
+__all__ = [
+    "BAND_ROLES", "PART_NAMES", "GeneratedStem", "GenerationRequest", "Generator", "SessionBand", "SongContext", "Style", "Surroundings", "hear_surroundings",
+    "style_named", "styles",
+]  # fmt: skip

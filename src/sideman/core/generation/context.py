@@ -13,16 +13,24 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sideman.core.music import NO_CHORD, BeatGrid, Chord, Key, MusicAnalysis
+from sideman.core.generation.surroundings import Surroundings
+from sideman.core.music import NO_CHORD, BeatGrid, Chord, GrooveTemplate, Key, MusicAnalysis
 
 ENERGY_LIMITS = (0.2, 0.6, 0.93)
 """Of a section's energy: hardly there, sparse, playing, full. Most of a record lies within 2 dB of its loudest section."""
 SHORT_CHORD_PULSES = 0.75
+TRUSTED_GROOVE = 0.35
+"""How sure the song's groove template must be to be followed."""
+MOVES = (-7, -5, 5, 7, 12)
+"""Semitones by which a register may give way to what is there."""
+LOWEST_MOVED, HIGHEST_MOVED = 43, 91
+CROWDED, GAIN = 0.35, 0.7
+STOP_MARGIN_PULSES = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class ContextBar:
-    """start and pulses in pulses; energy 0 (hardly there) .. 3 (full); place in its section."""
+    """start and pulses in pulses; energy 0 (hardly there) .. 3 (full); place in its section; density: the song's onsets a beat there."""
 
     number: int
     start: float
@@ -31,6 +39,7 @@ class ContextBar:
     section: int
     index_in_section: int
     last_in_section: bool
+    density: float = 0.0
 
     @property
     def first_in_section(self) -> bool:
@@ -63,6 +72,9 @@ class SongContext:
     duration_s: float
     tuning_hz: float = 440.0
     loudness_lufs: float = -14.0
+    keys: tuple[tuple[float, Key], ...] = ()
+    groove: GrooveTemplate | None = None
+    surroundings: Surroundings | None = None
 
     @property
     def pulses_per_beat(self) -> int:
@@ -95,20 +107,48 @@ class SongContext:
         i = bisect_right(self._chord_starts, pulse + 1e-6) - 1
         return self.chords[i].chord if i >= 0 and pulse < self.chords[i].end + 1e-6 else NO_CHORD
 
+    def key_at(self, pulse: float) -> Key:
+        """The key of this part of the song: it may change on the way."""
+        return next((key for start, key in reversed(self.keys) if start <= pulse + 1e-6), self.key)
+
     def sounding_chords(self) -> tuple[ChordEvent, ...]:
         return tuple(c for c in self.chords if c.chord.root is not None)
 
-    def groups(self, bar: ContextBar) -> tuple[int, ...]:
-        """Accent groups of a bar: 4 = 2 + 2, 5 = 3 + 2, 7 = 2 + 2 + 3, compound time in threes."""
-        m = bar.pulses
-        if self.compound and m % 3 == 0:
-            return (3,) * (m // 3)
-        fixed = {1: (1,), 2: (2,), 3: (3,), 4: (2, 2), 5: (3, 2), 7: (2, 2, 3)}
-        return fixed.get(m) or ((2,) * (m // 2) if m % 2 == 0 else (2,) * ((m - 3) // 2) + (3,))
+    @cached_property
+    def _stops(self) -> NDArray[np.float64]:
+        """Spans [n, 2] in pulses in which the recording is silent."""
+        if self.surroundings is None or not len(self.surroundings.stops_s):
+            return np.zeros((0, 2))
+        return np.asarray(self.grid.beat_at(self.surroundings.stops_s) * self.pulses_per_beat)
+
+    def stopped(self, pulse: float) -> bool:
+        """Whether the song is silent from this pulse on for a while: a part then stops too."""
+        return bool(((self._stops[:, 0] <= pulse + STOP_MARGIN_PULSES) & (pulse < self._stops[:, 1] - STOP_MARGIN_PULSES)).any())
+
+    def until_stop(self, start: float, end: float) -> float:
+        """The end of a note, or the stop of the song that comes before it."""
+        between = self._stops[(self._stops[:, 0] > start + STOP_MARGIN_PULSES) & (self._stops[:, 0] < end), 0]
+        return float(between.min()) if len(between) else end
+
+    def room_shift(self, register: tuple[int, int]) -> int:
+        """Semitones by which a register moves to where the recording has less sound; 0 where it is free or moving gains little."""
+        if self.surroundings is None:
+            return 0
+        low, high = register
+        occupied = self.surroundings.occupied
+
+        def filled(shift: int) -> float:
+            return float(occupied[low + shift : high + shift + 1].mean())
+
+        allowed = [s for s in MOVES if low + s >= LOWEST_MOVED and high + s <= HIGHEST_MOVED]
+        if filled(0) < CROWDED or not allowed:
+            return 0
+        best = min(allowed, key=lambda s: filled(s) * (1 + 0.02 * abs(s)))
+        return best if filled(best) < GAIN * filled(0) else 0
 
     @classmethod
-    def from_analysis(cls, analysis: MusicAnalysis) -> SongContext:
-        """Raises AnalysisError where the recording has no beats."""
+    def from_analysis(cls, analysis: MusicAnalysis, surroundings: Surroundings | None = None) -> SongContext:
+        """surroundings: what was heard of the recording itself. Raises AnalysisError where the recording has no beats."""
         grid = analysis.require_grid()
         per_beat = 3 if grid.meter.compound else 1
         return cls(
@@ -119,6 +159,11 @@ class SongContext:
             duration_s=analysis.duration_s,
             tuning_hz=analysis.tuning_hz.value if analysis.tuning_hz else 440.0,
             loudness_lufs=analysis.loudness.value.integrated_lufs if analysis.loudness else -14.0,
+            keys=tuple(
+                (float(grid.beat_at(s.start_s)) * per_beat, s.key) for s in (analysis.key_spans.value if analysis.key_spans else ())
+            ),
+            groove=analysis.groove.value if analysis.groove and analysis.groove.confidence >= TRUSTED_GROOVE else None,
+            surroundings=surroundings,
         )
 
 
@@ -132,12 +177,12 @@ def _bars(analysis: MusicAnalysis, grid: BeatGrid, per_beat: int) -> tuple[Conte
         middle = float(grid.seconds_at(bar.first_beat + bar.beats / 2))
         section = analysis.section_at(middle)
         number = analysis.sections.value.index(section) if analysis.sections and section else -1
-        rows.append((bar, number, _energy_level(section.energy) if section else 2))
+        rows.append((bar, number, _energy_level(section.energy) if section else 2, section.density if section else 0.0))
     out: list[ContextBar] = []
-    for i, (bar, section_number, energy) in enumerate(rows):
+    for i, (bar, section_number, energy, density) in enumerate(rows):
         index = out[-1].index_in_section + 1 if out and out[-1].section == section_number else 0
         last = i + 1 == len(rows) or rows[i + 1][1] != section_number
-        out.append(ContextBar(i, bar.first_beat * per_beat, bar.beats * per_beat, energy, section_number, index, last))
+        out.append(ContextBar(i, bar.first_beat * per_beat, bar.beats * per_beat, energy, section_number, index, last, density))
     return tuple(out)
 
 

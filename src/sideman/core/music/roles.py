@@ -15,10 +15,14 @@ class StemRole(Enum):
     VOCALS = "vocals"
     OTHER = "other"
     PIANO = "piano"
+    KEYS = "keys"
     GUITAR = "guitar"
+    ACOUSTIC = "acoustic"
     PAD = "pad"
     STRINGS = "strings"
+    BRASS = "brass"
     LEAD = "lead"
+    PERCUSSION = "percussion"
     BACKING = "backing"
     KICK = "kick"
     SNARE = "snare"
@@ -29,7 +33,7 @@ class StemRole(Enum):
 
     @property
     def pitched(self) -> bool:
-        return self not in (StemRole.DRUMS, StemRole.KICK, StemRole.SNARE, StemRole.TOMS, StemRole.HATS, StemRole.CYMBALS)
+        return self not in UNPITCHED
 
     def __str__(self) -> str:
         return self.value
@@ -45,10 +49,12 @@ class StemRole(Enum):
         raise UsageError(f"no stem named {text!r}: there are {', '.join(r.value for r in cls)}")
 
 
+UNPITCHED = frozenset((StemRole.DRUMS, StemRole.PERCUSSION, StemRole.KICK, StemRole.SNARE, StemRole.TOMS, StemRole.HATS, StemRole.CYMBALS))
 ALIASES = {
-    "vox": "vocals", "gtr": "guitar", "drum": "drums", "percussion": "drums", "beat": "drums", "bassline": "bass", "vocal": "vocals", "voice": "vocals",
+    "vox": "vocals", "gtr": "guitar", "drum": "drums", "perc": "percussion", "beat": "drums", "bassline": "bass", "vocal": "vocals", "voice": "vocals",
     "hat": "hats", "hihat": "hats", "hi-hat": "hats", "tom": "toms", "cymbal": "cymbals", "overheads": "cymbals", "backing vocals": "backing",
-    "keys": "piano", "keyboard": "piano", "synth": "pad", "rest": "other", "accompaniment": "other", "melody": "lead",
+    "keyboard": "keys", "keyboards": "keys", "electric piano": "keys", "rhodes": "keys", "organ": "keys", "electric guitar": "guitar",
+    "acoustic guitar": "acoustic", "horns": "brass", "brass section": "brass", "synth": "pad", "rest": "other", "accompaniment": "other", "melody": "lead",
 }  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -38,15 +38,14 @@ class StemWishes:
     within_s: tuple[float, float] | None = None
 
 
-def refuse_unplayable(wishes: StemWishes, generator: Generator) -> None:
-    """Raises UsageError, before any work is done, for a role or a style that the generator does not have, or for no role at all."""
+def playable(wishes: StemWishes, generator: Generator) -> StemWishes:
+    """The wishes with the style's own name. Raises UsageError, before any work is done, for what the generator cannot play."""
     for role in wishes.roles:
         if role not in generator.roles:
             raise UsageError(f"the band plays no {role}: it plays {', '.join(r.value for r in generator.roles)}")
     if not wishes.roles:
         raise UsageError(f"no stems were asked for: choose from {', '.join(r.value for r in generator.roles)}")
-    if wishes.style not in generator.styles:
-        raise UsageError(f"no style named {wishes.style!r}: there are {', '.join(generator.styles)}")
+    return replace(wishes, style=generator.style_named(wishes.style))
 
 
 def judged_mono(audio: AudioReader, path: Path) -> ScratchAudio:

@@ -19,7 +19,7 @@ from sideman.core.generation import Generator
 from sideman.core.mixing import Lane, Mix, difference, master, sum_lanes
 from sideman.core.music import MidiPart, MusicAnalysis, StemRole, write_jams, write_midi
 from sideman.core.pipelines.concurrency import StepProgress, Watch, together
-from sideman.core.pipelines.new_stems import NewStem, StemWishes, new_stems, refuse_unplayable
+from sideman.core.pipelines.new_stems import NewStem, StemWishes, new_stems, playable
 from sideman.core.separation import SeparatedStem, Separator, WrittenSet, write_set
 from sideman.errors import UsageError
 
@@ -127,9 +127,7 @@ def _wishes(options: PlayAlongOptions, separator: Separator, generator: Generato
     roles = list(options.roles)
     if options.without in generator.roles and options.without not in roles:
         roles.append(options.without)
-    wishes = StemWishes(tuple(roles), options.style, options.seed)
-    refuse_unplayable(wishes, generator)
-    return wishes
+    return playable(StemWishes(tuple(roles), options.style, options.seed), generator)
 
 
 def _understand(

@@ -24,6 +24,7 @@ from sideman.faces.cli import (
     render_midi,
     separate,
     serve,
+    styles,
     timeline,
 )
 from sideman.faces.cli.terminal import complain, version
@@ -47,6 +48,7 @@ app.command("play-along")(play_along.command)
 app.command("analyze")(analyze.command)
 app.command("separate")(separate.command)
 app.command("generate")(generate.command)
+app.command("styles")(styles.command)
 app.command("mix")(mix.command)
 app.command("render-midi")(render_midi.command)
 app.command("info")(info.command)

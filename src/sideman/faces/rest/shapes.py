@@ -400,12 +400,22 @@ class AudioShape(Shape):
 
 
 class EnginesShape(Shape):
-    """What this server can do."""
+    """What this server can do. parts: what is played for each of generationRoles."""
 
     separator: str
     generation_roles: list[str]
+    parts: dict[str, str]
     styles: list[str]
+    style_cards: list[StyleShape]
     generators: list[GeneratorShape]
+
+
+class StyleShape(Shape):
+    """traits: the three things by which a listener knows the style."""
+
+    name: str
+    title: str
+    traits: list[str]
 
 
 class GeneratorShape(Shape):

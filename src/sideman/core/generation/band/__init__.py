@@ -3,7 +3,7 @@
 No weights. Same seed, same bytes. Rules and measurements: docs/explanation/session-band.md.
 """
 
-from sideman.core.generation.band.session import BAND_ROLES, SessionBand
-from sideman.core.generation.band.styles import STYLES, Style
+from sideman.core.generation.band.session import BAND_ROLES, PART_NAMES, SessionBand
+from sideman.core.generation.band.style import Style, style_named, styles
 
-__all__ = ["BAND_ROLES", "STYLES", "SessionBand", "Style"]
+__all__ = ["BAND_ROLES", "PART_NAMES", "SessionBand", "Style", "style_named", "styles"]

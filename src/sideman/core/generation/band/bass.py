@@ -1,4 +1,4 @@
-"""Bass: roots with a lead-in to the next chord (rock), a walking line (jazz), notes between the kicks (electronic)."""
+"""Bass: the style's lines in degrees of the chord, or a walking line; each bar varied as a player would."""
 
 from __future__ import annotations
 
@@ -6,124 +6,174 @@ from dataclasses import replace
 
 import numpy as np
 
-from sideman.core.generation.band.player import Player
-from sideman.core.generation.context import ChordEvent
+from sideman.core.generation.band.player import Player, full_bars
+from sideman.core.generation.band.tab import Step
+from sideman.core.generation.context import ChordEvent, ContextBar
 from sideman.core.music import ScoreNote
 
-LOW, HIGH = 28, 52
+DEAD, APPROACH, NEXT, OCTAVE = "x", "a", "n", "8"
+DEGREES = {"2": 2, "3": 4, "4": 5, "5": 7, "6": 9, "7": 10}
+"""Semitones of a major scale with the flat seventh; the chord's own third, fifth and seventh come first."""
+NEAR_PULSES = 0.26
+ON_BEAT, OFF_BEAT, GHOST = 0.74, 0.62, 0.3
 
 
-def _near(pitch_class: int, reference: int) -> int:
-    return min((p for p in range(LOW, HIGH + 1) if p % 12 == pitch_class), key=lambda p: (abs(p - reference), p))
+def _near(player: Player, pitch_class: int, reference: int) -> int:
+    low, high, _ = player.part.register
+    return min((p for p in range(low, high + 1) if p % 12 == pitch_class), key=lambda p: (abs(p - reference), p))
 
 
-def _bass_of(event: ChordEvent) -> int:
+def _root(player: Player, event: ChordEvent, reference: int | None = None) -> int:
     pc = event.chord.bass_pitch_class
     assert pc is not None
-    return pc
+    return _near(player, pc, player.part.register[2] if reference is None else reference)
 
 
 def write(player: Player) -> list[ScoreNote]:
-    events, out, reference = player.context.sounding_chords(), [], 40
-    for k, event in enumerate(events):
-        following = events[k + 1] if k + 1 < len(events) else event
-        energy = player.energy(event.start)
-        if player.style.name == "jazz" and energy >= 1:
-            line, reference = _walk(player, event, following, reference)
-        elif energy == 0:
-            line = [ScoreNote(event.start, event.pulses * 0.98, _near(_bass_of(event), 36), 0.55)]
-        elif player.style.name == "electronic":
-            line = _between_kicks(player, event, energy)
-        else:
-            line = _roots(player, event, following, energy)
-        out += line
+    events = player.context.sounding_chords()
+    if not events:
+        return []
+    out = _walk_line(player, events) if player.part.walking else []
+    for bar in full_bars(player):
+        if not player.part.walking or bar.energy == 0:
+            out += _bar(player, bar, events)
     return [replace(n, loudness=n.loudness * player.arc(n.beat)) for n in out]
+
+
+def _event_at(events: tuple[ChordEvent, ...], pulse: float) -> int | None:
+    """Index of the chord that sounds at a pulse."""
+    return next((i for i, e in enumerate(events) if e.start - 1e-6 <= pulse < e.end - 1e-6), None)
+
+
+def _bar(player: Player, bar: ContextBar, events: tuple[ChordEvent, ...]) -> list[ScoreNote]:
+    figure = player.figure(bar, "line")
+    if figure is None:
+        return []
+    here = tuple(e for e in events if e.end > bar.start + 1e-6 and e.start < bar.end + 4)
+    steps = _with_roots(list(figure.tabs["line"].steps(bar, player.context.compound)), bar, here)
+    steps = _varied(player, bar, steps)
+    out, before = [], None
+    for k, step in enumerate(steps):
+        at = bar.start + step.at
+        i = _event_at(here, at)
+        if i is None:
+            continue
+        following = here[i + 1] if i + 1 < len(here) else here[i]
+        event = following if step.symbol == NEXT else here[i]
+        root = _root(player, event)
+        pitch = _pitch(player, step.symbol, event, following, root)
+        new_chord = abs(at - here[i].start) < 0.51 or before is not here[i]
+        if new_chord and step.symbol in DEGREES:
+            pitch = root  # a chord is heard from its root
+        before = here[i]
+        held = step.pulses if step.symbol == NEXT else min(step.pulses, here[i].end - at)
+        gap = (steps[k + 1].at if k + 1 < len(steps) else bar.pulses) - step.at
+        length = max(0.08, min(held, gap) * (0.3 if step.symbol == DEAD else player.part.length))
+        loudness = GHOST if step.symbol == DEAD else ON_BEAT if step.at % 1 == 0 else OFF_BEAT
+        out.append(ScoreNote(player.swung(at), length, pitch, loudness * (1.06 if step.at == 0 else 1.0)))
+    return out
+
+
+def _with_roots(steps: list[Step], bar: ContextBar, events: tuple[ChordEvent, ...]) -> list[Step]:
+    """Every chord that begins in the bar gets its root, where the line has no note near."""
+    for event in events:
+        at = event.start - bar.start
+        if 0 <= at < bar.pulses - 1e-6 and not any(abs(s.at - at) <= NEAR_PULSES for s in steps):
+            anticipated = any(s.symbol == NEXT and at - 1.01 <= s.at < at for s in steps) or (
+                at == 0 and bar.index_in_section % 2 == 1 and not steps
+            )
+            if not anticipated and not (at == 0 and steps and steps[0].at <= 0.5):
+                steps.append(Step(at, min(1.0, event.pulses, bar.pulses - at), "1"))
+    return sorted(steps, key=lambda s: s.at)
+
+
+def _pitch(player: Player, symbol: str, event: ChordEvent, following: ChordEvent, root: int) -> int:
+    low, high, _ = player.part.register
+    if symbol == OCTAVE:
+        return root + 12 if root + 12 <= high + 7 else root
+    if symbol == APPROACH:
+        target = _root(player, following, root)
+        if target == root:
+            return next((p for p in (root + 7, root - 5) if low <= p <= high), root)
+        scale = player.context.key_at(event.start).scale
+        steps = [target - 1, target + 1, target - 2, target + 2]
+        inside = [p for p in steps if p % 12 in scale and low <= p <= high]
+        return min(inside or [target - 1], key=lambda p: (abs(p - root), p))
+    if symbol in DEGREES:
+        intervals = event.chord.intervals
+        index = {"3": 1, "5": 2, "7": 3}.get(symbol)
+        semitones = intervals[index] if index is not None and index < len(intervals) else DEGREES[symbol]
+        if symbol == "6" and 3 in intervals:
+            semitones = 10  # over a minor chord the sixth is seldom meant
+        assert event.chord.root is not None
+        pc = (event.chord.root + semitones) % 12
+        above = root + (pc - root) % 12
+        return above if above <= high else above - 12
+    return root
+
+
+def _varied(player: Player, bar: ContextBar, steps: list[Step]) -> list[Step]:
+    """Small changes that keep two bars from being the same: a note left out, an octave, a dead note, a fifth at the end."""
+    rng, amount = player.rng("varied", bar.number), player.part.variation
+    if player.context.compound or bar.energy == 0:
+        return steps
+    out: list[Step] = []
+    for step in steps:
+        weak = step.at % 1 != 0
+        if weak and step.symbol == "1" and rng.random() < 0.16 * amount:
+            continue
+        if weak and step.symbol == "1" and bar.energy >= 2 and rng.random() < 0.14 * amount:
+            step = replace(step, symbol=str(rng.choice(["8", "5", DEAD])))
+        elif step.at >= bar.pulses - 1 and step.symbol == "1" and rng.random() < 0.5 * amount:
+            step = replace(step, symbol=str(rng.choice([APPROACH, "5", "8"])))
+        out.append(step)
+    if bar.energy >= 2 and bar.index_in_section % 4 == 3 and bar.pulses >= 3 and rng.random() < amount:
+        out = [s for s in out if s.at < bar.pulses - 1]
+        end = bar.pulses - 1.0
+        out += [Step(end, 0.5, str(rng.choice(["1", "5", "8"]))), Step(end + 0.5, 0.5, APPROACH)]
+    taken = {round(s.at * 4) for s in out}
+    free = [q for q in range(1, bar.pulses * 4, 2) if q not in taken and q - 1 in taken]
+    if free and rng.random() < 0.35 * amount:
+        out.append(Step(float(rng.choice(free)) / 4, 0.25, DEAD))
+    return sorted(out, key=lambda s: s.at)
+
+
+def _walk_line(player: Player, events: tuple[ChordEvent, ...]) -> list[ScoreNote]:
+    out, reference = [], player.part.register[2]
+    for k, event in enumerate(events):
+        if player.energy(event.start) == 0:
+            continue
+        line, reference = _walk(player, event, events[k + 1] if k + 1 < len(events) else event, reference)
+        out += line
+    return out
 
 
 def _walk(player: Player, event: ChordEvent, following: ChordEvent, reference: int) -> tuple[list[ScoreNote], int]:
     """Quarters: chord tones on the way to the next root, which is approached from a step away."""
     rng = player.rng("walk", round(event.start * 4))
-    target, now = _near(_bass_of(following), reference), _near(_bass_of(event), reference)
-    tones = [p for p in range(LOW, HIGH + 1) if p % 12 in event.chord.pitch_classes[:4]]
-    scale = player.context.key.scale
-    steps = max(1, round(event.pulses))
+    low, high, _ = player.part.register
+    target, now = _root(player, following, reference), _root(player, event, reference)
+    tones = [p for p in range(low, high + 1) if p % 12 in event.chord.pitch_classes[:4]]
+    scale = player.context.key_at(event.start).scale
+    unit = 3.0 if player.context.compound else 1.0
+    steps = max(1, round(event.pulses / unit))
     line = [now]
     for b in range(1, steps):
         before = line[-1]
         if b == steps - 1:
-            options = [target - 1, target + 1, target + 2 if (target + 2) % 12 in scale else target - 1]
-            line.append(min(options, key=lambda q: abs(q - before) + 3 * (q == before) + rng.random()))
+            options = [target - 2, target - 1, target + 1, target + 2]  # a chromatic step is spice: rarer than one of the scale
+            line.append(
+                min(options, key=lambda q: abs(q - before) * 0.6 + 3 * (q == before) + 2.4 * (q % 12 not in scale) + 2 * rng.random())
+            )
         else:
             aim = now + (target - now) * b / steps
             options = [q for q in tones if q != before and abs(q - before) <= 7] or tones
             line.append(min(options, key=lambda q: abs(q - aim) * 0.4 + abs(q - before) * 0.3 + 2.2 * rng.random()))
-    line = [int(np.clip(p, LOW, HIGH)) for p in line]
+    line = [int(np.clip(p, low, high)) for p in line]
     out = [
-        ScoreNote(event.start + b, float(rng.uniform(0.85, 0.99)), p, 0.66 + 0.06 * (b % 2) + 0.05 * rng.random())
+        ScoreNote(event.start + b * unit, unit * float(rng.uniform(0.85, 0.99)), p, 0.66 + 0.06 * (b % 2) + 0.05 * rng.random())
         for b, p in enumerate(line)
     ]
-    if rng.random() < 0.12:
+    if rng.random() < 0.15 and unit == 1.0:
         out.append(ScoreNote(player.swung(event.start + steps - 0.5), 0.3, line[-1], 0.35))
     return out, line[-1]
-
-
-def _between_kicks(player: Player, event: ChordEvent, energy: int) -> list[ScoreNote]:
-    rng, out = player.rng("synth", round(event.start * 4)), []
-    root = _near(_bass_of(event), 36)
-    if player.context.compound:  # eighths after the dotted beat; between the eighths would sound like a mistake
-        return [ScoreNote(event.start + x, 0.8, root, 0.78) for x in np.arange(0, event.pulses, 1.0) if (event.start + x) % 3 or energy < 2]
-    for x in np.arange(0, event.pulses, 0.5):
-        off = (event.start + x) % 1 != 0
-        if energy >= 3:
-            if off:
-                out.append(ScoreNote(event.start + x, 0.42, root, 0.8))
-                if rng.random() < 0.25 and root + 12 <= HIGH + 6:
-                    out.append(ScoreNote(event.start + x + 0.25, 0.2, root + 12, 0.6))
-        elif off or x == 0:
-            out.append(ScoreNote(event.start + x, 0.45, root, 0.75))
-    return out
-
-
-def _roots(player: Player, event: ChordEvent, following: ChordEvent, energy: int) -> list[ScoreNote]:
-    rng = player.rng("roots", round(event.start * 4))
-    root, target = _near(_bass_of(event), 38), _near(_bass_of(following), 38)
-    fifth = next((x for x in (root + 7, root - 5) if LOW <= x <= HIGH), root)
-    if player.context.compound:
-        return _compound_roots(player, event, root, fifth, energy)
-    out = []
-    if energy <= 1:
-        out.append(ScoreNote(event.start, min(event.pulses, 2) * 0.95, root, 0.75))
-        if event.pulses >= 3:
-            out.append(ScoreNote(event.start + 2, min(event.pulses - 2, 2) * 0.95, root if rng.random() < 0.6 else fifth, 0.66))
-        return out
-    figure = int(player.rng("figure", player.context.bar_at(event.start).section).integers(2))
-    for x in np.arange(0, event.pulses, 0.5):
-        place, pitch = float(x), root
-        last = event.pulses >= 4 and x == event.pulses - 0.5
-        if last:
-            step = -1 if target > root else 2 if (target + 2) % 12 in player.context.key.scale else 1
-            pitch = target + step if target != root else fifth
-        elif event.pulses >= 4 and x == event.pulses - 1.5 and rng.random() < 0.3:
-            pitch = fifth
-        elif figure and x % 2 == 1.5 and rng.random() < 0.5:
-            continue  # the second figure breathes before the backbeat
-        bar = player.context.bar_at(event.start + place)
-        on_kick = (event.start + place - bar.start) % 2 == 0
-        loudness = (0.74 if x % 1 == 0 else 0.6) * (1.1 if on_kick else 0.92)
-        before_snare = (event.start + place + 0.5 - bar.start) % 2 == 1
-        length = 0.5 * (0.62 if before_snare else 0.93 if rng.random() < 0.75 else 0.55)
-        out.append(ScoreNote(event.start + place, length, int(np.clip(pitch, LOW, HIGH)), loudness))
-    return out
-
-
-def _compound_roots(player: Player, event: ChordEvent, root: int, fifth: int, energy: int) -> list[ScoreNote]:
-    rng, out = player.rng("compound", round(event.start)), []
-    for x in np.arange(0, event.pulses, 1.0):
-        place = (event.start + x) % 3
-        if place == 0 or x == 0:
-            out.append(ScoreNote(event.start + x, 1.9 if energy < 2 else 0.95, root, 0.76))
-        elif energy >= 2 and place == 2:
-            out.append(ScoreNote(event.start + x, 0.9, fifth if rng.random() < 0.35 else root, 0.6))
-        elif energy >= 3:
-            out.append(ScoreNote(event.start + x, 0.9, root, 0.55))
-    return out

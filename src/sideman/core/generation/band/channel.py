@@ -26,6 +26,7 @@ from sideman.core.generation.band.filters import (
     decibels,
 )  # fmt: skip
 from sideman.core.generation.band.room import impulse_response, velvet
+from sideman.core.generation.band.style import StripChange, Style
 from sideman.core.music import StemRole
 
 CHUNK = BLOCK * 4096
@@ -87,26 +88,49 @@ STRIPS: dict[StemRole, Strip] = {
     StemRole.PAD: Strip(
         (Band("high_pass", 160), Band("peak", 450, -2.0, 0.8), Band("high_shelf", 7000, 2.0)), Room(-13, 0.0, 4.5, -3), -15.0, width=0.7,
     ),
+    StemRole.KEYS: Strip(
+        (Band("high_pass", 80), Band("peak", 300, -2.5, 1.0), Band("peak", 1800, 1.5, 0.8), Band("high_shelf", 7000, 1.5)),
+        Room(-19, -0.2, 3.0, 0), -12.0, compressor=Compressor(6, 2.0, 0.02, 0.2), drive_db=-3, width=0.45,
+    ),
+    StemRole.ACOUSTIC: Strip(
+        (Band("high_pass", 100), Band("peak", 220, -3.0, 1.0), Band("peak", 5000, 1.5, 0.8), Band("high_shelf", 9000, 2.0)),
+        Room(-17, 0.35, 2.2, 2), -12.0, compressor=Compressor(6, 2.5, 0.015, 0.12), drive_db=-4, width=0.2,
+    ),
+    StemRole.STRINGS: Strip(
+        (Band("high_pass", 150), Band("peak", 500, -1.5, 1.0), Band("peak", 3200, -1.5, 0.9), Band("high_shelf", 8500, 2.0)),
+        Room(-10, 0.1, 4.8, -1), -14.0, compressor=Compressor(4, 1.6, 0.05, 0.3), width=0.5,
+    ),
+    StemRole.BRASS: Strip(
+        (Band("high_pass", 140), Band("peak", 400, -1.5, 1.0), Band("peak", 2500, 1.0, 0.9), Band("low_pass", 11000)),
+        Room(-14, -0.15, 3.8, 1), -11.5, compressor=Compressor(6, 2.5, 0.015, 0.15), drive_db=-3, width=0.35,
+    ),
+    StemRole.LEAD: Strip(
+        (Band("high_pass", 140), Band("peak", 350, -1.5, 1.0), Band("peak", 3000, 1.5, 0.9), Band("high_shelf", 9000, -1.0)),
+        Room(-16, 0.0, 2.2, 0), -9.0, compressor=Compressor(7, 2.5, 0.015, 0.15), drive_db=-1, width=0.15,
+    ),
+    StemRole.VOCALS: Strip(
+        (Band("high_pass", 150), Band("peak", 400, -2.0, 1.0), Band("peak", 3500, 2.0, 0.9), Band("high_shelf", 9000, 2.0)),
+        Room(-12, 0.0, 3.0, 0), -9.5, compressor=Compressor(8, 3.0, 0.01, 0.15), drive_db=-5, width=0.25,
+    ),
+    StemRole.PERCUSSION: Strip(
+        (Band("high_pass", 110), Band("peak", 450, -2.0, 1.0), Band("high_shelf", 8000, 1.5)),
+        Room(-15, 0.3, 3.4, 2), -13.0, punch_db=2, sustain_db=-1, compressor=Compressor(6, 2.0, 0.01, 0.1), drive_db=-3,
+    ),
 }  # fmt: skip
 
 
-def strip_for(role: StemRole, style: str) -> Strip:
-    strip = STRIPS[role]
-    if style == "jazz" and role is StemRole.DRUMS:
-        return replace(
-            strip,
-            punch_db=1,
-            sustain_db=0,
-            compressor=Compressor(4, 1.6, 0.03, 0.2),
-            drive_db=-9,
-            parallel=None,
-            room=Room(-12, 0.0, 3.2, 2),
-        )
-    if style == "jazz" and role is StemRole.BASS:
-        return replace(strip, compressor=Compressor(6, 2.0, 0.03, 0.2), drive_db=-4, room=Room(-24, 0.0, 2.5, 3))
-    if style == "electronic" and role is StemRole.DRUMS:
-        return replace(strip, drive_db=1, room=Room(-22, 0.0, 3.0, 0))
-    return strip
+def strip_for(role: StemRole, style: Style) -> Strip:
+    """The strip of a part, with what the style changes on it."""
+    strip, change = STRIPS[StemRole.KEYS if role is StemRole.OTHER else role], style.strips.get(role, StripChange())
+    plain = {
+        "drive_db": change.drive_db, "punch_db": change.punch_db, "sustain_db": change.sustain_db, "level_lu": change.level_lu, "width": change.width,
+    }  # fmt: skip
+    strip = replace(strip, **{k: v for k, v in plain.items() if v is not None})  # type: ignore[arg-type]
+    if change.room_send_db is not None:
+        strip = replace(strip, room=replace(strip.room, send_db=change.room_send_db))
+    if change.compressor is not None:
+        strip = replace(strip, compressor=Compressor(*change.compressor))
+    return strip if change.parallel else replace(strip, parallel=None)
 
 
 def _percentile_level(rms: Curve) -> float:

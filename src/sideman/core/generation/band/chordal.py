@@ -1,129 +1,149 @@
-"""Piano, guitar and pad: voice-led chords in the style's rhythm."""
+"""Piano, electric piano and organ, guitars, pads, strings and brass: voice-led chords in the style's rhythm."""
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
-import numpy as np
-
-from sideman.core.generation.band.player import Player
+from sideman.core.generation.band.fretboard import strummed
+from sideman.core.generation.band.player import Player, full_bars
+from sideman.core.generation.band.tab import Step
 from sideman.core.generation.band.voicing import Register, lead_voices
-from sideman.core.generation.context import ChordEvent
+from sideman.core.generation.context import ChordEvent, ContextBar
 from sideman.core.music import ScoreNote, StemRole
 
-COMPING = ((0, 1.5), (0.5, 2), (1.5, 3), (0, 2.5), (0.5, 1.5, 3.5))
-STRUMS = {"jazz": (0, 1, 2, 3), "electronic": (0.5, 1.5, 2.5, 3.5), "rock": (0, 1, 1.5, 2.5, 3, 3.5)}
-SPREAD_MS = {StemRole.PIANO: (2, 11), StemRole.GUITAR: (9, 24), StemRole.PAD: (6, 10)}
+GUITARS = (StemRole.GUITAR, StemRole.ACOUSTIC)
+HANDS = (StemRole.PIANO, StemRole.KEYS, StemRole.OTHER)
+SUSTAINED = (StemRole.PAD, StemRole.STRINGS)
+SPREAD_MS = {
+    StemRole.GUITAR: (9, 24),
+    StemRole.ACOUSTIC: (10, 28),
+    StemRole.PAD: (6, 10),
+    StemRole.STRINGS: (8, 16),
+    StemRole.BRASS: (2, 8),
+}
+HAND_SPREAD_MS = (2, 11)
+STROKES = {"x": 0.58, "X": 0.72, "o": 0.42, "d": 0.58, "u": 0.46, "m": 0.4, "n": 0.58, "p": 0.66, "P": 0.76, "q": 0.6, "t": 0.5, "b": 0.52}
+VOICES = "123456"
+NEXT, MUTED, POWER, MUTED_POWER, TOP, BASS, UP, DOWN = "n", "m", "pP", "q", "t", "b", "u", "d"
+MUTED_PULSES = 0.09
+BUSY_ONSETS = 3.2
+"""Onsets a beat from which on a section is full: a comping part then plays as one energy level lower."""
+LEAST_ROOM = 12
+"""Semitones between the bottom and the top that a part keeps when its register moves."""
 
 Voiced = list[tuple[ChordEvent, tuple[int, ...]]]
 
 
-def _voiced(player: Player, register: Register) -> Voiced:
+def write(player: Player) -> list[ScoreNote]:
+    voiced = _voiced(player)
+    if not voiced:
+        return []
+    out: list[ScoreNote] = []
+    for bar in full_bars(player):
+        out += _bar(player, bar, [(e, v) for e, v in voiced if e.end > bar.start + 1e-6 and e.start < bar.end + 4])
+    return _shaded(player, out)
+
+
+def _voiced(player: Player) -> Voiced:
     events = player.context.sounding_chords()
-    return list(zip(events, lead_voices([e.chord for e in events], register), strict=True))
+    chords, part = [e.chord for e in events], player.part
+    low, high, centre = part.register
+    shift = player.context.room_shift((low, high)) if player.role not in GUITARS else 0
+    if part.voicing in ("open strings", "frets"):
+        return list(zip(events, strummed(chords, part.voicing == "open strings", centre), strict=True))
+    wide = 19 if player.role in SUSTAINED else 14
+    register = Register(
+        low + shift, max(high + shift, low + shift + LEAST_ROOM), centre + shift, part.notes, part.voicing == "rootless", wide
+    )
+    return list(zip(events, lead_voices(chords, register), strict=True))
 
 
-def _chord(at: float, length: float, pitches: tuple[int, ...], loudness: float) -> list[ScoreNote]:
-    return [ScoreNote(at, length, p, loudness) for p in pitches]
-
-
-def write_piano(player: Player) -> list[ScoreNote]:
+def _bar(player: Player, bar: ContextBar, voiced: Voiced) -> list[ScoreNote]:
+    busy = player.role in (*HANDS, *GUITARS) and bar.density >= BUSY_ONSETS
+    figure = player.figure(bar, "comp", max(0, bar.energy - 1) if busy and bar.energy >= 2 else None)
+    if figure is None or not voiced:
+        return []
     out: list[ScoreNote] = []
-    jazz = player.style.name == "jazz"
-    for event, v in _voiced(player, Register(50, 74, 62, 4, rootless=jazz)):
-        energy, bar = player.energy(event.start), player.context.bar_at(event.start)
-        variant = int(player.rng("piano", bar.section, bar.index_in_section // 4).integers(3))
-        if player.context.compound:
-            out += _compound_piano(event, v, energy)
-        elif jazz:
-            out += _jazz_piano(player, event, v, energy)
-        elif player.style.name == "electronic":
-            out += _electronic_piano(event, v, energy, variant)
-        else:
-            out += _rock_piano(event, v, energy, variant)
-    return _shaded(player, StemRole.PIANO, out)
-
-
-def _jazz_piano(player: Player, event: ChordEvent, v: tuple[int, ...], energy: int) -> list[ScoreNote]:
-    rng, out = player.rng("comp", round(event.start * 4)), []
-    for cell in np.arange(0, event.pulses, 4.0):
-        for x in COMPING[int(rng.integers(len(COMPING)))]:
-            if cell + x < event.pulses:
-                length = 0.35 if rng.random() < 0.6 else 0.9
-                out += _chord(player.swung(event.start + cell + x), length, v, 0.5 + 0.08 * energy)
+    for name, tab in figure.tabs.items():
+        steps = list(tab.steps(bar, player.context.compound))
+        if name == "hands" and player.role not in SUSTAINED:
+            steps = _varied(player, bar, steps)
+        steps = _with_changes(steps, bar, voiced) if name == "hands" else steps
+        for step in steps:
+            out += _struck(player, bar, step, voiced)
     return out
 
 
-def _electronic_piano(event: ChordEvent, v: tuple[int, ...], energy: int, variant: int) -> list[ScoreNote]:
-    if energy < 2:
-        return _chord(event.start, event.pulses * 0.95, v, 0.5)
-    figures = ((0, 0.75, 1.5, 2.5, 3.25), (0, 1.5, 3), (0.5, 1.5, 2.5, 3.5))
-    figure = figures[variant] if energy >= 3 else figures[2 if variant else 1]
-    times = [c + x for c in np.arange(0, event.pulses, 4.0) for x in figure if c + x < event.pulses]
-    return [n for x in times for n in _chord(event.start + x, 0.3, v, 0.62)]
-
-
-def _rock_piano(event: ChordEvent, v: tuple[int, ...], energy: int, variant: int) -> list[ScoreNote]:
-    out = [ScoreNote(event.start, event.pulses * 0.95, v[0] - 12 if v[0] >= 52 else v[0], 0.5)]
-    if energy <= 1:
-        order = ((0, 1, 2, 1), (0, 2, 1, 2), (0, 1, 2, 3))[variant]
-        for k, x in enumerate(np.arange(0, event.pulses, 0.5)):
-            out.append(ScoreNote(event.start + x, 0.9, v[order[k % 4] % len(v)], 0.46 + 0.08 * (x % 2 == 0)))
-        return out
-    eighths = energy == 3 and variant != 1
-    for x in np.arange(0, event.pulses, 0.5 if eighths else 1.0):
-        if variant == 2 and x % 2 == 1.5:
+def _varied(player: Player, bar: ContextBar, steps: list[Step]) -> list[Step]:
+    """Strokes left out, added or anticipated, as much as the style varies; the fourth bar of a phrase turns more."""
+    rng, amount = player.rng("varied", bar.number), player.part.variation * (1.6 if bar.index_in_section % 4 == 3 else 1.0)
+    if player.context.compound or bar.energy == 0 or len(steps) < 2:
+        return steps
+    out = []
+    for k, step in enumerate(steps):
+        if k and step.symbol not in VOICES and rng.random() < (0.2 if step.at % 1 else 0.1) * amount:
             continue
-        out += _chord(event.start + x, 0.45 if eighths else 0.85, v, 0.6 if x % 1 == 0 else 0.45)
-    return out
+        out.append(step)
+    taken = {round(s.at * 2) for s in out}
+    free = [q for q in range(1, bar.pulses * 2, 2) if q not in taken and q - 1 in taken]
+    if free and rng.random() < 0.35 * amount:
+        out.append(Step(float(rng.choice(free)) / 2, 0.4, UP if player.role in GUITARS else "o"))
+    return sorted(out, key=lambda s: s.at)
 
 
-def _compound_piano(event: ChordEvent, v: tuple[int, ...], energy: int) -> list[ScoreNote]:
-    if energy >= 3:
-        times = [x for x in np.arange(0, event.pulses, 1.0) if (event.start + x) % 3 != 1]
-        return [n for x in times for n in _chord(event.start + x, 0.9, v, 0.6 if (event.start + x) % 3 == 0 else 0.45)]
-    order = (0, 1, 2)
-    return [
-        ScoreNote(event.start + x, 1.4, v[order[int(event.start + x) % 3] % len(v)], 0.5 + 0.08 * ((event.start + x) % 3 == 0))
-        for x in np.arange(0, event.pulses, 1.0)
-    ]
+def _with_changes(steps: list[Step], bar: ContextBar, voiced: Voiced) -> list[Step]:
+    """A chord that changes under a held one is struck again; a chord that the figure never strikes is struck where it begins."""
+    out: list[Step] = []
+    changes = [e.start - bar.start for e, _ in voiced if 1e-6 < e.start - bar.start < bar.pulses - 1e-6]
+    for step in steps:
+        cuts = [c for c in changes if step.at + 0.3 < c < step.at + step.pulses - 0.2] if step.pulses > 1 else []
+        edges = [step.at, *cuts, step.at + step.pulses]
+        out += [Step(a, b - a, step.symbol) for a, b in itertools.pairwise(edges)]
+    for event, _ in voiced:
+        a, b = max(0.0, event.start - bar.start), min(float(bar.pulses), event.end - bar.start)
+        if b - a >= 1 and not any(a - 0.51 <= s.at < b for s in out):
+            out.append(Step(a, min(1.0, b - a), "x"))
+    return sorted(out, key=lambda s: s.at)
 
 
-def write_guitar(player: Player) -> list[ScoreNote]:
-    out: list[ScoreNote] = []
-    for event, v in _voiced(player, Register(45, 69, 57, 4)):
-        energy = player.energy(event.start)
-        assert event.chord.root is not None
-        if player.context.compound:
-            for x in np.arange(0, event.pulses, 1.0):
-                out += _chord(event.start + x, 0.9, v, 0.55 if (event.start + x) % 3 == 0 else 0.42)
-        elif player.style.name == "rock" and energy >= 3:
-            root = 40 + (event.chord.root - 40) % 12
-            for x in np.arange(0, event.pulses, 0.5):
-                out += _chord(event.start + x, 0.47, (root, root + 7, root + 12), 0.72 if x % 1 == 0 else 0.58)
-        elif energy == 0:
-            out += _chord(event.start, min(event.pulses, 4) * 0.95, v, 0.45)
-        else:
-            length = 0.8 if player.style.name == "rock" else 0.35
-            for cell in np.arange(0, event.pulses, 4.0):
-                for x in STRUMS[player.style.name]:
-                    if cell + x < event.pulses:
-                        at = player.swung(event.start + cell + x)
-                        out += _chord(at, length, v, 0.55 if x % 1 == 0 else 0.45)
-    return _shaded(player, StemRole.GUITAR, out)
+def _struck(player: Player, bar: ContextBar, step: Step, voiced: Voiced) -> list[ScoreNote]:
+    at = bar.start + step.at
+    i = next((k for k, (e, _) in enumerate(voiced) if e.start - 1e-6 <= at < e.end - 1e-6), None)
+    if i is None:
+        return []
+    ahead = step.symbol == NEXT and i + 1 < len(voiced)
+    event, v = voiced[i + 1] if ahead else voiced[i]
+    room = step.pulses if ahead or player.role in SUSTAINED else min(step.pulses, event.end - at)
+    length = max(0.06, room * player.part.length)
+    if step.symbol in (MUTED, MUTED_POWER):
+        length = MUTED_PULSES
+    loudness = STROKES.get(step.symbol, 0.5) * (1.0 if step.at % 1 == 0 else 0.92)
+    place = player.swung(at)
+    return [ScoreNote(place, length, p, loudness) for p in _pitches(player, step.symbol, event, v)]
 
 
-def write_pad(player: Player) -> list[ScoreNote]:
-    out = [
-        note
-        for event, v in _voiced(player, Register(52, 79, 65, 4))
-        for note in _chord(event.start, event.pulses * 1.02, v, 0.5 + 0.05 * player.energy(event.start))
-    ]
-    return _shaded(player, StemRole.PAD, out)
+def _pitches(player: Player, symbol: str, event: ChordEvent, v: tuple[int, ...]) -> tuple[int, ...]:
+    assert event.chord.root is not None
+    if symbol in VOICES:
+        return (v[(int(symbol) - 1) % len(v)],)
+    if symbol in POWER or symbol == MUTED_POWER:
+        root = 40 + (event.chord.root - 40) % 12
+        return (root, root + 7, root + 12) if symbol in POWER else (root, root + 7)
+    if symbol == TOP:
+        return v[-2:]
+    if symbol == BASS:
+        bass = event.chord.bass_pitch_class
+        assert bass is not None
+        low = 40 if player.role in GUITARS else 36
+        return (low + (bass - low) % 12,)
+    if symbol == UP and len(v) > 3:
+        return v[1:]
+    return v
 
 
-def _shaded(player: Player, role: StemRole, score: list[ScoreNote]) -> list[ScoreNote]:
-    """Per chord: strum order and spread, balance of the notes, accents, phrase arc; up-strokes leave out the lowest string."""
+def _shaded(player: Player, score: list[ScoreNote]) -> list[ScoreNote]:
+    """Per chord: strum order and spread, balance of the notes, accents, phrase arc."""
     out: list[ScoreNote] = []
     score = sorted(score, key=lambda n: (n.beat, n.pitch))
     i = 0
@@ -131,34 +151,28 @@ def _shaded(player: Player, role: StemRole, score: list[ScoreNote]) -> list[Scor
         j = i
         while j < len(score) and abs(score[j].beat - score[i].beat) < 1e-9:
             j += 1
-        out += _one_chord(player, role, score[i:j])
+        out += _one_chord(player, score[i:j])
         i = j
     return out
 
 
-def _one_chord(player: Player, role: StemRole, notes: list[ScoreNote]) -> list[ScoreNote]:
-    at = notes[0].beat
-    rng = player.rng("chord", role, round(at * 96))
-    up = role is StemRole.GUITAR and round(at * 2) % 2 == 1
-    if role is not StemRole.PAD and at % 1 and rng.random() < 0.06:
-        return []  # a player leaves some off-beats out
-    if up and len(notes) > 3:
-        notes = notes[1:]
-    low, high = SPREAD_MS[role]
+def _one_chord(player: Player, notes: list[ScoreNote]) -> list[ScoreNote]:
+    role, at = player.role, notes[0].beat
+    rng = player.rng("chord", round(at * 96))
+    up = role in GUITARS and round(at * 2) % 2 == 1
+    low, high = SPREAD_MS.get(role, HAND_SPREAD_MS)
     spread = float(rng.uniform(low, high)) * (0.8 if up else 1.0) if len(notes) > 1 else 0.0
     accent = 1.04 if at == player.context.bar_at(at).start else 0.92 if at % 1 else 1.0
     out = []
     for k, n in enumerate(notes):
         order = (len(notes) - 1 - k if up else k) / max(1, len(notes) - 1)
         balance = 1.0
-        if role is StemRole.PIANO:
+        if role in HANDS:
             balance = 1.1 if k == len(notes) - 1 else 0.95 if k == 0 else 0.84
-        elif role is StemRole.GUITAR:
+        elif role in GUITARS:
             balance = (1 - 0.22 * order) * (0.82 if up else 1)
-        stretch = {
-            StemRole.GUITAR: float(rng.choice([0.55, 0.9, 1.0])), StemRole.PIANO: float(rng.uniform(0.85, 1.08)), StemRole.PAD: 1.04,
-        }[role]  # fmt: skip
-        push = spread * order - (4 if role is StemRole.PIANO else 0)
-        loudness = n.loudness * balance * (1.0 if role is StemRole.PAD else accent) * player.arc(at)
+        stretch = 1.04 if role in SUSTAINED else float(rng.uniform(0.85, 1.08))
+        push = spread * order - (4 if role in HANDS else 0)
+        loudness = n.loudness * balance * (1.0 if role in SUSTAINED else accent) * player.arc(at)
         out.append(replace(n, length_beats=n.length_beats * stretch, loudness=loudness, push_ms=push))
     return out

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from sideman.core.audio import ScratchAudio, ScratchWriter, blocks, resampled_blocks
-from sideman.core.generation.band import bass, chordal, drums
+from sideman.core.generation.band import bass, chordal, drums, melody
 from sideman.core.generation.band.channel import level_gain, process, strip_for
-from sideman.core.generation.band.player import Player
-from sideman.core.generation.band.styles import STYLES, style_named
+from sideman.core.generation.band.player import UNPITCHED, Player
+from sideman.core.generation.band.style import style_named, styles
 from sideman.core.generation.context import SongContext, stream
 from sideman.core.generation.generator import GeneratedStem, GenerationRequest, Progress, no_progress
 from sideman.core.generation.soundfont import Humanise, Preset, Renderer
@@ -24,11 +24,26 @@ RENDER_RATE_HZ = 44100
 WRITERS: dict[StemRole, Callable[[Player], list[ScoreNote]]] = {
     StemRole.DRUMS: drums.write,
     StemRole.BASS: bass.write,
-    StemRole.PIANO: chordal.write_piano,
-    StemRole.GUITAR: chordal.write_guitar,
-    StemRole.PAD: chordal.write_pad,
+    StemRole.PIANO: chordal.write,
+    StemRole.KEYS: chordal.write,
+    StemRole.GUITAR: chordal.write,
+    StemRole.ACOUSTIC: chordal.write,
+    StemRole.PAD: chordal.write,
+    StemRole.STRINGS: chordal.write,
+    StemRole.BRASS: chordal.write,
+    StemRole.LEAD: melody.write,
+    StemRole.PERCUSSION: drums.write_percussion,
+    StemRole.VOCALS: melody.write,
+    StemRole.OTHER: chordal.write,
 }
 BAND_ROLES = tuple(WRITERS)
+PART_NAMES = {
+    StemRole.DRUMS: "drums", StemRole.BASS: "bass", StemRole.PIANO: "piano", StemRole.KEYS: "electric piano or organ",
+    StemRole.GUITAR: "electric guitar", StemRole.ACOUSTIC: "acoustic guitar", StemRole.PAD: "synthesiser pad", StemRole.STRINGS: "string section",
+    StemRole.BRASS: "brass section", StemRole.LEAD: "lead line", StemRole.PERCUSSION: "percussion", StemRole.VOCALS: "wordless lead line (no words are sung)",
+    StemRole.OTHER: "electric piano or organ",
+}  # fmt: skip
+"""What the band plays for each stem that can be asked for."""
 KIT_GAINS_DB = {42: -5.0, 44: -5.0, 46: -5.0, 51: -3.0, 53: -4.0, 49: -2.0, 57: -2.0, 36: 1.0}
 """The font's kit against a record's balance: its hats are too loud."""
 TAKE_GAIN = 0.75
@@ -50,10 +65,16 @@ class SessionBand:
     """Generator with a SoundFont. One per process: the renderer keeps its decoded samples."""
 
     roles = BAND_ROLES
-    styles = tuple(STYLES)
 
     def __init__(self, renderer: Renderer) -> None:
         self._renderer = renderer
+
+    @property
+    def styles(self) -> tuple[str, ...]:
+        return tuple(styles())
+
+    def style_named(self, name: str) -> str:
+        return style_named(name).name
 
     @classmethod
     def open(cls, soundfont: Path) -> SessionBand:
@@ -62,21 +83,22 @@ class SessionBand:
     def write(self, context: SongContext, role: StemRole, style: str, seed: int) -> tuple[NoteEvent, ...]:
         """The notes of one part, in seconds on the song's grid. Raises UsageError."""
         player = self._player(context, role, style, seed)
-        return player.perform(role, WRITERS[role](player))
+        return player.perform(WRITERS[role](player))
 
     def _player(self, context: SongContext, role: StemRole, style: str, seed: int) -> Player:
         if role not in WRITERS:
             raise UsageError(f"the session band plays no {role}: it plays {', '.join(r.value for r in BAND_ROLES)}")
-        return Player(context, style_named(style), seed)
+        return Player(context, style_named(style), seed, role)
 
     def generate(self, context: SongContext, request: GenerationRequest, folder: Path, progress: Progress = no_progress) -> GeneratedStem:
-        role, style = request.role, request.style
-        player = self._player(context, role, style, request.seed)
+        role = request.role
+        player = self._player(context, role, request.style, request.seed)
+        style = player.style.name
         score = WRITERS[role](player)
-        takes = [replace(t, notes=_within(t.notes, request.within_s)) for t in _takes(player, role, score)]
+        takes = [replace(t, notes=_within(t.notes, request.within_s)) for t in _takes(player, score)]
         name, frames = f"{role}-{style}-{request.seed}", round(context.duration_s * RENDER_RATE_HZ)
         dry = self._record(takes, context, frames, folder / f"{name}-dry.f32", lambda share: progress(0.7 * share))
-        strip = strip_for(role, style)
+        strip = strip_for(role, player.style)
         wet = process(dry, strip, folder, name)
         dry.remove()
         progress(0.9)
@@ -84,12 +106,17 @@ class SessionBand:
         audio = _at_rate(wet, gain, request, folder / f"{name}.f32")
         wet.remove()
         progress(1.0)
-        program = player.style.sounds[role].preset.program
-        notes = _within(player.perform(role, score), request.within_s)
-        return GeneratedStem(role, style, request.seed, audio, notes, program, self._provenance(request))
+        program = player.part.sound.preset.program
+        notes = _within(player.perform(score), request.within_s)
+        return GeneratedStem(role, style, request.seed, audio, notes, program, self._provenance(request, style))
 
-    def _provenance(self, request: GenerationRequest) -> Provenance:
-        asked = (("style", request.style), ("seed", str(request.seed)), ("soundfont", self._renderer.font.path.name))
+    def _provenance(self, request: GenerationRequest, style: str) -> Provenance:
+        asked = (
+            ("part", PART_NAMES[request.role]),
+            ("style", style),
+            ("seed", str(request.seed)),
+            ("soundfont", self._renderer.font.path.name),
+        )
         return Provenance("session band", metadata.version("sideman"), asked, "mixture")
 
     def _record(self, takes: list[_Take], context: SongContext, frames: int, path: Path, progress: Progress) -> ScratchAudio:
@@ -113,19 +140,19 @@ def _within(notes: tuple[NoteEvent, ...], within_s: tuple[float, float] | None) 
     return tuple(replace(n, end_s=min(n.end_s, end)) for n in notes if start - LEAD_S <= n.start_s < end - LEAD_S)
 
 
-def _takes(player: Player, role: StemRole, score: list[ScoreNote]) -> list[_Take]:
+def _takes(player: Player, score: list[ScoreNote]) -> list[_Take]:
     """One performance, or two panned apart (double tracking), or a second sound under the first."""
-    sound, notes = player.style.sounds[role], player.perform(role, score)
-    gains = KIT_GAINS_DB if role is StemRole.DRUMS else {}
+    sound, notes = player.part.sound, player.perform(score)
+    gains = KIT_GAINS_DB if player.role in UNPITCHED else {}
     if sound.double:
-        sides = ((notes, -sound.double), (player.perform(role, score, 1), sound.double))
+        sides = ((notes, -sound.double), (player.perform(score, 1), sound.double))
         return [
             _Take(tuple(replace(n, pan=side) for n in played), sound.preset, TAKE_GAIN, Humanise(1.0, player.seed + 1000 * k))
             for k, (played, side) in enumerate(sides)
         ]
     takes = [_Take(notes, sound.preset, 1.0, Humanise(1.0, player.seed, gains))]
     if sound.layer:
-        rng = stream(player.seed, "layer", role)
+        rng = stream(player.seed, "layer", player.role)
         layered = tuple(replace(n, velocity=int(np.clip(n.velocity + rng.normal(0, 12), 20, 127))) for n in notes)
         takes.append(_Take(layered, sound.layer, 10 ** (sound.layer_db / 20), Humanise(1.0, player.seed + 1)))
     return takes

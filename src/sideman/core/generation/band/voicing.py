@@ -11,13 +11,14 @@ from sideman.core.music import Chord
 
 @dataclass(frozen=True, slots=True)
 class Register:
-    """Lowest and highest pitch, the pitch the hand stays near, and how many notes at most."""
+    """Lowest and highest pitch, the pitch the hand stays near, how many notes at most, and how far it stretches."""
 
     low: int
     high: int
     centre: int
     notes: int = 4
     rootless: bool = False
+    span: int = 14
 
 
 def candidates(chord: Chord, register: Register) -> list[tuple[int, ...]]:
@@ -37,7 +38,7 @@ def candidates(chord: Chord, register: Register) -> list[tuple[int, ...]]:
             notes.append(notes[-1] + 1 + (pc - notes[-1] - 1) % 12)
         for octave in (0, 12, 24):
             moved = tuple(n + octave for n in notes)
-            if moved[-1] <= register.high and moved[-1] - moved[0] <= 19:
+            if moved[-1] <= register.high and moved[-1] - moved[0] <= register.span:
                 out.append(moved)
     return out or [tuple(register.low + (c - register.low) % 12 for c in classes)]
 

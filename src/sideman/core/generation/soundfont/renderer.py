@@ -33,11 +33,12 @@ Mono = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """A sound: bank 128 holds drum kits. vibrato: (rate Hz, depth cents, delay s) of long notes."""
+    """A sound: bank 128 holds drum kits. vibrato: (rate Hz, depth cents, delay s) of long notes. A hand damps after most_release_s."""
 
     bank: int
     program: int
     vibrato: tuple[float, float, float] | None = None
+    most_release_s: float = MAX_RELEASE_S
 
     @property
     def drums(self) -> bool:
@@ -119,6 +120,26 @@ class Renderer:
         if known is not None and (len(known[0]) >= frames or known[1]):
             self._bodies.move_to_end(name)
             return known[0]
+        y, ended = self._pitched(v, key, cents, frames)
+        return self._keep(name, self._filtered(v, y, cutoff), ended)
+
+    def _keep(self, name: tuple[float, ...], y: Mono, ended: bool) -> Mono:
+        y.setflags(write=False)
+        if name in self._bodies:
+            self._bytes -= self._bodies.pop(name)[0].nbytes
+        self._bodies[name] = (y, ended)
+        self._bytes += y.nbytes
+        while self._bytes > self._room:
+            self._bytes -= self._bodies.popitem(last=False)[1][0].nbytes
+        return y
+
+    def _pitched(self, v: _Voice, key: int, cents: float, frames: int) -> tuple[Mono, bool]:
+        """The sample at its pitch, not filtered yet: many cutoffs are made of one."""
+        name = (id(v.zone), key, cents)
+        known = self._bodies.get(name)
+        if known is not None and (len(known[0]) >= frames or known[1]):
+            self._bodies.move_to_end(name)
+            return known
         index = int(v[Gen.SAMPLE])
         h = self.font.header(index)
         root = int(v[Gen.ROOT_KEY]) if v[Gen.ROOT_KEY] >= 0 else h.pitch
@@ -129,15 +150,7 @@ class Renderer:
         y, ended = self._unrolled(v, index, start, need)
         if abs(step - 1) > 1e-5 and len(y) > 16:
             y = soxr.resample(y, step, 1.0, quality="MQ").astype(np.float32)
-        y = self._filtered(v, y, cutoff)
-        y.setflags(write=False)
-        if known is not None:
-            self._bytes -= self._bodies.pop(name)[0].nbytes
-        self._bodies[name] = (y, ended)
-        self._bytes += y.nbytes
-        while self._bytes > self._room:
-            self._bytes -= self._bodies.popitem(last=False)[1][0].nbytes
-        return y
+        return self._keep(name, y, ended), ended
 
     def _unrolled(self, v: _Voice, index: int, start: int, need: int) -> tuple[Mono, bool]:
         s = self.font.sample(index, start + need)
@@ -274,7 +287,7 @@ class _Part:
         rate = self.r.rate
         cents = self.human.amount * VARIANT_CENTS[variant] * (1.3 if self.preset.drums else 0.35)
         cents += 0 if self.preset.drums else self.tuning_cents
-        release = min(max(seconds(v[Gen.RELEASE]), 0.01), MAX_RELEASE_S)
+        release = min(max(seconds(v[Gen.RELEASE]), 0.01), self.preset.most_release_s)
         length = n.end_s - n.start_s
         if self.preset.drums and not self.r._looped(v):
             length = max(length, ONE_SHOT_S)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -10,7 +11,7 @@ from sideman.app.library.access import Caller
 from sideman.app.library.recordings import RecordingEdit
 from sideman.app.library.studio import Studio
 from sideman.core.music import to_jams
-from sideman.errors import Conflict, NotFound
+from sideman.errors import Conflict, NotFound, UsageError
 from sideman.faces.rest.callers import StudioHere, Who
 from sideman.faces.rest.delivery import FILE_RESPONSES, deliver, link
 from sideman.faces.rest.forms import FILE_BODY
@@ -21,12 +22,21 @@ from sideman.faces.rest.routes.recordings import received
 from sideman.faces.rest.shaping import artwork_file, recording_file, stem_file
 
 router = APIRouter(prefix="/api/audio", tags=["replaced API"])
-GENRE_STYLES = {"jazz": "jazz", "swing": "jazz", "blues": "jazz", "electronic": "electronic", "house": "electronic", "techno": "electronic", "dance": "electronic"}  # fmt: skip
 
 
 def _shape(studio: Studio, who: Caller, recording_id: str) -> AudioFile:
     record = studio.recordings.get(who, recording_id)
     return AudioFile.of(record, link(studio, recording_file(record), who.user_id))
+
+
+def _style_of(studio: Studio, tags: Sequence[str]) -> str:
+    """The first style that a genre tag names, as a whole or with one of its words."""
+    for name in (*tags, *(word for tag in tags for word in tag.split())):
+        try:
+            return studio.jobs.playable.style_named(name)
+        except UsageError:
+            continue
+    return "rock"
 
 
 @router.post("/upload", status_code=201, openapi_extra=FILE_BODY)
@@ -108,7 +118,7 @@ def get_insights(studio: StudioHere, who: Who, audio_id: KeptRecording) -> Insig
     except NotFound as error:
         raise Conflict("this recording was not analysed yet: analyse it first") from error
     grid = a.grid.value if a.grid else None
-    style = next((GENRE_STYLES[w] for t in record.tags for w in t.split() if w in GENRE_STYLES), "rock")
+    style = _style_of(studio, record.tags)
     return Insights(
         audio_file_id=audio_id, suggested_bpm=grid.tempo_bpm if grid else None, suggested_key=str(a.key.value) if a.key else None,
         suggested_style=style, suggested_stems=["Drums", "Bass", "Piano", "Guitar", "Synth"], time_signature=str(grid.meter) if grid else None,

@@ -11,7 +11,7 @@ from fastapi.responses import PlainTextResponse
 from sideman.errors import ServiceUnavailable
 from sideman.faces.rest.callers import StudioHere, Who
 from sideman.faces.rest.delivery import FILE_RESPONSES, BlobFile, check_link, deliver
-from sideman.faces.rest.shapes import EnginesShape, GeneratorShape, HealthShape, VerifiedShape
+from sideman.faces.rest.shapes import EnginesShape, GeneratorShape, HealthShape, StyleShape, VerifiedShape
 
 router = APIRouter(tags=["system"])
 Plain = Annotated[str, Query(max_length=400, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
@@ -55,7 +55,9 @@ def engines(studio: StudioHere, who: Who) -> EnginesShape:
     return EnginesShape(
         separator=p.separators.get("preview").name,
         generation_roles=[r.value for r in p.roles],
-        styles=list(p.styles),
+        parts={r.value: what for r, what in p.parts.items()},
+        styles=[s.name for s in p.styles],
+        style_cards=[StyleShape.model_validate(s) for s in p.styles],
         generators=generators,
     )
 

@@ -7,7 +7,7 @@ import { colorStyle, iconOf, nameOf } from '../kit/roles.js'
 import { text } from '../text.js'
 import { notifyError } from '../toasts.js'
 
-/** @typedef {{separator: string, generationRoles: string[], styles: string[], generators: {name: string, licence: string, about: string}[]}} Engines */
+/** @typedef {{separator: string, generationRoles: string[], parts: Record<string, string>, styles: string[], styleCards: {name: string, title: string, traits: string[]}[], generators: {name: string, licence: string, about: string}[]}} Engines */
 /** @typedef {{roles: string[], style: string, seed: string}} Wish */
 
 /** @type {Promise<Engines> | null} */
@@ -31,10 +31,12 @@ export function GenerateForm({ engines, wish, onChange }) {
   const set = (/** @type {Partial<Wish>} */ change) => onChange({ ...wish, ...change })
   const toggle = (/** @type {string} */ role) => set({ roles: wish.roles.includes(role) ? wish.roles.filter((/** @type {string} */ r) => r !== role) : [...wish.roles, role] })
   const engine = engines.generators[0]
-  const styles = /** @type {[string, string][]} */ (engines.styles.map((s) => [s, text.styles[s] ?? s]))
+  const styles = /** @type {[string, string][]} */ (engines.styleCards.map((s) => [s.name, s.title]))
+  const traits = engines.styleCards.find((s) => s.name === wish.style)?.traits ?? []
   return html`<div class="field"><span id="wanted-stems">${t.stems}</span><div class="choices" role="group" aria-labelledby="wanted-stems">${engines.generationRoles.map((role) => html`
-      <button type="button" key=${role} aria-pressed=${wish.roles.includes(role)} style=${colorStyle(role)} onClick=${() => toggle(role)}><${Icon} name=${iconOf(role)} />${nameOf(role)}</button>`)}</div></div>
+      <button type="button" key=${role} title=${engines.parts[role]} aria-pressed=${wish.roles.includes(role)} style=${colorStyle(role)} onClick=${() => toggle(role)}><${Icon} name=${iconOf(role)} />${nameOf(role)}</button>`)}</div></div>
     <div class="pair"><label class="field"><span>${t.style}</span><${Select} label=${t.style} value=${wish.style} options=${styles} onChange=${(/** @type {string} */ style) => set({ style })} /></label>
       <label class="field"><span>${t.seed}</span><input type="number" min="0" max="2147483647" step="1" placeholder=${t.seedHint} value=${wish.seed} onInput=${(/** @type {any} */ e) => set({ seed: e.target.value })} /></label></div>
+    <ul class="traits hint">${traits.map((trait) => html`<li key=${trait}>${trait}</li>`)}</ul>
     <div class="field"><span>${t.engine}</span><p class="engine"><b>${engine.name}</b> ${engine.about}<br /><small>${t.licence(engine.licence)}</small></p></div>`
 }

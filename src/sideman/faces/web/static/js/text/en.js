@@ -99,8 +99,7 @@ export const english = {
     models: 'Models', modelsHint: 'Networks that take recordings apart. Their weights come only when someone has accepted their terms.', terms: 'Terms', accepted: (/** @type {string} */ who, /** @type {string} */ when) => `installed, terms accepted by ${who} on ${when}`, dropModel: (/** @type {string} */ m) => `Remove ${m}`,
     keys: 'API keys', keysHint: 'For other machines and programs. A key is shown once, when it is made.', keyName: 'Name of the key', keyRole: 'Role of the key', makeKey: 'Make a key', keyMade: 'This is your new key. Copy it now: it is not shown again.', revoke: (/** @type {string} */ n) => `Revoke ${n}`, revoked: 'revoked', lastUsed: (/** @type {string} */ t) => `last used ${t}`, neverUsed: 'never used', noKeys: 'No keys yet.', about: 'About', version: (/** @type {string} */ v) => `Sideman ${v}`, separator: 'Separation', generator: 'Generation', copy: 'Copy', copied: 'Copied',
   },
-  roles: /** @type {Record<string, string>} */ ({ vocals: 'Vocals', drums: 'Drums', bass: 'Bass', guitar: 'Guitar', piano: 'Piano', pad: 'Pad', strings: 'Strings', lead: 'Lead', other: 'Other', backing: 'Backing', kick: 'Kick', snare: 'Snare', toms: 'Toms', hats: 'Hats', cymbals: 'Cymbals', residual: 'Residual', mixture: 'Mixture' }),
-  styles: /** @type {Record<string, string>} */ ({}),
+  roles: /** @type {Record<string, string>} */ ({ vocals: 'Vocals', drums: 'Drums', bass: 'Bass', guitar: 'Guitar', piano: 'Piano', pad: 'Pad', strings: 'Strings', lead: 'Lead', keys: 'Keys', acoustic: 'Acoustic guitar', brass: 'Brass', percussion: 'Percussion', other: 'Other', backing: 'Backing', kick: 'Kick', snare: 'Snare', toms: 'Toms', hats: 'Hats', cymbals: 'Cymbals', residual: 'Residual', mixture: 'Mixture' }),
   keyboard: {
     title: 'Keyboard', off: 'Shortcuts are switched off in the settings.',
     rows: [
