@@ -12,6 +12,8 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from benchmarks.fit.stems import EXCERPT_S, StemMaker
 from sideman.core.audio import AudioClip, Recording, measure
 from sideman.core.evaluation.references import read_references
@@ -22,12 +24,15 @@ from sideman.core.generation import SessionBand
 from sideman.core.music import StemRole
 
 SWUNG_SONGS = ("d04", "d05", "d08")
+STRAIGHT = ("rock", "pop", "funk", "soul", "house", "ballad", "reggae", "country")
+SWUNG = ("jazz", "blues")
+"""Two of them a song, another pair for each seed."""
 CLIP_S = 24.0
 
 
 @dataclass(frozen=True, eq=False)
 class Row:
-    """contrasts of the whole stem and of a 24 s excerpt from its middle; heard only for right stems, to probe them."""
+    """contrasts of the whole stem and of a 24 s excerpt from its middle; heard, so that a changed judge can listen again."""
 
     song: str
     style: str
@@ -35,7 +40,7 @@ class Row:
     fault: str
     contrasts: dict[str, float]
     excerpt: dict[str, float]
-    heard: Heard | None
+    heard: Heard
     undecidable: tuple[Fault, ...] = ()
 
 
@@ -50,7 +55,7 @@ def row(song: str, style: str, role: StemRole, fault: str, heard: Heard, listene
     half = int(CLIP_S * CHROMA_RATE_HZ)
     a = max(0, (n - half) // 2)
     clip = hear_contrasts(listened.cut(a, a + half), heard.cut(a, a + half), role)
-    return Row(song, style, role.value, fault, hear_contrasts(listened, heard, role), clip, heard if fault == "right" else None)
+    return Row(song, style, role.value, fault, hear_contrasts(listened, heard, role), clip, heard)
 
 
 def main(audio: Path, font: Path, seed: int, out: Path, names: list[str]) -> None:
@@ -61,7 +66,8 @@ def main(audio: Path, font: Path, seed: int, out: Path, names: list[str]) -> Non
             song = songs[reference.name] = listen(AudioClip(mono.samples, SAMPLE_RATE_HZ))
             maker = StemMaker(band, Path(folder), song.tuning_semitones, measure(recording.audio).integrated_lufs)
             analysis = reference.analysis(mono.duration_s)
-            styles = ("jazz", "rock") if reference.name[:3] in SWUNG_SONGS else ("rock", "electronic")
+            draw = np.random.default_rng([seed, zlib.crc32(reference.name.encode())])
+            styles = SWUNG if reference.name[:3] in SWUNG_SONGS else tuple(draw.permutation(STRAIGHT)[:2].tolist())
             for style, fourth in zip(styles, (StemRole.PAD, StemRole.GUITAR), strict=True):
                 own = seed * 100 + zlib.crc32((reference.name + style).encode()) % 97
                 for role in (StemRole.DRUMS, StemRole.BASS, StemRole.PIANO, fourth):

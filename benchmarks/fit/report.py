@@ -70,7 +70,7 @@ def probes(stored: ContrastSet) -> list[str]:
     shares: dict[str, dict[Fault, list[bool]]] = {}
     always = True
     for r in stored.rows:
-        if r.heard is None:
+        if r.fault != "right":
             continue
         report = judge(stored.songs[r.song], r.heard, StemRole(r.role))
         found[r.song, r.style, r.role] = report.undecidable

@@ -11,19 +11,25 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sideman.bootstrap import analyze, generate, mix, open_studio, play_along, render_midi, separate
+    from sideman.app.fitting import FitWish
+    from sideman.bootstrap import analyze, fit, generate, mix, open_studio, play_along, render_midi, separate, straighten
     from sideman.core.audio import AudioClip
     from sideman.core.music import MusicAnalysis, StemRole
+    from sideman.core.pipelines import Order
     from sideman.errors import SidemanError
 
 _HOMES = {
     "analyze": "sideman.bootstrap",
+    "fit": "sideman.bootstrap",
     "generate": "sideman.bootstrap",
     "mix": "sideman.bootstrap",
     "open_studio": "sideman.bootstrap",
     "play_along": "sideman.bootstrap",
     "render_midi": "sideman.bootstrap",
     "separate": "sideman.bootstrap",
+    "straighten": "sideman.bootstrap",
+    "FitWish": "sideman.app.fitting",
+    "Order": "sideman.core.pipelines",
     "AudioClip": "sideman.core.audio",
     "MusicAnalysis": "sideman.core.music",
     "StemRole": "sideman.core.music",
@@ -32,16 +38,20 @@ _HOMES = {
 
 __all__ = [
     "AudioClip",
+    "FitWish",
     "MusicAnalysis",
+    "Order",
     "SidemanError",
     "StemRole",
     "analyze",
+    "fit",
     "generate",
     "mix",
     "open_studio",
     "play_along",
     "render_midi",
     "separate",
+    "straighten",
 ]
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sideman.app import analysis as analysis_cases
+from sideman.app import fitting as fitting_cases
 from sideman.app import generation as generation_cases
 from sideman.app import midi as midi_cases
 from sideman.app import mixing as mixing_cases
@@ -17,6 +18,7 @@ from sideman.app import playalong as playalong_cases
 from sideman.app import separation as separation_cases
 from sideman.app.analyzers import AnalysisWish, Analyzers
 from sideman.app.engines import Engines, Source, StepProgress, no_progress
+from sideman.app.fitting import Fitted, FitWish
 from sideman.app.mixing import MixInput
 from sideman.app.models import Models, converter
 from sideman.app.separation import SeparationWish
@@ -24,14 +26,15 @@ from sideman.app.separators import Separators
 from sideman.app.timelines import TimelineFile
 from sideman.core.analysis import AnalysisEngines
 from sideman.core.audio import Loudness
-from sideman.core.fit import FitReport
+from sideman.core.fit.straighten import TempoMap
 from sideman.core.generation import PART_NAMES, Generator, SessionBand, Style, style_named, styles
 from sideman.core.models.catalog import Policy, catalog
 from sideman.core.models.memory import Residence
 from sideman.core.models.runtime import Request
 from sideman.core.music import MusicAnalysis, StemRole, parse_roles
 from sideman.core.pipelines import PlayAlong, PlayAlongOptions
-from sideman.core.pipelines.new_stems import StemWishes
+from sideman.core.pipelines.new_stems import NewStem
+from sideman.core.pipelines.orders import Order, checked
 from sideman.core.separation import WrittenSet
 from sideman.errors import MissingAsset
 from sideman.infra.settings import PlatformSettings, Settings
@@ -137,12 +140,43 @@ def separate_all(
 
 
 def generate(
-    source: Source, out: str | Path, *, stems: str | Iterable[str | StemRole] = DEFAULT_STEMS, style: str = "rock", seed: int = 1,
+    source: Source, out: str | Path, *, stems: str | Iterable[str | StemRole] = DEFAULT_STEMS, style: str | None = None, seed: int = 1,
+    order: Order | None = None, analysis: MusicAnalysis | str | Path | None = None, progress: StepProgress = no_progress,
+) -> tuple[NewStem, ...]:  # fmt: skip
+    """Write new stems for a song: ROLE.flac, ROLE.mid, fit.json in `out`, the best candidate of each role first.
+
+    `order` says more than stems, style and seed: candidates, a part of the song, chords, words, tempo (see `Order`). `analysis` saves
+    analysing again.
+    """
+    wanted = order or Order(_roles(stems), style, seed)
+    return generation_cases.generate(source, Path(out), engines(), wanted, loaded(analysis), progress)
+
+
+def loaded(analysis: MusicAnalysis | str | Path | None) -> MusicAnalysis | None:
+    """An analysis, or the file that holds one."""
+    return analysis_cases.load(Path(analysis)) if isinstance(analysis, (str, Path)) else analysis
+
+
+def fit(
+    clip: Source, song: Source, out: str | Path, *, role: str | StemRole | None = None, wish: FitWish | None = None,
     analysis: MusicAnalysis | str | Path | None = None, progress: StepProgress = no_progress,
-) -> tuple[FitReport, ...]:  # fmt: skip
-    """Write new stems for a song: ROLE.flac, ROLE.mid, fit.json in `out`. `analysis` saves analysing again."""
-    known = analysis_cases.load(Path(analysis)) if isinstance(analysis, (str, Path)) else analysis
-    return generation_cases.generate(source, Path(out), engines(), StemWishes(_roles(stems), style, seed), known, progress)
+) -> Fitted:  # fmt: skip
+    """Bring a loop or stem of yours onto a song: its beats, its key, its level, its length. What `wish` leaves open is decided by listening."""
+    wanted = wish or FitWish()
+    if role is not None:
+        wanted = replace(wanted, role=role if isinstance(role, StemRole) else StemRole.parse(role))
+    return fitting_cases.fit(clip, song, Path(out), engines(), wanted, analysis=loaded(analysis), progress=progress)
+
+
+def straighten(
+    song: Source, out: str | Path, *, tempo_bpm: float | None = None, stems: Sequence[str | Path] = (), undo: str | Path | None = None,
+    analysis: MusicAnalysis | str | Path | None = None, progress: StepProgress = no_progress,
+) -> TempoMap:  # fmt: skip
+    """A song, and stems of it, at an even tempo; with `undo`, the tempo map that this wrote, back at the tempo that they had."""
+    paths = [Path(s) for s in stems]
+    if undo is not None:
+        return fitting_cases.unstraighten(song, Path(out), Path(undo), paths, progress)
+    return fitting_cases.straighten(song, Path(out), engines(), tempo_bpm, paths, analysis=loaded(analysis), progress=progress)
 
 
 def band_styles() -> tuple[Style, ...]:
@@ -270,7 +304,10 @@ def studio_over(services: Services) -> Studio:
 
     band = GeneratorFacts("session band", "Apache-2.0, its sounds MIT", "plays by rules on this machine; what it plays is yours")
     known = tuple(StyleFacts(s.name, s.title, s.traits) for s in styles().values())
-    playable = Playable(PART_NAMES, known, lambda name: style_named(name).name, engines().separators, (band,))
+    wired = engines()
+    playable = Playable(
+        PART_NAMES, known, lambda name: style_named(name).name, lambda order: checked(order, wired.generators()), wired.separators, (band,)
+    )  # fmt: skip
     return Studio(services, playable, models())
 
 

@@ -111,7 +111,7 @@ def test_no_pulse_still_gives_stems_and_a_sentence(tmp_path: Path) -> None:
     ("options", "error"),
     [
         ({"stems": "kazoo"}, UsageError),
-        ({"stems": "vocals"}, UsageError),
+        ({"stems": "residual"}, UsageError),
         ({"style": "polka"}, UsageError),
         ({"without": "piano"}, UsageError),
         ({"stems": ","}, UsageError),

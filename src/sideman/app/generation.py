@@ -10,31 +10,55 @@ from sideman.app.engines import Engines, Source, StepProgress, no_progress, open
 from sideman.core import analysis as engine
 from sideman.core.audio import write_lossless
 from sideman.core.fit import FitReport
-from sideman.core.music import MidiPart, MusicAnalysis, StemRole, write_midi
+from sideman.core.music import BeatGrid, Meter, MidiPart, MusicAnalysis, StemRole, write_midi
 from sideman.core.pipelines import staged
 from sideman.core.pipelines.concurrency import Watch
-from sideman.core.pipelines.new_stems import StemWishes, new_stems, playable
+from sideman.core.pipelines.new_stems import NewStem, Song, new_stems
+from sideman.core.pipelines.orders import Order, checked, prepare
+
+DRUM_CHANNEL_ROLES = (StemRole.DRUMS, StemRole.PERCUSSION)
 
 
 def generate(
-    source: Source, out: Path, engines: Engines, wishes: StemWishes, analysis: MusicAnalysis | None = None,
-    progress: StepProgress = no_progress,
-) -> tuple[FitReport, ...]:  # fmt: skip
-    """ROLE.flac, ROLE.mid and fit.json into `out`. Raises AnalysisError where the song has no steady pulse."""
-    wishes = playable(wishes, engines.generators())
+    source: Source, out: Path, engines: Engines, order: Order, analysis: MusicAnalysis | None = None, progress: StepProgress = no_progress
+) -> tuple[NewStem, ...]:
+    """ROLE.flac and ROLE.mid for the best candidate of each role, ROLE-2 and so on for the others, and fit.json, into `out`.
+
+    Raises AnalysisError where the song has no steady pulse and stems that need one are asked for.
+    """
+    generator = engines.generators()
+    checked(order, generator)
     with opened(source) as recording, staged(out) as folder:
         found = analysis or engine.analyze(recording, lambda step, share: progress("analyse", share), engines.analyzers.engines())
-        made = new_stems(recording, found, wishes, engines.generators, Watch(progress), engines.threads)
+        prepared = prepare(order, Song(recording, found), generator, lambda share: progress("bring to tempo", share))
+        made = new_stems(prepared.song, prepared.wishes, engines.generators, Watch(progress), engines.threads)
         for n in made:
-            write_lossless(n.stem.audio, folder / n.stem.role.value)
-            part = MidiPart(n.stem.role.value, n.stem.notes, n.stem.program, n.stem.role is StemRole.DRUMS)
-            write_midi(folder / f"{n.stem.role}.mid", found.require_grid(), [part], found)
-        reports = tuple(n.report for n in made)
-        rows = [report_json(r) | {"style": wishes.style, "seed": wishes.seed} for r in reports]
-        partial = folder / ".fit.json.part"
-        partial.write_text(json.dumps({"stems": rows}, indent=1), "utf-8")
-        os.replace(partial, folder / "fit.json")
-    return reports
+            name = file_name(n)
+            write_lossless(n.stem.audio, folder / name)
+            write_stem_midi(n, prepared.song.analysis, folder / f"{name}.mid")
+        _write_fit(made, prepared.direction.understood, folder)
+    return made
+
+
+def file_name(n: NewStem) -> str:
+    return n.stem.role.value if n.rank == 1 else f"{n.stem.role.value}-{n.rank}"
+
+
+def write_stem_midi(n: NewStem, analysis: MusicAnalysis, path: Path) -> None:
+    """On the song's own beats; at 60 bpm where it has none."""
+    grid = analysis.grid.value if analysis.grid else BeatGrid.constant(60, max(2, int(analysis.duration_s) + 2), Meter(4))
+    part = MidiPart(n.stem.role.value, n.stem.notes, n.stem.program, n.stem.role in DRUM_CHANNEL_ROLES)
+    write_midi(path, grid, [part], analysis)
+
+
+def _write_fit(made: tuple[NewStem, ...], understood: tuple[str, ...], folder: Path) -> None:
+    rows = [
+        report_json(n.report) | {"style": n.stem.style, "seed": n.stem.seed, "rank": n.rank, "file": file_name(n), "note": n.note} for n in made
+    ]  # fmt: skip
+    facts = {"stems": rows} | ({"understood": list(understood)} if understood else {})
+    partial = folder / ".fit.json.part"
+    partial.write_text(json.dumps(facts, indent=1), "utf-8")
+    os.replace(partial, folder / "fit.json")
 
 
 def report_json(r: FitReport) -> dict[str, object]:
@@ -42,7 +66,10 @@ def report_json(r: FitReport) -> dict[str, object]:
     f = r.figures
     return {
         "role": r.role.value, "score": round(r.score, 4), "verdict": r.verdict.value, "reason": r.reason,
-        "axes": {a.name: round(a.logit, 3) for a in r.axes}, "undecidable": [u.value for u in r.undecidable],
+        "axes": {a.name: round(a.logit, 3) for a in r.axes}, "undecidable": [u.value for u in r.undecidable], "warnings": list(r.warnings),
         "sounding_s": round(r.sounding_s, 1), "onset_to_grid_ms": f.onset_to_grid_ms if f else None,
-        "chance_to_grid_ms": f.chance_to_grid_ms if f else None, "chord_tone_share": f.chord_tone_share if f else None,
+        "onset_to_grid_p90_ms": f.onset_to_grid_p90_ms if f else None, "chance_to_grid_ms": f.chance_to_grid_ms if f else None,
+        "tempo_error_percent": f.tempo_error_percent if f else None, "chord_tone_share": f.chord_tone_share if f else None,
+        "chord_or_scale_share": f.chord_or_scale_share if f else None, "loudness_lufs": f.loudness_lufs if f else None,
+        "masked_share": f.masked_share if f else None, "clipped_share": f.clipped_share if f else None,
     }  # fmt: skip

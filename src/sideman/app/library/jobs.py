@@ -14,9 +14,9 @@ from importlib import metadata
 from sideman.app.analyzers import AnalysisWish
 from sideman.app.library.access import Access, Caller
 from sideman.app.library.batches import BatchItem, each
+from sideman.app.library.generation_checks import refuse_missing, refuse_outside, resolved
 from sideman.app.library.services import Services
-from sideman.app.library.wishes import FORMATS, MOST_CANDIDATES, MOST_LANES, NOW, FileWish, GenerationWish, How, MixWish, Playable
-from sideman.core.music import Chord
+from sideman.app.library.wishes import FORMATS, MOST_LANES, NOW, FileWish, GenerationWish, How, MixWish, Playable
 from sideman.errors import Conflict, NotFound, QuotaExceeded, ServiceUnavailable, SidemanError, UsageError
 from sideman.infra.database import (
     BATCH,
@@ -103,23 +103,18 @@ class JobDesk:
         """A job that belongs to no recording."""
         return self._submit((job,))[0]
 
-    def generate(self, who: Caller, recording_id: str, wish: GenerationWish, how: How = NOW, shown: Json | None = None) -> GenerationRecord:
-        """New stems. Equal wishes with an equal seed are one generation; without a seed every wish gets a new one.
-
-        shown: parameters that this engine has no use for, kept to be shown again.
-        """
-        item = self._generate_all(who, (recording_id,), wish, how, shown or {}, raises=True)[0]
+    def generate(self, who: Caller, recording_id: str, wish: GenerationWish, how: How = NOW) -> GenerationRecord:
+        """New stems. Equal wishes with an equal seed are one generation; without a seed every wish gets a new one."""
+        item = self._generate_all(who, (recording_id,), wish, how, raises=True)[0]
         assert item.job is not None and item.job.entity_id is not None
         return self._s.results.generation(item.job.entity_id)
 
     def batch_generate(self, who: Caller, recording_ids: Sequence[str], wish: GenerationWish) -> tuple[BatchItem, ...]:
         """Each on its own, as batch_analyse."""
-        return self._generate_all(who, tuple(dict.fromkeys(recording_ids)), wish, How(BATCH), {}, raises=False)
+        return self._generate_all(who, tuple(dict.fromkeys(recording_ids)), wish, How(BATCH), raises=False)
 
-    def _generate_all(
-        self, who: Caller, ids: Sequence[str], wish: GenerationWish, how: How, shown: Json, raises: bool
-    ) -> tuple[BatchItem, ...]:
-        wish = self._playable(wish)
+    def _generate_all(self, who: Caller, ids: Sequence[str], wish: GenerationWish, how: How, raises: bool) -> tuple[BatchItem, ...]:
+        wish = resolved(wish, self.playable)
         records: list[GenerationRecord] = []
 
         def prepare(recording_id: str) -> NewJob | JobRecord:
@@ -128,15 +123,16 @@ class JobDesk:
             latest = self._s.results.analysis(recording_id)
             corrections = [c.id for c in self._s.results.corrections(recording_id)]
             parameters: Json = {"style": wish.style, "seed": seed} | wish.details()
-            self._refuse_outside(wish, recording, latest is not None)
+            refuse_outside(wish, recording, latest is not None)
+            refuse_missing(wish, recording_id, self._s, lambda other: self._access.readable(who, other))
             roles = [r.value for r in wish.roles]
             request = parameters | {"roles": roles, "analysis": latest.id if latest else None, "corrections": corrections}
             request |= {} if latest else self._listeners(None)
-            asked = {"roles": roles, "style": wish.style, "seed": wish.seed, "shown": shown, "again": how.again} | wish.details()
+            asked = {"roles": roles, "style": wish.style, "seed": wish.seed, "again": how.again} | wish.details()
             new = self.new(who, GENERATION, recording, request, how, asked)
             if not how.again and (done := self._still_there(new, self._s.results.generation)) is not None:
                 return done
-            records.append(GenerationRecord(new_id(), who.user_id, recording_id, None, roles, shown | parameters, now()))
+            records.append(GenerationRecord(new_id(), who.user_id, recording_id, None, roles, parameters, now()))
             return replace(new, entity_id=records[-1].id)
 
         items = self.ask_all(ids, prepare, raises, before=lambda: self._s.results.add_generations(records))
@@ -173,32 +169,6 @@ class JobDesk:
             for recording_id, job in zip(wanted, self._submit(tuple(wanted.values())), strict=True):
                 items[recording_id] = BatchItem(recording_id, job, None)
         return tuple(items[i] for i in ids)
-
-    def _playable(self, wish: GenerationWish) -> GenerationWish:
-        """The wish with the style's own name. Raises UsageError."""
-        if not wish.roles:
-            raise UsageError(f"no stems were asked for: choose from {', '.join(r.value for r in self.playable.roles)}")
-        for role in wish.roles:
-            if role not in self.playable.roles:
-                raise UsageError(f"the band plays no {role}: it plays {', '.join(r.value for r in self.playable.roles)}")
-        if not 1 <= wish.candidates <= MOST_CANDIDATES:
-            raise UsageError(f"{wish.candidates} candidates were asked for: there can be 1 to {MOST_CANDIDATES} of each stem")
-        return replace(wish, style=self.playable.style_named(wish.style))
-
-    @staticmethod
-    def _refuse_outside(wish: GenerationWish, recording: RecordingRecord, analysed: bool) -> None:
-        if wish.within_s is not None and not 0 <= wish.within_s[0] < wish.within_s[1] <= recording.duration_s + 1:
-            start, end = wish.within_s
-            raise UsageError(f"{start:g} to {end:g} s is no part of a recording of {recording.duration_s:.1f} s")
-        if wish.chords and not analysed:
-            raise Conflict("this recording has no analysis yet: analyse it before you change its chords")
-        for start, end, label in wish.chords:
-            try:
-                Chord.parse(label)
-            except ValueError as error:
-                raise UsageError(f"{label!r} is no chord: {error}") from error
-            if not 0 <= start < end <= recording.duration_s + 1:
-                raise UsageError(f"the chord {label} from {start:g} to {end:g} s does not lie in the recording")
 
     def mix(self, who: Caller, recording_id: str, wish: MixWish, how: How = NOW) -> MixRecord:
         """Sum lanes of a recording into one file."""

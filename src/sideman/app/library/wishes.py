@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from sideman.app.separators import Separators
 from sideman.core.music import StemRole
+from sideman.core.pipelines import Order
+from sideman.core.pipelines.new_stems import StemWishes
 from sideman.infra.database import INTERACTIVE, Json
 
 MOST_LANES = 32
@@ -16,14 +18,27 @@ MOST_CANDIDATES = 4
 
 @dataclass(frozen=True, slots=True)
 class GenerationWish:
-    """candidates: performances of each role, with one seed after another. chords: (start_s, end_s, Harte label) instead of those found."""
+    """candidates: performances of each role, with one seed after another. chords: (start_s, end_s, Harte label) instead of those found.
+
+    style None: what the prompt names, else rock. progression: chords one a bar. like: a recording whose groove and density are taken over.
+    base: a stem of which only within_s is played anew. The rest as in Order.
+    """
 
     roles: tuple[StemRole, ...]
-    style: str = "rock"
+    style: str | None = None
     seed: int | None = None
     candidates: int = 1
     within_s: tuple[float, float] | None = None
     chords: tuple[tuple[float, float, str], ...] = ()
+    progression: tuple[str, ...] = ()
+    tempo_bpm: float | None = None
+    duration_s: float | None = None
+    prompt: str = ""
+    temperature: float = 1.0
+    energy: int = 0
+    variation: int = 0
+    like: str | None = None
+    base: str | None = None
 
     def details(self) -> Json:
         """What differs from the simplest wish."""
@@ -34,7 +49,28 @@ class GenerationWish:
             found["within_s"] = list(self.within_s)
         if self.chords:
             found["chords"] = [list(c) for c in self.chords]
+        if self.progression:
+            found["progression"] = list(self.progression)
+        for name, plain in (
+            ("tempo_bpm", None),
+            ("duration_s", None),
+            ("prompt", ""),
+            ("temperature", 1.0),
+            ("energy", 0),
+            ("variation", 0),
+            ("like", None),
+            ("base", None),
+        ):
+            if (value := getattr(self, name)) != plain:
+                found[name] = value
         return found
+
+    def order(self) -> Order:
+        """What can be checked before the song is known."""
+        return Order(
+            self.roles, self.style, self.seed or 0, 1, None, self.within_s, self.progression, self.tempo_bpm, self.duration_s, self.prompt,
+            self.temperature, self.energy, self.variation,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +142,13 @@ class StyleFacts:
 class Playable:
     """What can be generated, and which separators there are: told by bootstrap, so that a wrong wish is refused when it is made.
 
-    parts: what is played for each role. style_named: the style of a name or alias, or UsageError.
+    parts: what is played for each role. style_named: the style of a name or alias, or UsageError. check: what an order comes to, or UsageError.
     """
 
     parts: Mapping[StemRole, str]
     styles: tuple[StyleFacts, ...]
     style_named: Callable[[str], str]
+    check: Callable[[Order], StemWishes]
     separators: Separators
     generators: tuple[GeneratorFacts, ...]
 

@@ -18,6 +18,8 @@ from sideman.infra.jobs import CPU, GPU, ORCHESTRATION, Plan, Stage, Task
 
 CHILD_CONTEXT = "sideman.bootstrap:task_context"
 HEAVY = "sideman.app.workflows.tasks:"
+PASSED_ON = ("within_s", "progression", "tempo_bpm", "duration_s", "prompt", "temperature", "energy", "variation")
+"""What a generation hands to its tasks as it was asked for."""
 
 
 class JobHandlers:
@@ -84,8 +86,7 @@ class JobHandlers:
         else:
             analysis_key, before = self._timelines.keep(_with_chords(known, job.request.get("chords", ()))), ((self._decode(recording),),)
         common = {"name": recording.file_name, "analysis_key": analysis_key, "style": job.request["style"]}
-        if "within_s" in job.request:
-            common["within_s"] = job.request["within_s"]
+        common |= {k: job.request[k] for k in PASSED_ON if k in job.request} | self._material(job, recording)
         play = tuple(
             Task(title, title, f"{HEAVY}generate", GPU, common | {"role": role, "seed": job.request["seed"] + k, "candidate": k + 1}, 3)
             for role in job.request["roles"]
@@ -94,6 +95,23 @@ class JobHandlers:
         )
         finish = where | {"generation_id": job.entity_id, "analysis_key": analysis_key}
         return (*before, play, (Task("store", "store", "generation", ORCHESTRATION, finish, 0.2),))
+
+    def _material(self, job: JobRecord, recording: RecordingRecord) -> dict[str, Any]:
+        """Blobs that a generation listens to: the song's own drums, the stem of which a part is played anew, the song it is to be like."""
+        stems = self._s.results.stems_of(recording_id=recording.id)
+        drums = next((s for s in stems if s.origin == "separated" and s.role == "drums"), None)
+        found: dict[str, Any] = {"drums_key": drums.blob_key} if drums is not None else {}
+        if (base_id := job.request.get("base")) is not None:
+            base = next((s for s in stems if s.id == base_id), None)
+            if base is None:
+                raise JobFailed("the stem of which a part was to be played anew was deleted before the job began")
+            found |= {"base_key": base.blob_key, "base_midi_key": base.midi_key}
+        if (like_id := job.request.get("like")) is not None:
+            like = self._timelines.latest(like_id)
+            if like is None:
+                raise JobFailed("the recording whose feel was to be taken over has no analysis any more")
+            found["like_key"] = self._timelines.keep(like)
+        return found
 
     def _mix(self, job: JobRecord, recording: RecordingRecord) -> Plan:
         stems = {s.id: s for s in self._s.results.stems_of(recording_id=recording.id)}

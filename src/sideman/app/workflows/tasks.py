@@ -19,14 +19,16 @@ from typing import Any
 from sideman.app import mixing as mixing_cases
 from sideman.app.analyzers import AnalysisWish
 from sideman.app.engines import Engines
-from sideman.app.generation import report_json
+from sideman.app.generation import report_json, write_stem_midi
 from sideman.app.mixing import MixInput
 from sideman.app.models import Models
 from sideman.core import analysis as analysis_engine
 from sideman.core.audio import AudioReader, Recording, lossless_facts, write_lossless, write_peaks
-from sideman.core.music import MidiPart, MusicAnalysis, Provenance, StemRole, from_jams, to_jams, write_midi
+from sideman.core.music import MusicAnalysis, NoteEvent, Provenance, StemRole, from_jams, read_midi, to_jams
 from sideman.core.pipelines.concurrency import Watch
-from sideman.core.pipelines.new_stems import StemWishes, new_stems
+from sideman.core.pipelines.new_stems import Song, new_stems
+from sideman.core.pipelines.orders import Order, prepare
+from sideman.core.pipelines.splicing import BaseStem
 from sideman.core.separation import SeparatedStem, write_set
 from sideman.core.separation.excerpts import Placed, excerpt, loudest_start
 from sideman.errors import NoAudio, UnreadableAudio
@@ -218,21 +220,50 @@ def generate(context: TaskContext, arguments: Json, inputs: Json, progress: Prog
     """One new stem, judged: audio, MIDI and fit report."""
     role = StemRole(arguments["role"])
     analysis = context.analysis(arguments["analysis_key"] or inputs["store analysis"]["jams_key"])
-    part_of_song = arguments.get("within_s")
-    wishes = StemWishes((role,), arguments["style"], arguments["seed"], tuple(part_of_song) if part_of_song else None)
-    with context.recording(inputs["decode"]["decoded_key"], arguments["name"]) as recording, _folder() as folder:
+    decoded = context.recording(inputs["decode"]["decoded_key"], arguments["name"])
+    with decoded as recording, _folder() as folder, ExitStack() as files:
         progress(f"play {role}", 0.05)
-        watch = Watch(lambda step, share: progress(f"play {role}", share))
-        made = new_stems(recording, analysis, wishes, context.engines.generators, watch, 1)[0]
+        order = _order(context, role, arguments, files)
+        drums = _opened(context, arguments.get("drums_key"), files)
+        song = Song(recording, analysis, drums.audio if drums is not None else None)
+        prepared = prepare(order, song, context.engines.generators(), lambda share: progress(f"play {role}", 0.05 + 0.1 * share))
+        watch = Watch(lambda step, share: progress(f"play {role}", 0.15 + 0.85 * share))
+        made = new_stems(prepared.song, prepared.wishes, context.engines.generators, watch, 1)[0]
         path = write_lossless(made.stem.audio, folder / role.value)
         midi = folder / f"{role}.mid"
-        part = MidiPart(role.value, made.stem.notes, made.stem.program, role is StemRole.DRUMS)
-        write_midi(midi, analysis.require_grid(), [part], analysis)
-        provenance = _provenance(made.stem.provenance) | {"style": arguments["style"], "seed": arguments["seed"]}
+        write_stem_midi(made, prepared.song.analysis, midi)
+        provenance = _provenance(made.stem.provenance) | {"style": made.stem.style, "seed": arguments["seed"]}
+        provenance |= {"note": made.note} if made.note else {}
+        provenance |= {"understood": list(prepared.direction.understood)} if prepared.direction.understood else {}
         row = _stem_row(context, role.value, path, made.stem.audio, provenance)
         made_of = {"midi_key": context.blobs.put(midi), "report": report_json(made.report), "audio_s": recording.duration_s}
         number = f", {arguments['candidate']}" if arguments.get("candidate", 1) > 1 else ""
-        return row | made_of | {"name": f"{role.value} ({arguments['style']}{number})"}
+        return row | made_of | {"name": f"{role.value} ({made.stem.style}{number})"}
+
+
+def _order(context: TaskContext, role: StemRole, arguments: Json, files: ExitStack) -> Order:
+    """What one task of a generation plays."""
+    within = arguments.get("within_s")
+    base = None
+    if arguments.get("base_key"):
+        notes: tuple[NoteEvent, ...] = ()
+        if arguments.get("base_midi_key"):
+            parts = read_midi(files.enter_context(context.blobs.file(arguments["base_midi_key"])))
+            notes = tuple(n for p in parts for n in p.notes)
+        kept = _opened(context, arguments["base_key"], files)
+        assert kept is not None
+        base = BaseStem(kept.audio, notes)
+    like = context.analysis(arguments["like_key"]) if arguments.get("like_key") else None
+    return Order(
+        (role,), arguments["style"], arguments["seed"], within_s=(within[0], within[1]) if within else None,
+        chords=tuple(arguments.get("progression", ())), tempo_bpm=arguments.get("tempo_bpm"), duration_s=arguments.get("duration_s"),
+        prompt=arguments.get("prompt", ""), temperature=arguments.get("temperature", 1.0), energy=arguments.get("energy", 0),
+        variation=arguments.get("variation", 0), like=like, base=base,
+    )  # fmt: skip
+
+
+def _opened(context: TaskContext, key: str | None, files: ExitStack) -> Recording | None:
+    return files.enter_context(Recording.open(files.enter_context(context.blobs.file(key)))) if key else None
 
 
 def mix(context: TaskContext, arguments: Json, inputs: Json, progress: Progress) -> Json:

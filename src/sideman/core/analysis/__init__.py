@@ -1,6 +1,15 @@
 """Understand a recording: beats, chords and key, sections, loudness, each with confidence and provenance."""
 
-from sideman.core.analysis.analyzer import analyze, find_beats, find_harmony_and_form, find_loudness, find_notes, refuse_unanalysable
+from sideman.core.analysis.analyzer import (
+    analyze,
+    find_beats,
+    find_groove,
+    find_harmony_and_form,
+    find_loudness,
+    find_notes,
+    find_onsets,
+    refuse_unanalysable,
+)
 from sideman.core.analysis.engines import DEFAULT_ENGINES, AnalysisEngines
 
 __all__ = [
@@ -8,8 +17,10 @@ __all__ = [
     "AnalysisEngines",
     "analyze",
     "find_beats",
+    "find_groove",
     "find_harmony_and_form",
     "find_loudness",
     "find_notes",
+    "find_onsets",
     "refuse_unanalysable",
 ]

@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from importlib import metadata
+from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sideman.core.analysis import beats, chords, notes, rhythm, sections
 from sideman.core.analysis.drums import DrumTranscriber
 from sideman.core.analysis.engines import DEFAULT_ENGINES, AnalysisEngines, NoteEngine
 from sideman.core.analysis.names import named
 from sideman.core.analysis.sections import LevelCurve
-from sideman.core.audio import Recording, blocks, measure
+from sideman.core.audio import AudioReader, Recording, ScratchWriter, blocks, measure, resampled_blocks
 from sideman.core.music import (
     Annotation,
     BeatGrid,
     ChordSpan,
     EnergyPoint,
+    GrooveTemplate,
     Key,
     KeySpan,
     LyricLine,
@@ -118,6 +121,27 @@ def find_harmony_and_form(
         tuning_hz=Annotation(tuning_hz, heard.tuning_strength, provenance("sideman tuning")), groove=groove, lyrics=lyrics,
         remarks=("No key stands out.",) if key is None else (),
     )  # fmt: skip
+
+
+def find_onsets(reader: AudioReader, scratch: Path) -> NDArray[np.float64]:
+    """Times of the onsets of a stem, in seconds. scratch: a file that is made and removed."""
+    return _onsets_of(reader, scratch).times_s
+
+
+def find_groove(reader: AudioReader, grid: BeatGrid, scratch: Path) -> Annotation[GrooveTemplate] | None:
+    """How a stem plays the bar, its drums best of all; None with too few onsets."""
+    found = rhythm.groove(_onsets_of(reader, scratch), grid)
+    return Annotation(found[0], found[1], replace(provenance("sideman groove"), stem="drums")) if found is not None else None
+
+
+def _onsets_of(reader: AudioReader, scratch: Path) -> rhythm.Onsets:
+    with ScratchWriter(scratch, beats.onsets.SAMPLE_RATE_HZ, 1) as writer:
+        for block in resampled_blocks(reader, beats.onsets.SAMPLE_RATE_HZ, lambda b: b.mean(0, keepdims=True, dtype=np.float32)):
+            writer.write(block)
+        mono = writer.finish()
+    found = rhythm.listen(mono)
+    mono.remove()
+    return found
 
 
 def _lyrics(recording: Recording, grid: BeatGrid | None) -> Annotation[tuple[LyricLine, ...]] | None:

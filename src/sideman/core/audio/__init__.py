@@ -10,9 +10,11 @@ from sideman.core.audio.peaks import write_peaks
 from sideman.core.audio.recording import Condition, Recording
 from sideman.core.audio.resampling import StreamResampler, resample, resampled_blocks, resampled_frames
 from sideman.core.audio.scratch import ScratchAudio, ScratchWriter
+from sideman.core.audio.stretching import Anchor, warp
 
 __all__ = [
     "CHUNK_FRAMES",
+    "Anchor",
     "AudioClip",
     "AudioLimits",
     "AudioReader",
@@ -46,6 +48,7 @@ __all__ = [
     "resample",
     "resampled_blocks",
     "resampled_frames",
+    "warp",
     "write_audio",
     "write_lossless",
     "write_peaks",

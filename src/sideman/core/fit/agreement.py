@@ -21,7 +21,7 @@ JOINT_HARMONY_WEIGHT = 3.0
 Array = NDArray[np.floating]
 
 
-def _centred(chroma: Array) -> Array:
+def centred(chroma: Array) -> Array:
     """Smoothed over 5 frames, centred over the pitch classes, unit length per frame."""
     smooth = scipy.ndimage.uniform_filter1d(chroma, 5, axis=1)
     x = smooth - smooth.mean(0, keepdims=True)
@@ -64,9 +64,9 @@ def _pair(song: Heard, stem: Heard, bass: bool) -> _Pair:
     n = min(own.shape[1], song.chroma.shape[1])
     level = np.sqrt(stem.rms[:n])
     level = np.where(level > 0.15 * level.max(), level, 0) * (own[:, :n].sum(0) > 0)
-    full, low = _centred(song.chroma)[:, :n], _centred(song.bass_chroma)[:, :n]
+    full, low = centred(song.chroma)[:, :n], centred(song.bass_chroma)[:, :n]
     registers = ((1 - BASS_SHARE, full), (BASS_SHARE, low)) if bass else ((1.0, full),)
-    return _Pair(_centred(own)[:, :n], registers, level)
+    return _Pair(centred(own)[:, :n], registers, level)
 
 
 def _order(pair: _Pair) -> dict[str, float]:

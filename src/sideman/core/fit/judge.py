@@ -11,6 +11,7 @@ from enum import Enum
 import numpy as np
 
 from sideman.core.fit.faults import NEVER_DECIDED, Fault, injections, song_period_s
+from sideman.core.fit.figures import FitFigures
 from sideman.core.fit.listening import CHROMA_RATE_HZ, Heard
 from sideman.core.fit.scoring import AxisScore, Calibration, hear_contrasts, score
 from sideman.core.music import StemRole
@@ -46,15 +47,7 @@ class FitReport:
     undecidable: tuple[Fault, ...]
     sounding_s: float
     figures: FitFigures | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class FitFigures:
-    """What the analysis says, beside the score and not in it: it can only be as right as the analysis is."""
-
-    onset_to_grid_ms: float | None
-    chance_to_grid_ms: float | None
-    chord_tone_share: float | None
+    warnings: tuple[str, ...] = ()
 
 
 def _sound(stem: Heard) -> tuple[float, int]:

@@ -2,10 +2,11 @@
 
 from sideman.core.generation.band import BAND_ROLES, PART_NAMES, SessionBand, Style, style_named, styles
 from sideman.core.generation.context import SongContext
+from sideman.core.generation.direction import Direction, understand
 from sideman.core.generation.generator import GeneratedStem, GenerationRequest, Generator
 from sideman.core.generation.surroundings import Surroundings, hear_surroundings
 
 __all__ = [
-    "BAND_ROLES", "PART_NAMES", "GeneratedStem", "GenerationRequest", "Generator", "SessionBand", "SongContext", "Style", "Surroundings", "hear_surroundings",
-    "style_named", "styles",
+    "BAND_ROLES", "PART_NAMES", "Direction", "GeneratedStem", "GenerationRequest", "Generator", "SessionBand", "SongContext", "Style", "Surroundings", "hear_surroundings",
+    "style_named", "styles", "understand",
 ]  # fmt: skip

@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import zlib
 from bisect import bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sideman.core.generation.surroundings import Surroundings
-from sideman.core.music import NO_CHORD, BeatGrid, Chord, GrooveTemplate, Key, MusicAnalysis
+from sideman.core.music import NO_CHORD, BeatGrid, Chord, GrooveTemplate, Key, Meter, MusicAnalysis
 
 ENERGY_LIMITS = (0.2, 0.6, 0.93)
 """Of a section's energy: hardly there, sparse, playing, full. Most of a record lies within 2 dB of its loudest section."""
 SHORT_CHORD_PULSES = 0.75
+FREE_TEMPO_BPM = 60.0
 TRUSTED_GROOVE = 0.35
 """How sure the song's groove template must be to be followed."""
 MOVES = (-7, -5, 5, 7, 12)
@@ -75,6 +76,8 @@ class SongContext:
     keys: tuple[tuple[float, Key], ...] = ()
     groove: GrooveTemplate | None = None
     surroundings: Surroundings | None = None
+    free: bool = False
+    """No pulse was found: the grid only counts seconds."""
 
     @property
     def pulses_per_beat(self) -> int:
@@ -125,6 +128,20 @@ class SongContext:
         """Whether the song is silent from this pulse on for a while: a part then stops too."""
         return bool(((self._stops[:, 0] <= pulse + STOP_MARGIN_PULSES) & (pulse < self._stops[:, 1] - STOP_MARGIN_PULSES)).any())
 
+    def louder(self, levels: int) -> SongContext:
+        """The same song played some levels of energy louder (or softer)."""
+        if not levels:
+            return self
+        return replace(self, bars=tuple(replace(b, energy=min(3, max(0, b.energy + levels))) for b in self.bars))
+
+    def like(self, other: MusicAnalysis) -> SongContext:
+        """Played as another recording is: its groove, and as dense or sparse as it is against this one."""
+        groove = other.groove.value if other.groove and other.groove.confidence >= TRUSTED_GROOVE else self.groove
+        own = [b.density for b in self.bars if b.density]
+        theirs = [s.density for s in (other.sections.value if other.sections else ()) if s.density]
+        levels = round(float(np.log2(np.mean(theirs) / np.mean(own)))) if own and theirs else 0
+        return replace(self.louder(min(1, max(-1, levels))), groove=groove)
+
     def until_stop(self, start: float, end: float) -> float:
         """The end of a note, or the stop of the song that comes before it."""
         between = self._stops[(self._stops[:, 0] > start + STOP_MARGIN_PULSES) & (self._stops[:, 0] < end), 0]
@@ -148,8 +165,13 @@ class SongContext:
 
     @classmethod
     def from_analysis(cls, analysis: MusicAnalysis, surroundings: Surroundings | None = None) -> SongContext:
-        """surroundings: what was heard of the recording itself. Raises AnalysisError where the recording has no beats."""
-        grid = analysis.require_grid()
+        """surroundings: what was heard of the recording itself. Raises AnalysisError where it has neither beats nor chords.
+
+        Without beats, chords stay where they were heard and the context is `free`: sustained parts can follow it.
+        """
+        if analysis.grid is None and not (analysis.chords and any(c.chord.root is not None for c in analysis.chords.value)):
+            analysis.require_grid()
+        grid = analysis.grid.value if analysis.grid else BeatGrid.constant(FREE_TEMPO_BPM, max(2, int(analysis.duration_s) + 2), Meter(4))
         per_beat = 3 if grid.meter.compound else 1
         return cls(
             grid=grid,
@@ -164,6 +186,7 @@ class SongContext:
             ),
             groove=analysis.groove.value if analysis.groove and analysis.groove.confidence >= TRUSTED_GROOVE else None,
             surroundings=surroundings,
+            free=analysis.grid is None,
         )
 
 
@@ -192,7 +215,9 @@ def _chords(analysis: MusicAnalysis, grid: BeatGrid, per_beat: int) -> tuple[Cho
     for span in analysis.chords.value if analysis.chords else ():
         position = float(grid.beat_at(span.start_s))
         on_beat = round(position)
-        snapped = on_beat if abs(position - on_beat) <= 0.3 or per_beat == 3 else round(position * 2) / 2
+        snapped = (
+            position if analysis.grid is None else on_beat if abs(position - on_beat) <= 0.3 or per_beat == 3 else round(position * 2) / 2
+        )
         if marks and snapped * per_beat - marks[-1][0] < SHORT_CHORD_PULSES:
             marks.pop()
         if not marks or marks[-1][1] != span.chord:

@@ -20,7 +20,11 @@ def no_progress(share: float) -> None:
 
 @dataclass(frozen=True, slots=True)
 class GenerationRequest:
-    """One stem. frames: its exact length at sample_rate_hz. within_s: notes begin and end in this part of the song only."""
+    """One stem. frames: its exact length at sample_rate_hz. within_s: notes begin and end in this part of the song only.
+
+    liveliness: how far a player varies, 1 as the style says, 0 not at all. energy: levels louder or softer than the song asks for.
+    variation: another number varies the same performance in its details.
+    """
 
     role: StemRole
     style: str
@@ -28,6 +32,9 @@ class GenerationRequest:
     frames: int
     sample_rate_hz: int
     within_s: tuple[float, float] | None = None
+    liveliness: float = 1.0
+    energy: int = 0
+    variation: int = 0
 
 
 @dataclass(frozen=True, eq=False)

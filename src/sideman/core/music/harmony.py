@@ -44,6 +44,14 @@ DEGREE_NAMES = {0: "1", 1: "b2", 2: "2", 3: "b3", 4: "3", 5: "4", 6: "b5", 7: "5
 MAJOR_SCALE = (0, 2, 4, 5, 7, 9, 11)
 MINOR_SCALE = (0, 2, 3, 5, 7, 8, 10)
 _NOTE = re.compile(r"([A-G])([#b]*)")
+_SYMBOL = re.compile(r"([A-G][#b]*)(.*)")
+SYMBOL_QUALITIES = {symbol: quality for quality, symbol in SYMBOLS.items()} | {
+    "M": "maj", "major": "maj", "min": "min", "-": "min", "mi": "min", "min7": "min7", "-7": "min7", "mi7": "min7", "M7": "maj7", "Δ": "maj7",
+    "Δ7": "maj7", "ma7": "maj7", "sus": "sus4", "7sus4": "sus4", "o": "dim", "°": "dim", "o7": "dim7", "°7": "dim7", "+": "aug", "ø": "hdim7",
+    "ø7": "hdim7", "min7b5": "hdim7", "mM7": "minmaj7", "maj6": "maj6", "min6": "min6", "9": "9", "maj9": "maj9", "m9": "min9", "min9": "min9",
+    "add9": "maj", "11": "11", "13": "13", "5": "5",
+}  # fmt: skip
+"""How lead sheets write qualities."""
 
 
 def pitch_class(name: str) -> int:
@@ -150,6 +158,22 @@ class Chord:
             raise ValueError(f"{label!r}: no bass degree named {bass_degree!r}")
         bass = (root + DEGREES[bass_degree]) % 12 if bass_degree else root
         return cls(root, quality, bass, "b" in root_name)
+
+    @classmethod
+    def read(cls, text: str) -> Chord:
+        """Harte syntax, or as on a lead sheet: `Am7`, `F#m7b5`, `Bb/D`, `Cmaj7`, `N.C.`. Raises ValueError."""
+        written = text.strip()
+        if written.upper() in ("N", "N.C.", "NC", "X"):
+            return NO_CHORD
+        if ":" in written:
+            return cls.parse(written)
+        head, _, bass = written.partition("/")
+        match = _SYMBOL.fullmatch(head)
+        quality = SYMBOL_QUALITIES.get(match[2]) if match else None
+        if match is None or quality is None:
+            raise ValueError(f"{text!r} is no chord symbol")
+        root = pitch_class(match[1])
+        return cls(root, quality, pitch_class(bass) if bass else root, "b" in match[1])
 
     @property
     def intervals(self) -> tuple[int, ...]:

@@ -50,6 +50,13 @@ class StemRole(Enum):
 
 
 UNPITCHED = frozenset((StemRole.DRUMS, StemRole.PERCUSSION, StemRole.KICK, StemRole.SNARE, StemRole.TOMS, StemRole.HATS, StemRole.CYMBALS))
+LEVEL_LU = {
+    StemRole.DRUMS: -5.5, StemRole.BASS: -8.5, StemRole.VOCALS: -9.5, StemRole.OTHER: -12.0, StemRole.PIANO: -11.0, StemRole.KEYS: -12.0,
+    StemRole.GUITAR: -10.5, StemRole.ACOUSTIC: -12.0, StemRole.PAD: -15.0, StemRole.STRINGS: -14.0, StemRole.BRASS: -11.5, StemRole.LEAD: -9.0,
+    StemRole.PERCUSSION: -13.0,
+}  # fmt: skip
+"""Loudness of a part against the song that it is in, LU: about what stems of records show."""
+USUAL_LEVEL_LU = -11.0
 ALIASES = {
     "vox": "vocals", "gtr": "guitar", "drum": "drums", "perc": "percussion", "beat": "drums", "bassline": "bass", "vocal": "vocals", "voice": "vocals",
     "hat": "hats", "hihat": "hats", "hi-hat": "hats", "tom": "toms", "cymbal": "cymbals", "overheads": "cymbals", "backing vocals": "backing",

@@ -19,7 +19,7 @@ from sideman.core.generation import Generator
 from sideman.core.mixing import Lane, Mix, difference, master, sum_lanes
 from sideman.core.music import MidiPart, MusicAnalysis, StemRole, write_jams, write_midi
 from sideman.core.pipelines.concurrency import StepProgress, Watch, together
-from sideman.core.pipelines.new_stems import NewStem, StemWishes, new_stems, playable
+from sideman.core.pipelines.new_stems import NewStem, Song, StemWishes, new_stems, playable
 from sideman.core.separation import SeparatedStem, Separator, WrittenSet, write_set
 from sideman.errors import UsageError
 
@@ -99,7 +99,8 @@ def play_along(
     clock.lap("separate and analyse")
     made: tuple[NewStem, ...] = ()
     if analysis.grid is not None:
-        made = new_stems(recording, analysis, wishes, generators, watch, options.threads)
+        drums = next((s.audio for s in stems if s.role is StemRole.DRUMS), None)
+        made = new_stems(Song(recording, analysis, drums), wishes, generators, watch, options.threads)
     clock.lap("play along and judge")
     watch("mix", 0.0)
     without = _without(recording, stems, options.without)

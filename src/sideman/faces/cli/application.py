@@ -13,6 +13,7 @@ from sideman.faces.cli import (
     desktop,
     doctor,
     evaluate,
+    fit,
     generate,
     info,
     jobs,
@@ -48,6 +49,8 @@ app.command("play-along")(play_along.command)
 app.command("analyze")(analyze.command)
 app.command("separate")(separate.command)
 app.command("generate")(generate.command)
+app.command("fit")(fit.fit)
+app.command("straighten")(fit.straighten)
 app.command("styles")(styles.command)
 app.command("mix")(mix.command)
 app.command("render-midi")(render_midi.command)

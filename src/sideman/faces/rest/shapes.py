@@ -177,16 +177,29 @@ class ChordWish(Shape):
 class GenerateRequest(Shape):
     """Without a seed every request plays a new performance; candidates: how many of each stem, one seed after another.
 
-    startS, endS: play in this part of the song only. chords: take these there instead of those found.
+    startS, endS: play in this part of the song only. chords: take these there instead of those found. progression: chords one a bar, again
+    from the beginning when they are over. style: left out, what the prompt names, else rock. tempoBpm: half or double of the song's reads it
+    so, another tempo makes stems for it. temperature: 0 by the book, 1 as the style says, 2 freely. energy: levels louder or softer.
+    variation: another number varies the same performance. like: a recording whose groove and density are taken over. base: a stem of this
+    recording that is kept outside startS to endS.
     """
 
     roles: list[Name] = Field(max_length=16)
-    style: Name = "rock"
+    style: Name | None = None
     seed: int | None = Field(None, ge=0, le=2**31 - 1)
     candidates: int = Field(1, ge=1, le=4)
     start_s: float | None = Field(None, ge=0, allow_inf_nan=False)
     end_s: float | None = Field(None, ge=0, allow_inf_nan=False)
     chords: list[ChordWish] = Field(default=[], max_length=2000)
+    progression: list[Name] = Field(default=[], max_length=500)
+    tempo_bpm: float | None = Field(None, gt=0, le=1000, allow_inf_nan=False)
+    duration_s: float | None = Field(None, gt=0, le=86_400, allow_inf_nan=False)
+    prompt: Annotated[str, Field(max_length=2000, pattern=r"^[^\x00]*$")] = ""
+    temperature: float = Field(1.0, ge=0, le=2, allow_inf_nan=False)
+    energy: int = Field(0, ge=-3, le=3)
+    variation: int = Field(0, ge=0, le=9999)
+    like: Ident | None = None
+    base: Ident | None = None
     again: bool = False
 
 

@@ -28,6 +28,7 @@ from sideman.core.generation.band.filters import (
 from sideman.core.generation.band.room import impulse_response, velvet
 from sideman.core.generation.band.style import StripChange, Style
 from sideman.core.music import StemRole
+from sideman.core.music.roles import LEVEL_LU
 
 CHUNK = BLOCK * 4096
 
@@ -70,51 +71,51 @@ class Strip:
 STRIPS: dict[StemRole, Strip] = {
     StemRole.DRUMS: Strip(
         (Band("high_pass", 30), Band("peak", 62, 2.0, 1.1), Band("peak", 400, -3.0, 1.0), Band("peak", 3800, 1.5, 0.9)),
-        Room(-15, 0.0, 3.0, 2), -5.5, punch_db=3, sustain_db=-2, compressor=Compressor(6, 2.5, 0.02, 0.1), drive_db=5,
+        Room(-15, 0.0, 3.0, 2), LEVEL_LU[StemRole.DRUMS], punch_db=3, sustain_db=-2, compressor=Compressor(6, 2.5, 0.02, 0.1), drive_db=5,
         parallel=Compressor(24, 8.0, 0.002, 0.09), parallel_db=-10,
     ),
     StemRole.BASS: Strip(
         (Band("high_pass", 32), Band("low_shelf", 90, 1.5), Band("peak", 250, -2.5, 1.0), Band("peak", 800, 2.0, 0.9), Band("low_pass", 6500)),
-        Room(-30, 0.0, 2.5, 3), -8.5, compressor=Compressor(9, 4.0, 0.025, 0.16), drive_db=4,
+        Room(-30, 0.0, 2.5, 3), LEVEL_LU[StemRole.BASS], compressor=Compressor(9, 4.0, 0.025, 0.16), drive_db=4,
     ),
     StemRole.PIANO: Strip(
         (Band("high_pass", 90), Band("peak", 320, -2.0, 1.0), Band("peak", 2600, 1.0, 0.8), Band("high_shelf", 8000, 3.0)),
-        Room(-17, 0.25, 3.0, 0), -11.0, compressor=Compressor(6, 2.0, 0.02, 0.18), drive_db=-5, width=0.3,
+        Room(-17, 0.25, 3.0, 0), LEVEL_LU[StemRole.PIANO], compressor=Compressor(6, 2.0, 0.02, 0.18), drive_db=-5, width=0.3,
     ),
     StemRole.GUITAR: Strip(
         (Band("high_pass", 95), Band("peak", 300, -2.0, 1.0), Band("peak", 2800, 2.0, 0.9), Band("low_pass", 9500)),
-        Room(-18, -0.3, 2.5, 2), -10.5, compressor=Compressor(5, 2.2, 0.012, 0.12), drive_db=0, width=0.2,
+        Room(-18, -0.3, 2.5, 2), LEVEL_LU[StemRole.GUITAR], compressor=Compressor(5, 2.2, 0.012, 0.12), drive_db=0, width=0.2,
     ),
     StemRole.PAD: Strip(
-        (Band("high_pass", 160), Band("peak", 450, -2.0, 0.8), Band("high_shelf", 7000, 2.0)), Room(-13, 0.0, 4.5, -3), -15.0, width=0.7,
+        (Band("high_pass", 160), Band("peak", 450, -2.0, 0.8), Band("high_shelf", 7000, 2.0)), Room(-13, 0.0, 4.5, -3), LEVEL_LU[StemRole.PAD], width=0.7,
     ),
     StemRole.KEYS: Strip(
         (Band("high_pass", 80), Band("peak", 300, -2.5, 1.0), Band("peak", 1800, 1.5, 0.8), Band("high_shelf", 7000, 1.5)),
-        Room(-19, -0.2, 3.0, 0), -12.0, compressor=Compressor(6, 2.0, 0.02, 0.2), drive_db=-3, width=0.45,
+        Room(-19, -0.2, 3.0, 0), LEVEL_LU[StemRole.KEYS], compressor=Compressor(6, 2.0, 0.02, 0.2), drive_db=-3, width=0.45,
     ),
     StemRole.ACOUSTIC: Strip(
         (Band("high_pass", 100), Band("peak", 220, -3.0, 1.0), Band("peak", 5000, 1.5, 0.8), Band("high_shelf", 9000, 2.0)),
-        Room(-17, 0.35, 2.2, 2), -12.0, compressor=Compressor(6, 2.5, 0.015, 0.12), drive_db=-4, width=0.2,
+        Room(-17, 0.35, 2.2, 2), LEVEL_LU[StemRole.ACOUSTIC], compressor=Compressor(6, 2.5, 0.015, 0.12), drive_db=-4, width=0.2,
     ),
     StemRole.STRINGS: Strip(
         (Band("high_pass", 150), Band("peak", 500, -1.5, 1.0), Band("peak", 3200, -1.5, 0.9), Band("high_shelf", 8500, 2.0)),
-        Room(-10, 0.1, 4.8, -1), -14.0, compressor=Compressor(4, 1.6, 0.05, 0.3), width=0.5,
+        Room(-10, 0.1, 4.8, -1), LEVEL_LU[StemRole.STRINGS], compressor=Compressor(4, 1.6, 0.05, 0.3), width=0.5,
     ),
     StemRole.BRASS: Strip(
         (Band("high_pass", 140), Band("peak", 400, -1.5, 1.0), Band("peak", 2500, 1.0, 0.9), Band("low_pass", 11000)),
-        Room(-14, -0.15, 3.8, 1), -11.5, compressor=Compressor(6, 2.5, 0.015, 0.15), drive_db=-3, width=0.35,
+        Room(-14, -0.15, 3.8, 1), LEVEL_LU[StemRole.BRASS], compressor=Compressor(6, 2.5, 0.015, 0.15), drive_db=-3, width=0.35,
     ),
     StemRole.LEAD: Strip(
         (Band("high_pass", 140), Band("peak", 350, -1.5, 1.0), Band("peak", 3000, 1.5, 0.9), Band("high_shelf", 9000, -1.0)),
-        Room(-16, 0.0, 2.2, 0), -9.0, compressor=Compressor(7, 2.5, 0.015, 0.15), drive_db=-1, width=0.15,
+        Room(-16, 0.0, 2.2, 0), LEVEL_LU[StemRole.LEAD], compressor=Compressor(7, 2.5, 0.015, 0.15), drive_db=-1, width=0.15,
     ),
     StemRole.VOCALS: Strip(
         (Band("high_pass", 150), Band("peak", 400, -2.0, 1.0), Band("peak", 3500, 2.0, 0.9), Band("high_shelf", 9000, 2.0)),
-        Room(-12, 0.0, 3.0, 0), -9.5, compressor=Compressor(8, 3.0, 0.01, 0.15), drive_db=-5, width=0.25,
+        Room(-12, 0.0, 3.0, 0), LEVEL_LU[StemRole.VOCALS], compressor=Compressor(8, 3.0, 0.01, 0.15), drive_db=-5, width=0.25,
     ),
     StemRole.PERCUSSION: Strip(
         (Band("high_pass", 110), Band("peak", 450, -2.0, 1.0), Band("high_shelf", 8000, 1.5)),
-        Room(-15, 0.3, 3.4, 2), -13.0, punch_db=2, sustain_db=-1, compressor=Compressor(6, 2.0, 0.01, 0.1), drive_db=-3,
+        Room(-15, 0.3, 3.4, 2), LEVEL_LU[StemRole.PERCUSSION], punch_db=2, sustain_db=-1, compressor=Compressor(6, 2.0, 0.01, 0.1), drive_db=-3,
     ),
 }  # fmt: skip
 

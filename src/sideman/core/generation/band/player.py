@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -37,6 +37,8 @@ RIGID = (StemRole.DRUMS, StemRole.BASS, StemRole.PERCUSSION)
 UNPITCHED = (StemRole.DRUMS, StemRole.PERCUSSION)
 GROOVE_SHARE, MOST_GROOVE_MS = 0.7, 20.0
 SWUNG_SONG = 1.2
+DETAILS = ("varied", "details", "chance", "shake", "strokes", "fill", "pitches", "human")
+"""Streams that decide how a part is played, not what it is."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,13 +49,20 @@ class Player:
     style: Style
     seed: int
     role: StemRole
+    liveliness: float = 1.0
+    variation: int = 0
 
     @cached_property
     def part(self) -> PartStyle:
-        return self.style.parts[self.role]
+        part, amount = self.style.parts[self.role], self.liveliness
+        return replace(
+            part, variation=part.variation * amount, ghosts=part.ghosts * amount, flams=part.flams * amount, answers=part.answers * amount
+        )
 
     def rng(self, *names: object) -> np.random.Generator:
-        return stream(self.seed, self.style.name, self.role, *names)
+        """A stream by name; those of details differ from variation to variation of the same performance."""
+        varied = (self.variation,) if self.variation and names[0] in DETAILS else ()
+        return stream(self.seed, self.style.name, self.role, *names, *varied)
 
     @cached_property
     def _swing(self) -> tuple[float, float]:

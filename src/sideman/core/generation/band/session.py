@@ -92,7 +92,8 @@ class SessionBand:
 
     def generate(self, context: SongContext, request: GenerationRequest, folder: Path, progress: Progress = no_progress) -> GeneratedStem:
         role = request.role
-        player = self._player(context, role, request.style, request.seed)
+        player = self._player(context.louder(request.energy), role, request.style, request.seed)
+        player = replace(player, liveliness=request.liveliness, variation=request.variation)
         style = player.style.name
         score = WRITERS[role](player)
         takes = [replace(t, notes=_within(t.notes, request.within_s)) for t in _takes(player, score)]
@@ -111,13 +112,12 @@ class SessionBand:
         return GeneratedStem(role, style, request.seed, audio, notes, program, self._provenance(request, style))
 
     def _provenance(self, request: GenerationRequest, style: str) -> Provenance:
-        asked = (
-            ("part", PART_NAMES[request.role]),
-            ("style", style),
-            ("seed", str(request.seed)),
-            ("soundfont", self._renderer.font.path.name),
-        )
-        return Provenance("session band", metadata.version("sideman"), asked, "mixture")
+        asked = [("part", PART_NAMES[request.role]), ("style", style), ("seed", str(request.seed))]
+        asked += [("liveliness", f"{request.liveliness:g}")] if request.liveliness != 1 else []
+        asked += [("energy", f"{request.energy:+d}")] if request.energy else []
+        asked += [("variation", str(request.variation))] if request.variation else []
+        asked.append(("soundfont", self._renderer.font.path.name))
+        return Provenance("session band", metadata.version("sideman"), tuple(asked), "mixture")
 
     def _record(self, takes: list[_Take], context: SongContext, frames: int, path: Path, progress: Progress) -> ScratchAudio:
         """All takes and layers of a part, summed block by block."""

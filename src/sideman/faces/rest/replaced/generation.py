@@ -34,12 +34,14 @@ from sideman.faces.rest.shaping import stem_file
 generation = APIRouter(prefix="/api/generation", tags=["replaced API"])
 stems = APIRouter(prefix="/api/stems", tags=["replaced API"])
 MOST = 10_000
+SHOWN_AS = {"seed": "randomSeed", "tempo_bpm": "targetBpm", "duration_s": "durationSeconds", "progression": "chordProgression"}
+"""What the replaced system called the parameters of a generation."""
 
 
 def _request(studio: Studio, who: Caller, generation_id: str) -> GenerationRequest:
     found = studio.jobs.generation(who, generation_id)
     job = studio.jobs.of_generation(found)
-    shown = {"randomSeed" if name == "seed" else name: value for name, value in found.parameters.items()}
+    shown = {SHOWN_AS.get(name, name): value for name, value in found.parameters.items()}
     return GenerationRequest(
         id=found.id, audio_file_id=found.recording_id, target_stems=[STEM_TYPES.get(r, "Other") for r in found.roles],
         parameters=json.dumps(shown), status=STATUS_OF[job.state] if job else "Completed", created_at=found.created_at,
@@ -55,9 +57,11 @@ def _stem(studio: Studio, who: Caller, stem: StemRecord) -> GeneratedStem:
 def create(studio: StudioHere, who: Who, wanted: CreateGenerationRequest, response: Response) -> GenerationRequest:
     p = wanted.parameters
     roles = tuple(dict.fromkeys(StemRole.parse(s) for s in wanted.target_stems))
-    wish = GenerationWish(roles, (p.style or "rock").lower() if p else "rock", p.random_seed if p else None)
-    extra = {} if p is None else p.model_dump(by_alias=True, exclude_none=True, exclude={"style", "random_seed"})
-    made = studio.jobs.generate(who, wanted.audio_file_id, wish, shown=extra)
+    wish = GenerationWish(roles) if p is None else GenerationWish(
+        roles, p.style, p.random_seed, progression=tuple(p.chord_progression or ()), tempo_bpm=p.target_bpm, duration_s=p.duration_seconds,
+        prompt=p.prompt or "", temperature=1.0 if p.temperature is None else min(2.0, max(0.0, p.temperature)),
+    )  # fmt: skip
+    made = studio.jobs.generate(who, wanted.audio_file_id, wish)
     response.headers["Location"] = f"/api/generation/{made.id}"
     return _request(studio, who, made.id)
 

@@ -109,7 +109,7 @@ class AnalysisResult(Shape):
 
 
 class GenerationParameters(Shape):
-    """targetBpm, durationSeconds, chordProgression, prompt and temperature are kept and shown; the session band follows the song."""
+    """All of them act; a temperature is taken between 0 and 2."""
 
     target_bpm: Annotated[float | None, Field(gt=0, le=1000, allow_inf_nan=False)] = None
     duration_seconds: Annotated[float | None, Field(gt=0, le=86_400, allow_inf_nan=False)] = None

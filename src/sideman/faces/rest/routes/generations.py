@@ -28,7 +28,10 @@ def generate(studio: StudioHere, who: Who, recording_id: Id, wanted: GenerateReq
         raise UsageError("a part of the song has a start and an end: send startS and endS, or neither")
     within_s = None if wanted.start_s is None or wanted.end_s is None else (wanted.start_s, wanted.end_s)
     chords = tuple((c.start_s, c.end_s, c.label) for c in wanted.chords)
-    wish = GenerationWish(roles, wanted.style, wanted.seed, wanted.candidates, within_s, chords)
+    wish = GenerationWish(
+        roles, wanted.style, wanted.seed, wanted.candidates, within_s, chords, tuple(wanted.progression), wanted.tempo_bpm, wanted.duration_s,
+        wanted.prompt, wanted.temperature, wanted.energy, wanted.variation, wanted.like, wanted.base,
+    )  # fmt: skip
     return GenerationShape.model_validate(studio.jobs.generate(who, recording_id, wish, replace(how, again=wanted.again)))
 
 

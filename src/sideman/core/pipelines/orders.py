@@ -1,0 +1,84 @@
+"""What a person asks the band for, in their own words, made into wishes on a song."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from sideman.core.generation import Direction, Generator, understand
+from sideman.core.music import MusicAnalysis, StemRole, parse_progression, part_of, with_progression
+from sideman.core.pipelines.new_stems import Song, StemWishes, playable
+from sideman.core.pipelines.splicing import BaseStem
+from sideman.core.pipelines.tempo import at_tempo
+from sideman.errors import UsageError
+
+DEFAULT_STYLE = "rock"
+HOTTEST = 2.0
+
+
+@dataclass(frozen=True)
+class Order:
+    """style None: what the prompt names, else rock. part: `chorus`, `bars 9-16`, `0:30-1:05`. chords: one a bar, again from the beginning.
+
+    tempo_bpm: the song read at half or double tempo, or brought to another. duration_s: only so far. temperature: 0 plays by the book, 1 as
+    the style says, 2 freely. like: a song whose groove and density are taken over.
+    """
+
+    roles: tuple[StemRole, ...]
+    style: str | None = None
+    seed: int = 1
+    candidates: int = 1
+    part: str | None = None
+    within_s: tuple[float, float] | None = None
+    chords: tuple[str, ...] = ()
+    tempo_bpm: float | None = None
+    duration_s: float | None = None
+    prompt: str = ""
+    temperature: float = 1.0
+    energy: int = 0
+    variation: int = 0
+    like: MusicAnalysis | None = None
+    base: BaseStem | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """song: as it is, or at the tempo that was asked for."""
+
+    song: Song
+    wishes: StemWishes
+    direction: Direction
+
+
+def checked(order: Order, generator: Generator) -> StemWishes:
+    """All that can be refused before the song is known. Raises UsageError."""
+    if not 0 <= order.temperature <= HOTTEST or not math.isfinite(order.temperature):
+        raise UsageError(f"a temperature of {order.temperature:g} is out of range: choose 0 (by the book) to {HOTTEST:g} (freely)")
+    if not -3 <= order.energy <= 3:
+        raise UsageError(f"an energy of {order.energy} is out of range: choose -3 (softer) to 3 (louder)")
+    if order.duration_s is not None and not (order.duration_s > 0 and math.isfinite(order.duration_s)):
+        raise UsageError(f"a duration of {order.duration_s:g} s is none: leave it out, or give seconds above 0")
+    if order.tempo_bpm is not None and not 20 <= order.tempo_bpm <= 999:
+        raise UsageError(f"a tempo of {order.tempo_bpm:g} bpm is out of range: choose 20 to 999")
+    parse_progression(order.chords)
+    said = understand(order.prompt, generator.style_named)
+    wishes = StemWishes(
+        order.roles, order.style or said.style or DEFAULT_STYLE, order.seed, order.within_s, order.candidates,
+        order.temperature * said.liveliness, max(-3, min(3, order.energy + said.energy)), order.variation, order.like, order.base,
+    )  # fmt: skip
+    return playable(wishes, generator)
+
+
+def prepare(order: Order, song: Song, generator: Generator, progress: Callable[[float], None] = lambda share: None) -> Prepared:
+    """Raises UsageError, and AnalysisError where a song without beats is asked for bars, chords or a tempo."""
+    wishes = checked(order, generator)
+    if order.tempo_bpm is not None:
+        song = at_tempo(song, order.tempo_bpm, progress)
+    if order.chords:
+        song = replace(song, analysis=with_progression(song.analysis, parse_progression(order.chords)))
+    within = part_of(song.analysis, order.part) if order.part else order.within_s
+    if order.duration_s is not None:
+        start, end = within or (0.0, song.analysis.duration_s)
+        within = (start, min(end, start + order.duration_s))
+    return Prepared(song, replace(wishes, within_s=within), understand(order.prompt, generator.style_named))
