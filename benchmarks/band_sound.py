@@ -9,6 +9,7 @@ correlation over .95, and how far a bar's picture is from its most similar other
 
 from __future__ import annotations
 
+import itertools
 import sys
 import tempfile
 from dataclasses import astuple, dataclass, fields
@@ -112,7 +113,7 @@ def bar_distance(mono: np.ndarray, rate: int, bar_s: float, first_s: float) -> f
     pictures = []
     for b in range(int((len(mono) / rate - first_s) / bar_s)):
         edges = np.minimum(((first_s + bar_s * (b + np.arange(17) / 16)) * rate / 256).astype(int), levels.shape[1] - 1)
-        pictures.append(np.concatenate([levels[:, a : max(a + 1, z)].max(1) for a, z in zip(edges, edges[1:], strict=False)]))
+        pictures.append(np.concatenate([levels[:, a : max(a + 1, z)].max(1) for a, z in itertools.pairwise(edges)]))
     p = np.array(pictures)
     p = p[p.max(1) > p.max() - 20]
     return float(np.median((np.abs(p[:, None] - p[None]).mean(2) + np.eye(len(p)) * 99).min(1))) if len(p) > 2 else float("nan")

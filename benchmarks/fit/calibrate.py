@@ -1,6 +1,8 @@
 """Fit the judge's weights on the tuning songs: non-negative ridge logistics per role group and axis, then one per group to join them.
 
-python -m benchmarks.fit.calibrate TUNING_SET.pkl src/sideman/core/fit/calibration.json
+python -m benchmarks.fit.calibrate TUNING_SET.pkl [TUNING_SET.pkl ...] src/sideman/core/fit/calibration.json
+
+Of stems held out of their own mix (benchmarks.fit.held_out) only the tuning songs are learned from.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ TRAINED_ON = {
     "harmony": ("+1", "-1", "6", "+7", "shuffle"),
 }
 NEVER = ("half", "double")
+TUNING_SONGS = ("d01", "d03", "d05", "d07", "d09", "d11")
 
 
 def group(row: Row) -> str:
@@ -98,18 +101,20 @@ def scored(rows: list[Row], calibration: Calibration) -> dict[int, float]:
     return {id(r): score(r.contrasts, StemRole(r.role), calibration).value for r in rows}
 
 
-def main(source: Path, out: Path) -> None:
-    stored: ContrastSet = pickle.loads(source.read_bytes())
-    out.write_text(json.dumps(calibrate(stored.rows), indent=1) + "\n", "utf-8")
-    songs = sorted({r.song for r in stored.rows})
+def main(sources: list[Path], out: Path) -> None:
+    rows: list[Row] = []
+    for source in sources:
+        stored: ContrastSet = pickle.loads(source.read_bytes())
+        rows += [r for r in stored.rows if r.song[:3] in TUNING_SONGS]
+    out.write_text(json.dumps(calibrate(rows), indent=1) + "\n", "utf-8")
     left_out: dict[int, float] = {}
-    for song in songs:
-        own = Calibration.from_json(calibrate([r for r in stored.rows if r.song != song]))
-        left_out |= scored([r for r in stored.rows if r.song == song], own)
-    right = [left_out[id(r)] for r in stored.rows if r.fault == "right"]
-    wrong = [left_out[id(r)] for r in stored.rows if r.fault not in ("right", *NEVER)]
+    for song in sorted({r.song[:3] for r in rows}):
+        own = Calibration.from_json(calibrate([r for r in rows if r.song[:3] != song]))
+        left_out |= scored([r for r in rows if r.song[:3] == song], own)
+    right = [left_out[id(r)] for r in rows if r.fault == "right"]
+    wrong = [left_out[id(r)] for r in rows if r.fault not in ("right", *NEVER)]
     print(f"one tuning song left out: right mean {np.mean(right):.2f}, wrong mean {np.mean(wrong):.2f}")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    main([Path(p) for p in sys.argv[1:-1]], Path(sys.argv[-1]))

@@ -141,7 +141,7 @@ def contrasts(stem: Array, song: Array) -> tuple[dict[str, float], Array]:
     met_zero = float(met[near].max())
     out |= {"met": met_zero, "met_z": (met_zero - float(met.mean())) / (float(met.std()) + 0.01)}
     out |= _place(met, "met", met_zero, RANGES_S[:3])
-    balance = lagged(_kick_minus_snare(stem), _kick_minus_snare(song)).mean()
+    balance = lagged(kick_minus_snare(stem), kick_minus_snare(song)).mean()
     balance_zero = float(balance[near].max())
     out |= {"kit": balance_zero, "kit_z": (balance_zero - float(balance.mean())) / (float(balance.std()) + 0.01)}
     out |= _place(balance, "kit", balance_zero)
@@ -150,6 +150,6 @@ def contrasts(stem: Array, song: Array) -> tuple[dict[str, float], Array]:
     return out, mean
 
 
-def _kick_minus_snare(e: Array) -> Array:
+def kick_minus_snare(e: Array) -> Array:
     """Hats cancel; the curve turns its sign when the bar is displaced by a beat."""
     return saturated(e[KICK : KICK + 1]) - saturated(e[[SNARE_BODY, SNARE_NOISE]]).mean(0, keepdims=True)

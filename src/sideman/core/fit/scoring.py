@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sideman.core.fit import agreement, rhythm
+from sideman.core.fit import agreement, movement, rhythm
 from sideman.core.fit.listening import Heard
 from sideman.core.music import StemRole
 
@@ -21,14 +21,16 @@ GROUPS = ("drums", "bass", "chords", "pad")
 LIMITS = {
     "transposed_t": 8.0, "accent_z": 4.0, "order": 4.0, "met_z": 4.0, "kit_z": 4.0, "change_half_t": 6.0, "change_beat_t": 6.0,
     "change_bar_t": 6.0, "change_drift": 0.015, "change_half": 0.15, "change_beat": 0.3, "change_move": 0.4, "change_offset": 0.7,
+    "swell_z": 4.0, "kit_turn_z": 4.0, "turn_z": 4.0, "turn_kick_z": 4.0, "turn_move": 0.7,
 }  # fmt: skip
 _PITCHED_PLACE = (
     "change_offset", "change_half", "change_half_t", "change_beat_t", "change_bar_t", "joint_half", "joint_beat", "joint_bar", "met_z",
+    "turn", "turn_half", "turn_beat", "turn_bar", "turn_z", "turn_kick_half", "turn_kick_z", "swell_beat", "swell_half", "swell_bar", "accent_half",
 )  # fmt: skip
 AXES: dict[str, dict[str, tuple[str, ...]]] = {
     "time": {
-        "drums": ("accent", "accent_z", "met", "met_z", "accent_half", "drift", "lag_spread"),
-        "pad": ("met_z", "drift", "change_drift", "change_move"),
+        "drums": ("accent", "accent_z", "met", "met_z", "accent_half", "drift", "lag_spread", "swell_half", "swell_z", "kit_turn_z"),
+        "pad": ("met_z", "drift", "change_drift", "change_move", "turn", "turn_half", "turn_z", "turn_move", "swell_half"),
         "": (
             "met_z",
             "met",
@@ -40,10 +42,35 @@ AXES: dict[str, dict[str, tuple[str, ...]]] = {
             "change_move",
             "change_offset",
             "change_half_t",
+            "turn_half",
+            "turn_z",
+            "turn_move",
+            "swell_half",
         ),
     },
     "place": {
-        "drums": ("kit", "kit_z", "kit_half", "kit_beat", "accent_beat", "accent_bar", "period_octave", "period"),
+        "drums": (
+            "kit",
+            "kit_z",
+            "kit_half",
+            "kit_beat",
+            "accent_beat",
+            "accent_bar",
+            "period_octave",
+            "period",
+            "swell",
+            "swell_beat",
+            "swell_half",
+            "swell_z",
+            "swell_bar",
+            "swell_slow_half",
+            "swell_slow_bar",
+            "kit_turn_half",
+            "kit_turn_bar",
+            "kit_turn_z",
+            "accent_half",
+            "met_half",
+        ),
         "": _PITCHED_PLACE,
     },
     "harmony": {"": ("transposed", "transposed_t", "harmony", "order_gain", "order", "order_top", "change_bar")},
@@ -119,7 +146,7 @@ def hear_contrasts(song: Heard, stem: Heard, role: StemRole) -> dict[str, float]
         return {}
     if role.pitched:
         out |= agreement.contrasts(song, stem, role is StemRole.BASS, curve)
-    return out
+    return out | movement.contrasts(song, stem, role.pitched)
 
 
 def axis_vector(contrasts: dict[str, float], axis: str, group: str) -> np.ndarray:

@@ -268,8 +268,11 @@ class BatchAnalyse(BatchTarget):
 
 class BatchGenerate(BatchTarget):
     roles: list[Name] = Field(max_length=16)
-    style: Name = "rock"
+    style: Name | None = None
     seed: int | None = Field(None, ge=0, le=2**31 - 1)
+    prompt: Annotated[str, Field(max_length=2000, pattern=r"^[^\x00]*$")] = ""
+    temperature: float = Field(1.0, ge=0, le=2, allow_inf_nan=False)
+    energy: int = Field(0, ge=-3, le=3)
 
 
 class BatchTag(BatchTarget):

@@ -31,11 +31,11 @@ def shapes(root: int, intervals: tuple[int, ...], open_strings: bool) -> tuple[t
                 if s == lowest:
                     frets = [f for f in frets if (STRINGS[s] + f) % 12 == root]
                 frets_of.append(frets)
-            if not all(frets_of[: 6 - lowest - 1]):
-                continue
-            for chosen in itertools.product(*(f[:3] or [-1] for f in frets_of)):
-                pitches = tuple(STRINGS[lowest + k] + f for k, f in enumerate(chosen) if f >= 0)
-                if {p % 12 for p in pitches} >= needed and _fingers(chosen) <= FINGERS and len(pitches) >= 4:
+            sounding = next((k for k, frets in enumerate(frets_of) if not frets), len(frets_of))  # the strings above are left out
+            least = min(4, len(classes) + 1)
+            for chosen in itertools.product(*(f[:3] for f in frets_of[:sounding])) if sounding >= least else ():
+                pitches = tuple(STRINGS[lowest + k] + f for k, f in enumerate(chosen))
+                if {p % 12 for p in pitches} >= needed and _fingers(chosen) <= FINGERS:
                     cost = 0.12 * max(chosen) + 0.2 * _fingers(chosen) - 0.25 * chosen.count(0) - 0.3 * len(pitches)
                     found[pitches] = min(cost, found.get(pitches, 99.0))
     return tuple(sorted(found, key=lambda p: (found[p], p)))[:12]

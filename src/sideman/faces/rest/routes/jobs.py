@@ -66,7 +66,9 @@ def batch_analyse(studio: StudioHere, who: Who, wanted: BatchAnalyse) -> BatchSh
 @router.post("/batch/generate", status_code=202)
 def batch_generate(studio: StudioHere, who: Who, wanted: BatchGenerate) -> BatchShape:
     studio.access.require(who, "editor")
-    wish = GenerationWish(tuple(dict.fromkeys(StemRole.parse(r) for r in wanted.roles)), wanted.style, wanted.seed)
+    wish = GenerationWish(
+        tuple(dict.fromkeys(StemRole.parse(r) for r in wanted.roles)), wanted.style, wanted.seed, prompt=wanted.prompt, temperature=wanted.temperature, energy=wanted.energy
+    )  # fmt: skip
     return BatchShape.of(studio.jobs.batch_generate(who, _targets(studio, who, wanted), wish))
 
 

@@ -66,12 +66,12 @@ export function GenerateDrawer({ desk, reload }) {
   const original = found.map(([, , label]) => chordName(label, 0, flats)).join(' ')
   const written = wish.chords || original
   const { changed, wrong } = changedChords(written, found, flats)
-  const ask = async (/** @type {string} */ seed) => {
+  const part = wish.range === 'whole' ? {} : { startS: span[0], endS: span[1] }
+  const ask = async (/** @type {string} */ seed, /** @type {object} */ more = {}) => {
     setBusy(true)
-    const [startS, endS] = span
-    const part = wish.range === 'whole' ? {} : { startS, endS }
+    const how = { prompt: wish.prompt ?? '', energy: Number(wish.energy ?? 0), temperature: Number(wish.temperature ?? 1) }
     try {
-      const made = await post(`/recordings/${recording.id}/generations`, { roles: wish.roles, style: wish.style, seed: seed === '' ? null : Number(seed), candidates: wish.candidates, chords: changed, ...part })
+      const made = await post(`/recordings/${recording.id}/generations`, { roles: wish.roles, style: wish.style, seed: seed === '' ? null : Number(seed), candidates: wish.candidates, chords: changed, ...how, ...part, ...more })
       notify(t.queued)
       return made
     } catch (error) {
@@ -90,6 +90,6 @@ export function GenerateDrawer({ desk, reload }) {
       <label class="field"><span>${t.chords}</span><textarea rows="3" spellcheck="false" aria-invalid=${wrong !== null} value=${written} onInput=${(/** @type {any} */ e) => setWish({ ...wish, chords: e.target.value })}></textarea>
         <small class=${wrong ? 'error' : 'hint'} role=${wrong ? 'alert' : undefined}>${wrong ?? t.chordsHint}</small></label>
       ${wish.chords && wish.chords !== original && html`<button class="btn sm" onClick=${() => setWish({ ...wish, chords: '' })}><${Icon} name="undo-2" />${t.chordsReset}</button>`}`}
-      <${Takes} desk=${desk} reload=${reload} onAgain=${() => ask('')} /></div>
+      <${Takes} desk=${desk} reload=${reload} onAgain=${() => ask('')} onMore=${ask} part=${part} /></div>
     <footer><span class="grow muted">${text.common.stems(wish.roles.length * wish.candidates)}</span><button class="btn primary" disabled=${!engines || !wish.roles.length || wrong !== null || busy} onClick=${() => ask(wish.seed)}><${Icon} name="wand-sparkles" />${t.go}</button></footer></div>`
 }

@@ -8,7 +8,7 @@ import { text } from '../text.js'
 import { notifyError } from '../toasts.js'
 
 /** @typedef {{separator: string, generationRoles: string[], parts: Record<string, string>, styles: string[], styleCards: {name: string, title: string, traits: string[]}[], generators: {name: string, licence: string, about: string}[]}} Engines */
-/** @typedef {{roles: string[], style: string, seed: string}} Wish */
+/** @typedef {{roles: string[], style: string, seed: string, prompt?: string, energy?: string, temperature?: string}} Wish */
 
 /** @type {Promise<Engines> | null} */
 let asked = null
@@ -37,6 +37,9 @@ export function GenerateForm({ engines, wish, onChange }) {
       <button type="button" key=${role} title=${engines.parts[role]} aria-pressed=${wish.roles.includes(role)} style=${colorStyle(role)} onClick=${() => toggle(role)}><${Icon} name=${iconOf(role)} />${nameOf(role)}</button>`)}</div></div>
     <div class="pair"><label class="field"><span>${t.style}</span><${Select} label=${t.style} value=${wish.style} options=${styles} onChange=${(/** @type {string} */ style) => set({ style })} /></label>
       <label class="field"><span>${t.seed}</span><input type="number" min="0" max="2147483647" step="1" placeholder=${t.seedHint} value=${wish.seed} onInput=${(/** @type {any} */ e) => set({ seed: e.target.value })} /></label></div>
+    <label class="field"><span>${t.prompt}</span><input type="text" maxlength="2000" placeholder=${t.promptHint} value=${wish.prompt ?? ''} onInput=${(/** @type {any} */ e) => set({ prompt: e.target.value })} /></label>
+    <div class="pair"><label class="field"><span>${t.energy}</span><${Select} label=${t.energy} value=${wish.energy ?? '0'} options=${t.energies} onChange=${(/** @type {string} */ energy) => set({ energy })} /></label>
+      <label class="field"><span>${t.temperature}</span><${Select} label=${t.temperature} value=${wish.temperature ?? '1'} options=${t.temperatures} onChange=${(/** @type {string} */ temperature) => set({ temperature })} /></label></div>
     <ul class="traits hint">${traits.map((trait) => html`<li key=${trait}>${trait}</li>`)}</ul>
     <div class="field"><span>${t.engine}</span><p class="engine"><b>${engine.name}</b> ${engine.about}<br /><small>${t.licence(engine.licence)}</small></p></div>`
 }

@@ -12,8 +12,11 @@ import { laneTitle } from './song.js'
 /** @typedef {{id: string, jobId: string | null, roles: string[], parameters: any, createdAt: string}} Generation */
 /** @typedef {import('./song.js').Stem} Stem */
 
-/** @param {{desk: import('./player.js').Desk, reload: () => void, onAgain: () => void}} props */
-export function Takes({ desk, reload, onAgain }) {
+/** @typedef {(seed: string, more: object) => unknown} Ask */
+
+/** onMore asks for something near a take; part is the range chosen in the drawer, empty for the whole song.
+ * @param {{desk: import('./player.js').Desk, reload: () => void, onAgain: () => void, onMore: Ask, part: object}} props */
+export function Takes({ desk, reload, onAgain, onMore, part }) {
   const [generations, setGenerations] = useState(/** @type {Generation[]} */ ([]))
   const { recording, stems } = desk.song
   const mine = [...jobs.value.values()].filter((j) => j.kind === 'generation' && j.recordingId === recording.id)
@@ -23,11 +26,11 @@ export function Takes({ desk, reload, onAgain }) {
   const shown = generations.filter((g) => stems.some((s) => s.generationId === g.id) || mine.some((j) => j.id === g.jobId))
   return html`<section class="takes" aria-label=${text.generate.results}><header><h3>${text.generate.results}</h3>
       ${shown.length > 0 && html`<button class="btn sm" onClick=${onAgain}><${Icon} name="rotate-cw" />${text.generate.again}</button>`}</header>
-    ${shown.length ? shown.map((g) => html`<${Take} key=${g.id} desk=${desk} generation=${g} job=${mine.find((j) => j.id === g.jobId)} stems=${stems.filter((s) => s.generationId === g.id)} reload=${reload} />`) : html`<p class="hint">${text.generate.none}</p>`}</section>`
+    ${shown.length ? shown.map((g) => html`<${Take} key=${g.id} desk=${desk} generation=${g} job=${mine.find((j) => j.id === g.jobId)} stems=${stems.filter((s) => s.generationId === g.id)} reload=${reload} onMore=${onMore} part=${part} />`) : html`<p class="hint">${text.generate.none}</p>`}</section>`
 }
 
-/** @param {{desk: import('./player.js').Desk, generation: Generation, job: import('../jobs_store.js').Job | undefined, stems: Stem[], reload: () => void}} props */
-function Take({ desk, generation, job, stems, reload }) {
+/** @param {{desk: import('./player.js').Desk, generation: Generation, job: import('../jobs_store.js').Job | undefined, stems: Stem[], reload: () => void, onMore: Ask, part: object}} props */
+function Take({ desk, generation, job, stems, reload, onMore, part }) {
   const t = text.generate
   if (job && isUnfinished(job)) {
     const percent = Math.round(job.share * 100)
@@ -36,11 +39,11 @@ function Take({ desk, generation, job, stems, reload }) {
       <small>${job.state === 'queued' ? t.waiting(job.position ?? 0) : t.working(job.step, percent)}</small><${Progress} label=${t.title} share=${job.share} /></article>`
   }
   if (!stems.length) return html`<article class="take"><small role="status">${job?.state === 'cancelled' ? t.cancelled : t.failed(job?.error ?? '')}</small></article>`
-  return html`${stems.map((stem) => html`<${Candidate} key=${stem.id} desk=${desk} stem=${stem} rivals=${stems.filter((s) => s.role === stem.role && s !== stem)} generation=${generation} reload=${reload} />`)}`
+  return html`${stems.map((stem) => html`<${Candidate} key=${stem.id} desk=${desk} stem=${stem} rivals=${stems.filter((s) => s.role === stem.role && s !== stem)} generation=${generation} reload=${reload} onMore=${onMore} part=${part} />`)}`
 }
 
-/** @param {{desk: import('./player.js').Desk, stem: Stem, rivals: Stem[], generation: Generation, reload: () => void}} props */
-function Candidate({ desk, stem, rivals, generation, reload }) {
+/** @param {{desk: import('./player.js').Desk, stem: Stem, rivals: Stem[], generation: Generation, reload: () => void, onMore: Ask, part: object}} props */
+function Candidate({ desk, stem, rivals, generation, reload, onMore, part }) {
   const t = text.generate
   const lane = desk.engine.lane(stem.id)
   const heard = Boolean(lane && desk.engine.playing.value && desk.engine.audible(lane))
@@ -58,10 +61,15 @@ function Candidate({ desk, stem, rivals, generation, reload }) {
     }
   }
   const report = stem.report ?? {}
+  const { style, seed } = stem.provenance ?? {}
+  const near = { roles: [stem.role], style, candidates: 1 }
+  const varied = 1 + Number(generation.parameters.variation ?? 0)
   return html`<article class="take" style=${colorStyle(stem.role)}><div class="row"><${Icon} name=${iconOf(stem.role)} /><b>${title}</b><span class=${`verdict ${stem.verdict}`}>${t.verdicts[stem.verdict ?? ''] ?? stem.verdict}</span><span class="grow"></span><span class="num">${stem.score === null ? '' : t.fit(Math.round(stem.score * 100))}</span></div>
     <p>${report.reason}</p><small class="num">${figures(report, stem, generation).join(' · ')}</small>
     <div class="row"><button class="btn sm" aria-pressed=${heard} onClick=${() => audition(desk, stem, rivals, generation, heard)}><${Icon} name=${heard ? 'pause' : 'ear'} />${heard ? t.stop : t.audition}</button>
-      ${rivals.length > 0 && html`<button class="btn sm" onClick=${() => discard(rivals, t.keptOnly(title))}><${Icon} name="check" />${t.keep}</button>`}<span class="grow"></span>
+      ${rivals.length > 0 && html`<button class="btn sm" onClick=${() => discard(rivals, t.keptOnly(title))}><${Icon} name="check" />${t.keep}</button>`}
+      <button class="btn sm" onClick=${() => onMore('', { ...near, candidates: 3 })}>${t.more}</button><button class="btn sm" onClick=${() => onMore(String(seed ?? ''), { ...near, variation: varied })}>${t.vary}</button>
+      ${'startS' in part && html`<button class="btn sm" title=${t.redoHint} onClick=${() => onMore('', { ...near, base: stem.id })}>${t.redo}</button>`}<span class="grow"></span>
       <button class="btn sm" onClick=${() => discard([stem], t.discarded)}><${Icon} name="trash-2" />${t.discard}</button></div></article>`
 }
 
