@@ -28,6 +28,7 @@ from sideman.core.analysis import AnalysisEngines
 from sideman.core.audio import Loudness
 from sideman.core.fit.straighten import TempoMap
 from sideman.core.generation import PART_NAMES, Generator, SessionBand, Style, style_named, styles
+from sideman.core.generation.backends.mock import MockSines
 from sideman.core.models.catalog import Policy, catalog
 from sideman.core.models.memory import Residence
 from sideman.core.models.runtime import Request
@@ -71,7 +72,13 @@ def engines(settings: Settings | None = None) -> Engines:
     request = Request(threads=settings.models.threads, device=settings.models.device, notes=settings.models.folder / "bf16.json")
     known = models(settings)
     separators = Separators(known, request, Residence(settings.models.memory_bytes or None))
-    return Engines(separators, Analyzers(known, settings.notes_network, AnalysisWish.parse(settings.analysis)), band, settings.threads)
+    return Engines(
+        separators,
+        Analyzers(known, settings.notes_network, AnalysisWish.parse(settings.analysis)),
+        band,
+        settings.threads,
+        {"mock": MockSines},
+    )
 
 
 def models(settings: Settings | None = None) -> Models:
@@ -306,7 +313,7 @@ def studio_over(services: Services) -> Studio:
     known = tuple(StyleFacts(s.name, s.title, s.traits) for s in styles().values())
     wired = engines()
     playable = Playable(
-        PART_NAMES, known, lambda name: style_named(name).name, lambda order: checked(order, wired.generators()), wired.separators, (band,)
+        PART_NAMES, known, lambda name: style_named(name).name, lambda order: checked(order, wired.generators_named(order.engine)()), wired.separators, (band,)
     )  # fmt: skip
     return Studio(services, playable, models())
 

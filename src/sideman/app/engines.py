@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sideman.app.analyzers import Analyzers
@@ -11,7 +11,9 @@ from sideman.app.separators import Separators
 from sideman.core.audio import AudioClip, Recording
 from sideman.core.generation import Generator
 from sideman.core.separation import Separator
+from sideman.errors import UsageError
 
+BAND = "band"
 StepProgress = Callable[[str, float], None]
 Source = str | Path | AudioClip
 
@@ -26,6 +28,16 @@ class Engines:
     analyzers: Analyzers
     generators: Callable[[], Generator]
     threads: int
+    others: Mapping[str, Callable[[], Generator]] = field(default_factory=dict)
+    """Generators that are chosen by name, never by default."""
+
+    def generators_named(self, name: str) -> Callable[[], Generator]:
+        """Raises UsageError that lists the engines."""
+        if name in (BAND, ""):
+            return self.generators
+        if name not in self.others:
+            raise UsageError(f"no engine named {name!r}: there are {', '.join((BAND, *self.others))}")
+        return self.others[name]
 
     @property
     def separator(self) -> Separator:

@@ -16,6 +16,8 @@ from sideman.core.pipelines.concurrency import Watch
 from sideman.core.pipelines.new_stems import NewStem, Song, new_stems
 from sideman.core.pipelines.orders import Order, checked, prepare
 
+__all__ = ["NewStem", "Order", "file_name", "generate", "report_json", "write_stem_midi"]
+
 DRUM_CHANNEL_ROLES = (StemRole.DRUMS, StemRole.PERCUSSION)
 
 
@@ -26,12 +28,13 @@ def generate(
 
     Raises AnalysisError where the song has no steady pulse and stems that need one are asked for.
     """
-    generator = engines.generators()
+    generators = engines.generators_named(order.engine)
+    generator = generators()
     checked(order, generator)
     with opened(source) as recording, staged(out) as folder:
         found = analysis or engine.analyze(recording, lambda step, share: progress("analyse", share), engines.analyzers.engines())
         prepared = prepare(order, Song(recording, found), generator, lambda share: progress("bring to tempo", share))
-        made = new_stems(prepared.song, prepared.wishes, engines.generators, Watch(progress), engines.threads)
+        made = new_stems(prepared.song, prepared.wishes, generators, Watch(progress), engines.threads)
         for n in made:
             name = file_name(n)
             write_lossless(n.stem.audio, folder / name)

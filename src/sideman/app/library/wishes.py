@@ -39,6 +39,7 @@ class GenerationWish:
     variation: int = 0
     like: str | None = None
     base: str | None = None
+    engine: str = ""
 
     def details(self) -> Json:
         """What differs from the simplest wish."""
@@ -60,6 +61,7 @@ class GenerationWish:
             ("variation", 0),
             ("like", None),
             ("base", None),
+            ("engine", ""),
         ):
             if (value := getattr(self, name)) != plain:
                 found[name] = value
@@ -69,7 +71,7 @@ class GenerationWish:
         """What can be checked before the song is known."""
         return Order(
             self.roles, self.style, self.seed or 0, 1, None, self.within_s, self.progression, self.tempo_bpm, self.duration_s, self.prompt,
-            self.temperature, self.energy, self.variation,
+            self.temperature, self.energy, self.variation, engine=self.engine,
         )  # fmt: skip
 
 

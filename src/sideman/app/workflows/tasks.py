@@ -226,9 +226,10 @@ def generate(context: TaskContext, arguments: Json, inputs: Json, progress: Prog
         order = _order(context, role, arguments, files)
         drums = _opened(context, arguments.get("drums_key"), files)
         song = Song(recording, analysis, drums.audio if drums is not None else None)
-        prepared = prepare(order, song, context.engines.generators(), lambda share: progress(f"play {role}", 0.05 + 0.1 * share))
+        generators = context.engines.generators_named(order.engine)
+        prepared = prepare(order, song, generators(), lambda share: progress(f"play {role}", 0.05 + 0.1 * share))
         watch = Watch(lambda step, share: progress(f"play {role}", 0.15 + 0.85 * share))
-        made = new_stems(prepared.song, prepared.wishes, context.engines.generators, watch, 1)[0]
+        made = new_stems(prepared.song, prepared.wishes, generators, watch, 1)[0]
         path = write_lossless(made.stem.audio, folder / role.value)
         midi = folder / f"{role}.mid"
         write_stem_midi(made, prepared.song.analysis, midi)
@@ -258,7 +259,7 @@ def _order(context: TaskContext, role: StemRole, arguments: Json, files: ExitSta
         (role,), arguments["style"], arguments["seed"], within_s=(within[0], within[1]) if within else None,
         chords=tuple(arguments.get("progression", ())), tempo_bpm=arguments.get("tempo_bpm"), duration_s=arguments.get("duration_s"),
         prompt=arguments.get("prompt", ""), temperature=arguments.get("temperature", 1.0), energy=arguments.get("energy", 0),
-        variation=arguments.get("variation", 0), like=like, base=base,
+        variation=arguments.get("variation", 0), like=like, base=base, engine=arguments.get("engine", ""),
     )  # fmt: skip
 
 

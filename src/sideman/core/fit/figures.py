@@ -18,6 +18,8 @@ LEAST_ONSETS = 8
 FULL_SCALE, FLAT_RUN = 0.999, 3
 WINDOW, BANDS = 2048, 40
 MASKED_DB = 6.0
+MOST_CLIPPED = 0.002
+"""Share of flat samples from which on a sound was clipped when it was made."""
 LOUDNESS_POWER = 0.3
 """Of a band's energy: about how loud it is heard (Stevens)."""
 BLOCK_S = 20

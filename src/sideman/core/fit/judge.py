@@ -11,7 +11,7 @@ from enum import Enum
 import numpy as np
 
 from sideman.core.fit.faults import NEVER_DECIDED, Fault, injections, song_period_s
-from sideman.core.fit.figures import FitFigures
+from sideman.core.fit.figures import MOST_CLIPPED, FitFigures
 from sideman.core.fit.listening import CHROMA_RATE_HZ, Heard
 from sideman.core.fit.scoring import AxisScore, Calibration, hear_contrasts, score
 from sideman.core.music import StemRole
@@ -107,8 +107,12 @@ def _reason(verdict: Verdict, weakest: str, seconds: float) -> str:
     return f"It does not fit: {weak}." + provisional
 
 
-def with_figures(report: FitReport, figures: FitFigures) -> FitReport:
-    return replace(report, figures=figures)
+def with_figures(report: FitReport, figures: FitFigures, warnings: tuple[str, ...] = ()) -> FitReport:
+    """The report with what stands beside the score; clipped sound is rejected, whatever it plays."""
+    if figures.clipped_share is not None and figures.clipped_share > MOST_CLIPPED:
+        said = f"It is clipped: {100 * figures.clipped_share:.1f} % of its samples are flat at full scale."
+        report = replace(report, verdict=Verdict.REJECTED, reason=said)
+    return replace(report, figures=figures, warnings=warnings)
 
 
 def suspect_analysis(reports: tuple[FitReport, ...]) -> str | None:

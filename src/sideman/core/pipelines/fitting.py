@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sideman.core import analysis as analysis_engine
 from sideman.core import fit
 from sideman.core.analysis import beats
 from sideman.core.audio import AudioReader, Recording, ScratchAudio, ScratchWriter, blocks, integrated_loudness, resampled_blocks, warp
@@ -17,10 +16,9 @@ from sideman.core.fit.listening import SAMPLE_RATE_HZ
 from sideman.core.music import MusicAnalysis, StemRole
 from sideman.core.music.roles import LEVEL_LU, USUAL_LEVEL_LU
 from sideman.core.pipelines.concurrency import Watch
-from sideman.core.pipelines.new_stems import Song, figures_of, judged_mono
+from sideman.core.pipelines.new_stems import Song, figures_of, judged_mono, tempo_warnings
 from sideman.errors import NoAudio, UnreadableAudio
 
-MOST_CLIPPED = 0.002
 CEILING = 0.98
 SHORTEST_TRACKED_S = 4.0
 SHORTEST_S = 0.25
@@ -43,7 +41,7 @@ def refuse_unusable(clip: Recording) -> None:
     if clip.duration_s < SHORTEST_S:
         raise NoAudio(f"{name} lasts {clip.duration_s:.2f} s: a loop needs {SHORTEST_S:g} s or more")
     share = figures.clipped_share(clip.audio)
-    if share > MOST_CLIPPED:
+    if share > figures.MOST_CLIPPED:
         raise UnreadableAudio(
             f"{name} is clipped: {100 * share:.1f} % of its samples are flat at full scale; export it again at a lower level"
         )
@@ -97,10 +95,6 @@ def fit_clip(song: Song, clip: Recording, role: StemRole, wish: ConformWish, wat
     watch("judge", 0.0)
     mono = judged_mono(audio, clip.scratch_folder / "judged.f32")
     report = fit.judge(heard_song, fit.listen(mono, heard_song.tuning_semitones), role)
-    report = fit.with_figures(report, figures_of(audio, mono, (), song, role))
+    report = fit.with_figures(report, figures_of(audio, mono, (), song, role), tempo_warnings(song.analysis))
     watch("judge", 1.0)
     return FittedClip(audio, placement, report)
-
-
-def analysed(recording: Recording, known: MusicAnalysis | None, watch: Watch, engines: analysis_engine.AnalysisEngines) -> MusicAnalysis:
-    return known or analysis_engine.analyze(recording, lambda step, share: watch("analyse", share), engines)

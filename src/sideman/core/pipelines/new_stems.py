@@ -114,6 +114,18 @@ def figures_of(stem: AudioReader, mono: AudioReader, notes: Sequence[NoteEvent],
     )  # fmt: skip
 
 
+def tempo_warnings(analysis: MusicAnalysis) -> tuple[str, ...]:
+    """Half and double time cannot be told by sound: what the beat tracker says of them stands beside the score, with its confidence."""
+    found = []
+    for reading in analysis.other_readings:
+        if reading.relation in ("half", "double"):
+            percent = round(100 * reading.probability)
+            found.append(
+                f"The song may also be felt at {reading.tempo_bpm:.0f} bpm ({percent} % likely): half or double time cannot be told by sound."
+            )
+    return tuple(found)
+
+
 def new_stems(song: Song, wishes: StemWishes, generators: Callable[[], Generator], watch: Watch, threads: int) -> tuple[NewStem, ...]:
     """Every candidate of every role, in the order asked for and the best of each role first. Every thread has a generator of its own."""
     context, recording = song_context(song, wishes), song.recording
@@ -139,6 +151,7 @@ def new_stems(song: Song, wishes: StemWishes, generators: Callable[[], Generator
                 wishes.energy, wishes.variation,
             )  # fmt: skip
             stem = generator.generate(context, request, folder, lambda share: report(key, 0.6 * share))
+            said = " ".join(n for n in (generator.note, FREE_NOTE if context.free else "") if n)
         finally:
             idle.put(generator)
         if wishes.base is not None and wishes.within_s is not None:
@@ -148,10 +161,10 @@ def new_stems(song: Song, wishes: StemWishes, generators: Callable[[], Generator
         heard = fit.listen(mono, heard_song.tuning_semitones)
         report(key, 0.75)
         verdict = fit.judge(heard_song, heard, role)
-        judged = fit.with_figures(verdict, figures_of(stem.audio, mono, stem.notes, song, role))
+        judged = fit.with_figures(verdict, figures_of(stem.audio, mono, stem.notes, song, role), tempo_warnings(song.analysis))
         mono.remove()
         report(key, 1.0)
-        return NewStem(stem, judged, note=FREE_NOTE if context.free else "")
+        return NewStem(stem, judged, note=said)
 
     made = together([lambda key=key: one(key) for key in wanted], watch, workers)  # type: ignore[misc]
     return ranked(made)

@@ -19,7 +19,7 @@ HOTTEST = 2.0
 
 @dataclass(frozen=True)
 class Order:
-    """style None: what the prompt names, else rock. part: `chorus`, `bars 9-16`, `0:30-1:05`. chords: one a bar, again from the beginning.
+    """engine: the session band where empty. style None: what the prompt names, else rock. part: `chorus`, `bars 9-16`, `0:30-1:05`. chords: one a bar, again from the beginning.
 
     tempo_bpm: the song read at half or double tempo, or brought to another. duration_s: only so far. temperature: 0 plays by the book, 1 as
     the style says, 2 freely. like: a song whose groove and density are taken over.
@@ -40,6 +40,7 @@ class Order:
     variation: int = 0
     like: MusicAnalysis | None = None
     base: BaseStem | None = None
+    engine: str = ""
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,9 +8,8 @@ from typing import Annotated
 import typer
 
 from sideman import bootstrap
-from sideman.app.generation import file_name, report_json
+from sideman.app.generation import Order, file_name, report_json
 from sideman.core.music import parse_roles
-from sideman.core.pipelines import Order
 from sideman.errors import UsageError
 from sideman.faces.cli.arguments import DEFAULT_STEMS, Json, OutFolder, Seed, Song, Stems
 from sideman.faces.cli.terminal import print_json, progress_bars, say
@@ -35,12 +34,13 @@ Variation = Annotated[int, typer.Option(help="Another number varies the same per
 Like = Annotated[
     Path | None, typer.Option(help="analysis.jams of another song, whose groove and density are taken over.", show_default=False)
 ]
+Engine = Annotated[str, typer.Option(help="band (the default), or mock: sine waves to try out what is around it.", show_default=False)]
 
 
 def command(
     song: Song, out: OutFolder, stems: Stems = DEFAULT_STEMS, style: Style = None, seed: Seed = 1, candidates: Candidates = 1,
     part: Range = None, chords: Chords = None, prompt: Prompt = "", temperature: Temperature = 1.0, energy: Energy = 0, tempo: Tempo = None,
-    seconds: Seconds = None, variation: Variation = 0, like: Like = None, analysis: Analysis = None, json_output: Json = False,
+    seconds: Seconds = None, variation: Variation = 0, like: Like = None, engine: Engine = "", analysis: Analysis = None, json_output: Json = False,
 ) -> None:  # fmt: skip
     """Write new stems for SONG on its own grid and chords: ROLE.flac, ROLE.mid and fit.json.
 
@@ -50,7 +50,7 @@ def command(
         raise UsageError("--chords holds no chords: write such as 'Am7 D7 G C', or leave it out")
     order = Order(
         parse_roles(stems), style, seed, candidates, part, None, tuple(chords.replace("|", " ").split()) if chords else (), tempo, seconds,
-        prompt, temperature, energy, variation, bootstrap.loaded(like),
+        prompt, temperature, energy, variation, bootstrap.loaded(like), engine=engine,
     )  # fmt: skip
     with progress_bars(json_output) as progress:
         made = bootstrap.generate(song, out, order=order, analysis=analysis, progress=progress)

@@ -181,7 +181,7 @@ class GenerateRequest(Shape):
     from the beginning when they are over. style: left out, what the prompt names, else rock. tempoBpm: half or double of the song's reads it
     so, another tempo makes stems for it. temperature: 0 by the book, 1 as the style says, 2 freely. energy: levels louder or softer.
     variation: another number varies the same performance. like: a recording whose groove and density are taken over. base: a stem of this
-    recording that is kept outside startS to endS.
+    recording that is kept outside startS to endS. engine: the session band, or `mock`.
     """
 
     roles: list[Name] = Field(max_length=16)
@@ -200,6 +200,7 @@ class GenerateRequest(Shape):
     variation: int = Field(0, ge=0, le=9999)
     like: Ident | None = None
     base: Ident | None = None
+    engine: Name = ""
     again: bool = False
 
 

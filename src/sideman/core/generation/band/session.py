@@ -65,6 +65,7 @@ class SessionBand:
     """Generator with a SoundFont. One per process: the renderer keeps its decoded samples."""
 
     roles = BAND_ROLES
+    note = ""
 
     def __init__(self, renderer: Renderer) -> None:
         self._renderer = renderer

@@ -30,7 +30,7 @@ def generate(studio: StudioHere, who: Who, recording_id: Id, wanted: GenerateReq
     chords = tuple((c.start_s, c.end_s, c.label) for c in wanted.chords)
     wish = GenerationWish(
         roles, wanted.style, wanted.seed, wanted.candidates, within_s, chords, tuple(wanted.progression), wanted.tempo_bpm, wanted.duration_s,
-        wanted.prompt, wanted.temperature, wanted.energy, wanted.variation, wanted.like, wanted.base,
+        wanted.prompt, wanted.temperature, wanted.energy, wanted.variation, wanted.like, wanted.base, wanted.engine,
     )  # fmt: skip
     return GenerationShape.model_validate(studio.jobs.generate(who, recording_id, wish, replace(how, again=wanted.again)))
 

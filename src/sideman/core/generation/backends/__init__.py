@@ -1,0 +1,1 @@
+"""Engines other than the session band, each chosen by name."""
