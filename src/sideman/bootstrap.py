@@ -67,7 +67,7 @@ def engines(settings: Settings | None = None) -> Engines:
     settings = settings or current_settings()
 
     def band() -> Generator:
-        return SessionBand.open(settings.soundfont)
+        return SessionBand.open(settings.soundfont, settings.synth)
 
     request = Request(threads=settings.models.threads, device=settings.models.device, notes=settings.models.folder / "bf16.json")
     known = models(settings)

@@ -44,7 +44,7 @@ def test_modules_say_what_they_are_for(path: Path) -> None:
 
 def test_the_public_door() -> None:
     assert sorted(sideman.__all__) == [
-        "AudioClip", "MusicAnalysis", "SidemanError", "StemRole", "analyze", "generate", "mix", "open_studio", "play_along", "render_midi", "separate",
+        "AudioClip", "FitWish", "MusicAnalysis", "Order", "SidemanError", "StemRole", "analyze", "fit", "generate", "mix", "open_studio", "play_along", "render_midi", "separate", "straighten",
     ]  # fmt: skip
     for name in sideman.__all__:
         assert getattr(sideman, name).__doc__
@@ -130,4 +130,4 @@ def test_the_base_holds_no_heavy_or_gpl_package() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     names = {re.split(r"[<>=~!\[]", d)[0].strip().lower() for d in project["dependencies"]}
     assert not names & {"torch", "transformers", "librosa", "numba", "scikit-learn", "mutagen", "essentia", "fastapi", "sqlalchemy"}
-    assert len(names) <= 11  # onnxruntime runs the carried note network; every other engine of the base is numpy and scipy
+    assert len(names) <= 12  # onnxruntime runs the note network, python-stretch warps; every other engine of the base is numpy and scipy

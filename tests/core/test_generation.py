@@ -223,3 +223,33 @@ def test_a_soundfont_cut_short_is_named_as_damaged(tmp_path: Path, kept: int) ->
     (tmp_path / "cut.sf3").write_bytes(carried("soundfont.sf3").read_bytes()[:kept])
     with pytest.raises(MissingAsset, match="damaged"):
         SessionBand.open(tmp_path / "cut.sf3")
+
+
+def test_fluidsynth_plays_the_same_notes_where_it_is_installed(context: SongContext, band: SessionBand) -> None:
+    import ctypes.util
+
+    if ctypes.util.find_library("fluidsynth") is None:
+        pytest.skip("FluidSynth is not installed: apt-get install libfluidsynth3 to test it")
+    from sideman.core.generation.soundfont.fluidsynth import FluidSynthRenderer
+
+    notes = [n for n in band.write(context, StemRole.PIANO, "rock", 1) if n.start_s < 8]
+    frames = RATE * 10
+    theirs, own = (
+        np.concatenate(list(synth.render_blocks(notes, Preset(0, 0), frames)), 1)
+        for synth in (FluidSynthRenderer(carried("soundfont.sf3")), Renderer.open(carried("soundfont.sf3")))
+    )
+    assert theirs.shape == own.shape == (2, frames)
+    a, b = (np.abs(np.fft.rfft(x.mean(0)[: RATE * 8])) for x in (theirs, own))
+    bands = np.geomspace(60, 8000, 30) * 8
+    x, y = (20 * np.log10([np.sqrt((s[int(p) : int(q)] ** 2).mean()) for p, q in itertools.pairwise(bands)]) for s in (a, b))
+    assert np.std(x - y) < 3  # the same spectrum but for a constant level
+    levels = [np.sqrt((s.mean(0)[: RATE * 8].reshape(-1, RATE // 10) ** 2).mean(1)) for s in (theirs, own)]
+    assert np.corrcoef(levels[0], levels[1])[0, 1] > 0.95
+
+
+def test_a_missing_fluidsynth_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    import ctypes.util
+
+    monkeypatch.setattr(ctypes.util, "find_library", lambda name: None)
+    with pytest.raises(MissingAsset, match="FluidSynth is not installed"):
+        SessionBand.open(carried("soundfont.sf3"), "fluidsynth")

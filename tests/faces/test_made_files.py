@@ -172,3 +172,69 @@ def test_an_engine_that_is_not_installed_is_said_when_the_job_fails(api: Server,
         assert time.monotonic() < end, job
         time.sleep(0.1)
     assert job["state"] == "failed" and "sideman models install madmom" in job["error"]
+
+
+def test_words_chords_and_feel_are_followed(api: Server, recording: dict[str, Any]) -> None:
+    wish = {
+        "roles": ["keys", "vocals"], "seed": 3, "prompt": "a louder bossa nova", "temperature": 0.5, "progression": ["F#m7", "B7"], "energy": 0,
+        "like": recording["id"], "durationS": 20,
+    }  # fmt: skip
+    made = api.ask("POST", f"/recordings/{recording['id']}/generations", json=wish)
+    api.done(made["jobId"])
+    assert made["parameters"]["style"] == "bossa" and made["parameters"]["progression"] == ["F#m7", "B7"]
+    keys, vocals = sorted(api.ask("GET", f"/generations/{made['id']}/stems"), key=lambda s: s["role"])
+    assert keys["durationS"] == pytest.approx(20, abs=0.01)
+    assert keys["provenance"]["understood"] == ["bossa nova", "louder"] and "wordless" in str(vocals["provenance"])
+    played = [
+        m.note % 12 for m in mido.MidiFile(file=io.BytesIO(api.http.get(keys["midiUrl"]).content)) if m.type == "note_on" and m.velocity
+    ]
+    allowed = {*Chord.read("F#m7").pitch_classes, *Chord.read("B7").pitch_classes}
+    assert np.mean([p in allowed for p in played]) > 0.95
+    assert {"tempo_error_percent", "masked_share", "onset_to_grid_p90_ms", "warnings"} <= set(keys["report"])
+
+
+def test_a_part_of_a_stem_is_played_anew_and_the_rest_kept(api: Server, recording: dict[str, Any]) -> None:
+    first = api.ask("POST", f"/recordings/{recording['id']}/generations", json={"roles": ["bass"], "style": "soul", "seed": 11})
+    api.done(first["jobId"])
+    (old,) = api.ask("GET", f"/generations/{first['id']}/stems")
+    start, end = 8.0, 16.0
+    wish = {"roles": ["bass"], "style": "latin", "seed": 12, "startS": start, "endS": end, "base": old["id"]}
+    again = api.ask("POST", f"/recordings/{recording['id']}/generations", json=wish)
+    api.done(again["jobId"])
+    (new,) = api.ask("GET", f"/generations/{again['id']}/stems")
+    a, b = (api.audio(s["audioUrl"]) for s in (old, new))
+    rate = len(a) / old["durationS"]
+    outside = np.r_[: int((start - 0.1) * rate), int((end + 0.1) * rate) : len(a)]
+    inside = np.arange(int((start + 0.1) * rate), int((end - 0.1) * rate))
+    assert a.shape == b.shape and np.abs(a[outside] - b[outside]).max() < 1e-6 and np.abs(a[inside] - b[inside]).max() > 0.01
+    refused = api.http.post(
+        f"/api/v1/recordings/{recording['id']}/generations", json={k: v for k, v in wish.items() if k not in ("startS", "endS")}
+    )
+    assert refused.status_code == 422 and "in a part of the song" in refused.json()["detail"]
+
+
+def test_the_mock_engine_only_by_name_and_named_in_every_result(api: Server, recording: dict[str, Any]) -> None:
+    made = api.ask("POST", f"/recordings/{recording['id']}/generations", json={"roles": ["bass"], "engine": "mock", "seed": 1})
+    api.done(made["jobId"])
+    (stem,) = api.ask("GET", f"/generations/{made['id']}/stems")
+    assert stem["provenance"]["engine"] == "mock" and "sine wave" in stem["provenance"]["note"] and "sine" in stem["name"]
+    unknown = api.http.post(f"/api/v1/recordings/{recording['id']}/generations", json={"roles": ["bass"], "engine": "musicbox"})
+    assert unknown.status_code == 422 and "there are band, mock" in unknown.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("wish", "said"),
+    [
+        ({"style": "polca"}, "did you mean"), ({"progression": ["Am", "Hm"]}, "'Hm', number 2"), ({"like": "00000000-0000-0000-0000-000000000000"}, "no"),
+        ({"roles": ["residual"]}, "plays no residual"),
+    ],
+)  # fmt: skip
+def test_a_wish_that_cannot_be_is_said(api: Server, recording: dict[str, Any], wish: dict[str, Any], said: str) -> None:
+    answer = api.http.post(f"/api/v1/recordings/{recording['id']}/generations", json={"roles": ["bass"]} | wish)
+    assert answer.status_code in (404, 422) and said in answer.json()["detail"]
+
+
+def test_what_can_be_played_is_told(api: Server) -> None:
+    engines = api.ask("GET", "/engines")
+    assert len(engines["styleCards"]) == len(engines["styles"]) >= 12 and all(len(s["traits"]) == 3 for s in engines["styleCards"])
+    assert "no words" in engines["parts"]["vocals"] and set(engines["parts"]) == set(engines["generationRoles"])

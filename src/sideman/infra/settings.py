@@ -23,6 +23,9 @@ class Setting:
 ROWS = (
     Setting("SIDEMAN_SOUNDFONT", "the carried FluidR3Mono", "SoundFont (.sf2 or .sf3) that the session band plays"),
     Setting(
+        "SIDEMAN_SYNTH", "own", "what plays the SoundFont: own (the same bytes everywhere), or fluidsynth where its library is installed"
+    ),
+    Setting(
         "SIDEMAN_ANALYSIS",
         "the engines that need no download",
         "analysis engines other than the default ones, such as beats=madmom,key=madmom,notes=basic-pitch; set where jobs are asked for",
@@ -70,6 +73,7 @@ ROWS = (
     Setting("SIDEMAN_TASK_MEMORY_MB", "0", "memory that a heavy step's process may take; 0 is no limit"),
     Setting("SIDEMAN_WEBHOOK_PRIVATE", "no", "yes: webhooks may go to addresses inside this network"),
 )
+SYNTHS = ("own", "fluidsynth")
 _DEFAULTS = {row.variable: row.default for row in ROWS}
 
 
@@ -94,6 +98,7 @@ class Settings:
     models: ModelSettings
     notes_network: Path = FOLDER / "notes.onnx"
     analysis: str | None = None
+    synth: str = "own"
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -103,10 +108,13 @@ class Settings:
         scratch = env.get("SIDEMAN_SCRATCH")
         if scratch and not Path(scratch).is_dir():
             raise UsageError(f"SIDEMAN_SCRATCH is {scratch!r}, which is not a folder: make it or unset the variable")
+        synth = env.get("SIDEMAN_SYNTH", "own").lower()
+        if synth not in SYNTHS:
+            raise UsageError(f"SIDEMAN_SYNTH is {synth!r}: choose {' or '.join(SYNTHS)}")
         threads = _whole(env, "SIDEMAN_THREADS", 1, _processors())
         return cls(
             Path(font) if font else FOLDER / "soundfont.sf3", threads, Path(scratch) if scratch else None, _models(env),
-            analysis=env.get("SIDEMAN_ANALYSIS"),
+            analysis=env.get("SIDEMAN_ANALYSIS"), synth=synth,
         )  # fmt: skip
 
 

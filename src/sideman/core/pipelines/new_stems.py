@@ -43,7 +43,7 @@ class NewStem:
 class StemWishes:
     """candidates: performances of each role, one seed after another. liveliness, energy, variation: see GenerationRequest.
 
-    like: another song whose groove and density are taken over. base: a stem of which only within_s is played anew.
+    like: another song whose groove and density are taken over. length_s: the stem ends there. base: a stem of which only within_s is played anew.
     """
 
     roles: tuple[StemRole, ...]
@@ -55,6 +55,7 @@ class StemWishes:
     energy: int = 0
     variation: int = 0
     like: MusicAnalysis | None = None
+    length_s: float | None = None
     base: BaseStem | None = None
 
 
@@ -131,6 +132,7 @@ def new_stems(song: Song, wishes: StemWishes, generators: Callable[[], Generator
     context, recording = song_context(song, wishes), song.recording
     heard_song = fit.listen(recording.mono(SAMPLE_RATE_HZ))
     folder = recording.scratch_folder
+    frames = recording.frames if wishes.length_s is None else min(recording.frames, round(wishes.length_s * recording.sample_rate_hz))
     wanted = [(role, k) for role in wishes.roles for k in range(wishes.candidates)]
     idle: queue.SimpleQueue[Generator] = queue.SimpleQueue()
     workers = max(1, min(threads, len(wanted)))
@@ -147,7 +149,7 @@ def new_stems(song: Song, wishes: StemWishes, generators: Callable[[], Generator
         generator = idle.get()
         try:
             request = GenerationRequest(
-                role, wishes.style, wishes.seed + k, recording.frames, recording.sample_rate_hz, wishes.within_s, wishes.liveliness,
+                role, wishes.style, wishes.seed + k, frames, recording.sample_rate_hz, wishes.within_s, wishes.liveliness,
                 wishes.energy, wishes.variation,
             )  # fmt: skip
             stem = generator.generate(context, request, folder, lambda share: report(key, 0.6 * share))

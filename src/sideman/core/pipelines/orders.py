@@ -21,7 +21,7 @@ HOTTEST = 2.0
 class Order:
     """engine: the session band where empty. style None: what the prompt names, else rock. part: `chorus`, `bars 9-16`, `0:30-1:05`. chords: one a bar, again from the beginning.
 
-    tempo_bpm: the song read at half or double tempo, or brought to another. duration_s: only so far. temperature: 0 plays by the book, 1 as
+    tempo_bpm: the song read at half or double tempo, or brought to another. duration_s: only so far, and the stem ends there. temperature: 0 plays by the book, 1 as
     the style says, 2 freely. like: a song whose groove and density are taken over.
     """
 
@@ -65,8 +65,8 @@ def checked(order: Order, generator: Generator) -> StemWishes:
     parse_progression(order.chords)
     said = understand(order.prompt, generator.style_named)
     wishes = StemWishes(
-        order.roles, order.style or said.style or DEFAULT_STYLE, order.seed, order.within_s, order.candidates,
-        order.temperature * said.liveliness, max(-3, min(3, order.energy + said.energy)), order.variation, order.like, order.base,
+        order.roles, order.style or said.style or DEFAULT_STYLE, order.seed, order.within_s, order.candidates, base=order.base, like=order.like,
+        liveliness=order.temperature * said.liveliness, energy=max(-3, min(3, order.energy + said.energy)), variation=order.variation,
     )  # fmt: skip
     return playable(wishes, generator)
 
@@ -82,4 +82,8 @@ def prepare(order: Order, song: Song, generator: Generator, progress: Callable[[
     if order.duration_s is not None:
         start, end = within or (0.0, song.analysis.duration_s)
         within = (start, min(end, start + order.duration_s))
-    return Prepared(song, replace(wishes, within_s=within), understand(order.prompt, generator.style_named))
+    return Prepared(
+        song,
+        replace(wishes, within_s=within, length_s=within[1] if within and order.duration_s else None),
+        understand(order.prompt, generator.style_named),
+    )

@@ -16,7 +16,8 @@ from sideman.core.generation.band.player import UNPITCHED, Player
 from sideman.core.generation.band.style import style_named, styles
 from sideman.core.generation.context import SongContext, stream
 from sideman.core.generation.generator import GeneratedStem, GenerationRequest, Progress, no_progress
-from sideman.core.generation.soundfont import Humanise, Preset, Renderer
+from sideman.core.generation.soundfont import Humanise, Preset, Renderer, Synth
+from sideman.core.generation.soundfont.fluidsynth import FluidSynthRenderer
 from sideman.core.music import NoteEvent, Provenance, ScoreNote, StemRole
 from sideman.errors import UsageError
 
@@ -67,8 +68,8 @@ class SessionBand:
     roles = BAND_ROLES
     note = ""
 
-    def __init__(self, renderer: Renderer) -> None:
-        self._renderer = renderer
+    def __init__(self, synth: Synth) -> None:
+        self._synth = synth
 
     @property
     def styles(self) -> tuple[str, ...]:
@@ -78,8 +79,9 @@ class SessionBand:
         return style_named(name).name
 
     @classmethod
-    def open(cls, soundfont: Path) -> SessionBand:
-        return cls(Renderer.open(soundfont))
+    def open(cls, soundfont: Path, synth: str = "own") -> SessionBand:
+        """synth: `own`, or `fluidsynth` where that is installed. Raises MissingAsset."""
+        return cls(FluidSynthRenderer(soundfont) if synth == "fluidsynth" else Renderer.open(soundfont))
 
     def write(self, context: SongContext, role: StemRole, style: str, seed: int) -> tuple[NoteEvent, ...]:
         """The notes of one part, in seconds on the song's grid. Raises UsageError."""
@@ -117,13 +119,14 @@ class SessionBand:
         asked += [("liveliness", f"{request.liveliness:g}")] if request.liveliness != 1 else []
         asked += [("energy", f"{request.energy:+d}")] if request.energy else []
         asked += [("variation", str(request.variation))] if request.variation else []
-        asked.append(("soundfont", self._renderer.font.path.name))
+        asked.append(("soundfont", self._synth.font_name))
+        asked += [("synth", self._synth.name)] if self._synth.name != "own" else []
         return Provenance("session band", metadata.version("sideman"), tuple(asked), "mixture")
 
     def _record(self, takes: list[_Take], context: SongContext, frames: int, path: Path, progress: Progress) -> ScratchAudio:
         """All takes and layers of a part, summed block by block."""
         cents = 1200 * float(np.log2(context.tuning_hz / 440)) if not takes[0].preset.drums else 0.0
-        streams = [self._renderer.render_blocks(t.notes, t.preset, frames, t.human, cents) for t in takes]
+        streams = [self._synth.render_blocks(t.notes, t.preset, frames, t.human, cents) for t in takes]
         with ScratchWriter(path, RENDER_RATE_HZ, 2) as writer:
             done = 0
             for parts in zip(*streams, strict=True):

@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import scipy
@@ -86,14 +87,34 @@ class _Voice:
         return self.generators.get(g, 0.0)
 
 
+class Synth(Protocol):
+    """What plays notes with a SoundFont."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def font_name(self) -> str: ...
+    def render_blocks(
+        self, notes: Sequence[NoteEvent], preset: Preset, frames: int, human: Humanise = PLAIN, tuning_cents: float = 0.0
+    ) -> Iterator[Samples]:
+        """Stereo blocks at 44.1 kHz in order, together exactly `frames` long."""
+        ...
+
+
 class Renderer:
     """Renders at 44.1 kHz. One per process and font: it keeps decoded samples and voices."""
+
+    name = "own"
 
     def __init__(self, font: SoundFont, sample_rate_hz: int = 44100, gain: float = 0.35, cache_bytes: int = 96 << 20) -> None:
         self.font, self.rate, self._gain, self._room = font, sample_rate_hz, gain, cache_bytes
         self._bodies: OrderedDict[tuple[float, ...], tuple[Mono, bool]] = OrderedDict()
         self._bytes = 0
         self._voices: dict[tuple[int, int, int], _Voice] = {}
+
+    @property
+    def font_name(self) -> str:
+        return self.font.path.name
 
     @classmethod
     def open(cls, path: Path, sample_rate_hz: int = 44100) -> Renderer:
