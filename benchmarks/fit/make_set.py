@@ -1,6 +1,8 @@
 """Contrasts of every right and wrong stem of some annotated songs, kept as one pickle.
 
-python -m benchmarks.fit.make_set AUDIO_DIR FONT SEED OUT.pkl SONG [SONG ...]
+python -m benchmarks.fit.make_set AUDIO_DIR FONT SEED OUT.pkl [roles=lead,percussion] SONG [SONG ...]
+
+Without roles: drums, bass, piano, and pad or guitar.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from sideman.core.fit.faults import Fault
 from sideman.core.fit.listening import CHROMA_RATE_HZ, SAMPLE_RATE_HZ, Heard, listen
 from sideman.core.fit.scoring import hear_contrasts
 from sideman.core.generation import SessionBand
-from sideman.core.music import StemRole
+from sideman.core.music import StemRole, parse_roles
 
 SWUNG_SONGS = ("d04", "d05", "d08")
 STRAIGHT = ("rock", "pop", "funk", "soul", "house", "ballad", "reggae", "country")
@@ -59,6 +61,7 @@ def row(song: str, style: str, role: StemRole, fault: str, heard: Heard, listene
 
 
 def main(audio: Path, font: Path, seed: int, out: Path, names: list[str]) -> None:
+    asked = [parse_roles(n.removeprefix("roles=")) for n in names if n.startswith("roles=")]
     band, songs, rows = SessionBand.open(font), {}, []
     for reference in (r for r in read_references(audio) if r.name[:3] in names):
         with Recording.open(reference.audio) as recording, tempfile.TemporaryDirectory() as folder:
@@ -70,7 +73,7 @@ def main(audio: Path, font: Path, seed: int, out: Path, names: list[str]) -> Non
             styles = SWUNG if reference.name[:3] in SWUNG_SONGS else tuple(draw.permutation(STRAIGHT)[:2].tolist())
             for style, fourth in zip(styles, (StemRole.PAD, StemRole.GUITAR), strict=True):
                 own = seed * 100 + zlib.crc32((reference.name + style).encode()) % 97
-                for role in (StemRole.DRUMS, StemRole.BASS, StemRole.PIANO, fourth):
+                for role in asked[0] if asked else (StemRole.DRUMS, StemRole.BASS, StemRole.PIANO, fourth):
                     for stem in maker.stems(analysis, role, style, own):
                         rows.append(row(reference.name, style, role, stem.fault, stem.heard, song))
         print(reference.name, len(rows), flush=True)

@@ -23,10 +23,11 @@ from sideman.core.fit.faults import NEVER_DECIDED, Fault
 from sideman.core.fit.scoring import Calibration, score
 from sideman.core.music import StemRole
 
-ROLES = ("drums", "bass", "piano", "pad", "guitar")
+ROLES = ("drums", "bass", "piano", "pad", "guitar", "lead", "percussion")
 FLOOR_PITCHED = 0.93
 FLOORS_DRUMS = {"bar": 0.90, "halfbeat": 0.90}
 NEVER = ("half", "double")
+UNPITCHED = ("drums", "percussion")
 TUNING_SONGS = ("d01", "d03", "d05", "d07", "d09", "d11")
 DROP = 0.3
 NAMED = {
@@ -44,7 +45,7 @@ def auc(right: list[float], wrong: list[float]) -> float:
 def table(rows: list[Row], value: Callable[[Row], float]) -> list[str]:
     out = ["| role | n | right | " + " | ".join(FAULTS) + " |", "|---|--:|--:|" + "--:|" * len(FAULTS)]
     for role in (*ROLES, "pitched"):
-        own = [r for r in rows if r.role == role or (role == "pitched" and r.role != "drums")]
+        own = [r for r in rows if r.role == role or (role == "pitched" and r.role not in UNPITCHED)]
         right = [value(r) for r in own if r.fault == "right"]
         cells = []
         for fault in FAULTS:
@@ -71,7 +72,7 @@ def floors(rows: list[Row], value: Callable[[Row], float]) -> list[str]:
         good = [value(r) for r in own if r.fault == "right"]
         for fault in FAULTS:
             bad = [value(r) for r in own if r.fault == fault]
-            floor = FLOORS_DRUMS.get(fault) if role == "drums" else FLOOR_PITCHED
+            floor = FLOORS_DRUMS.get(fault) if role in UNPITCHED else FLOOR_PITCHED
             if bad and floor is not None and fault not in NEVER:
                 line(f"AUC {role} {fault}", floor, auc(good, bad))
     return lines

@@ -60,6 +60,10 @@ def test_an_upload_is_analysed_played_and_accompanied(tab: Tab, song: ShortSong,
     drawer.get_by_role("button", name="Piano").click()
     drawer.get_by_role("button", name="Bass").click()
     drawer.get_by_label("Candidates").select_option("2")
+    assert drawer.locator(".traits li").count() == 3
+    drawer.get_by_label("Style").select_option("Funk")
+    assert "on the one" in drawer.locator(".traits").inner_text()
+    drawer.get_by_label("In your words").fill("louder and busier")
     drawer.get_by_label("Chords").fill("X7b " + drawer.get_by_label("Chords").input_value())
     drawer.get_by_role("alert").wait_for()
     drawer.get_by_role("button", name="Back to the chords found").click()
@@ -73,8 +77,12 @@ def test_an_upload_is_analysed_played_and_accompanied(tab: Tab, song: ShortSong,
     tab.until(lambda: page.locator(".toggle.mute[aria-pressed=false]").count() == before + 1)
     take.get_by_role("button", name="Keep").click()
     tab.until(lambda: page.locator(".lane").count() == before + 1 and page.locator(".take").count() == 1)
-    take.get_by_role("button", name="Discard").click()
-    tab.until(lambda: page.locator(".lane").count() == before)
+    take.get_by_role("button", name="Vary").click()
+    tab.until(lambda: page.locator(".take .verdict").count() == 2, 60)
+    tab.until(lambda: page.locator(".lane").count() == before + 2)
+    for left in (1, 0):
+        page.locator(".take").first.get_by_role("button", name="Discard").click()
+        tab.until(lambda left=left: page.locator(".lane").count() == before + left)
 
 
 @pytest.mark.slow

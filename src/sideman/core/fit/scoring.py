@@ -17,7 +17,7 @@ from sideman.core.fit import agreement, movement, rhythm
 from sideman.core.fit.listening import Heard
 from sideman.core.music import StemRole
 
-GROUPS = ("drums", "bass", "chords", "pad")
+GROUPS = ("drums", "bass", "chords", "pad", "lead", "percussion")
 LIMITS = {
     "transposed_t": 8.0, "accent_z": 4.0, "order": 4.0, "met_z": 4.0, "kit_z": 4.0, "change_half_t": 6.0, "change_beat_t": 6.0,
     "change_bar_t": 6.0, "change_drift": 0.015, "change_half": 0.15, "change_beat": 0.3, "change_move": 0.4, "change_offset": 0.7,
@@ -47,8 +47,22 @@ AXES: dict[str, dict[str, tuple[str, ...]]] = {
             "turn_move",
             "swell_half",
         ),
+        "percussion": ("accent", "accent_z", "met", "met_z", "met_fine", "accent_half", "drift", "lag_spread"),
     },
     "place": {
+        "percussion": (
+            "accent_z",
+            "accent_half",
+            "accent_beat",
+            "accent_bar",
+            "met_half",
+            "met_z",
+            "swell",
+            "swell_beat",
+            "swell_half",
+            "swell_bar",
+            "swell_z",
+        ),
         "drums": (
             "kit",
             "kit_z",
@@ -124,13 +138,17 @@ class Score:
 def group_of(role: StemRole) -> str:
     if role in (StemRole.DRUMS, StemRole.BASS, StemRole.PAD):
         return role.value
+    if role is StemRole.PERCUSSION:
+        return "percussion"  # shakers and congas have no kick and snare to tell the bar by
     if not role.pitched:
         return "drums"
+    if role in (StemRole.LEAD, StemRole.VOCALS, StemRole.BACKING):
+        return "lead"
     return "pad" if role is StemRole.STRINGS else "chords"
 
 
 def axes_of(group: str) -> tuple[str, ...]:
-    return ("time", "place") if group == "drums" else ("time", "place", "harmony")
+    return ("time", "place") if group in ("drums", "percussion") else ("time", "place", "harmony")
 
 
 def contrast_names(axis: str, group: str) -> tuple[str, ...]:
