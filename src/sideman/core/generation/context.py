@@ -6,7 +6,7 @@ A pulse is a beat; in compound time (6/8, 9/8, 12/8) it is a third of the beat, 
 from __future__ import annotations
 
 import zlib
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -114,8 +114,24 @@ class SongContext:
         """The key of this part of the song: it may change on the way."""
         return next((key for start, key in reversed(self.keys) if start <= pulse + 1e-6), self.key)
 
-    def sounding_chords(self) -> tuple[ChordEvent, ...]:
+    @cached_property
+    def _sounding(self) -> tuple[ChordEvent, ...]:
         return tuple(c for c in self.chords if c.chord.root is not None)
+
+    @cached_property
+    def _sounding_starts(self) -> list[float]:
+        return [c.start for c in self._sounding]
+
+    def sounding_chords(self) -> tuple[ChordEvent, ...]:
+        return self._sounding
+
+    def sounding_between(self, start: float, end: float) -> range:
+        """Indices of the sounding chords that touch a span of pulses."""
+        first = max(0, bisect_right(self._sounding_starts, start + 1e-6) - 1)
+        last = bisect_left(self._sounding_starts, end - 1e-6)
+        if first < last and self._sounding[first].end <= start + 1e-6:
+            first += 1
+        return range(first, last)
 
     @cached_property
     def _stops(self) -> NDArray[np.float64]:

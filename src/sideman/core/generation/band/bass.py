@@ -15,6 +15,8 @@ DEAD, APPROACH, NEXT, OCTAVE = "x", "a", "n", "8"
 DEGREES = {"2": 2, "3": 4, "4": 5, "5": 7, "6": 9, "7": 10}
 """Semitones of a major scale with the flat seventh; the chord's own third, fifth and seventh come first."""
 NEAR_PULSES = 0.26
+AHEAD_PULSES = 4
+"""How far a bar looks for the chord that an anticipation belongs to."""
 ON_BEAT, OFF_BEAT, GHOST = 0.74, 0.62, 0.3
 
 
@@ -49,7 +51,7 @@ def _bar(player: Player, bar: ContextBar, events: tuple[ChordEvent, ...]) -> lis
     figure = player.figure(bar, "line")
     if figure is None:
         return []
-    here = tuple(e for e in events if e.end > bar.start + 1e-6 and e.start < bar.end + 4)
+    here = tuple(events[i] for i in player.context.sounding_between(bar.start, bar.end + AHEAD_PULSES))
     steps = _with_roots(list(figure.tabs["line"].steps(bar, player.context.compound)), bar, here)
     steps = _varied(player, bar, steps)
     out, before = [], None

@@ -27,6 +27,8 @@ STROKES = {"x": 0.58, "X": 0.72, "o": 0.42, "d": 0.58, "u": 0.46, "m": 0.4, "n":
 VOICES = "123456"
 NEXT, MUTED, POWER, MUTED_POWER, TOP, BASS, UP, DOWN = "n", "m", "pP", "q", "t", "b", "u", "d"
 MUTED_PULSES = 0.09
+AHEAD_PULSES = 4
+"""How far a bar looks for the chord that an anticipation belongs to."""
 BUSY_ONSETS = 3.2
 """Onsets a beat from which on a section is full: a comping part then plays as one energy level lower."""
 LEAST_ROOM = 12
@@ -41,7 +43,7 @@ def write(player: Player) -> list[ScoreNote]:
         return []
     out: list[ScoreNote] = []
     for bar in full_bars(player):
-        out += _bar(player, bar, [(e, v) for e, v in voiced if e.end > bar.start + 1e-6 and e.start < bar.end + 4])
+        out += _bar(player, bar, [voiced[i] for i in player.context.sounding_between(bar.start, bar.end + AHEAD_PULSES)])
     return _shaded(player, out)
 
 
@@ -82,7 +84,10 @@ def _varied(player: Player, bar: ContextBar, steps: list[Step]) -> list[Step]:
         return steps
     out = []
     for k, step in enumerate(steps):
-        if k and step.symbol not in VOICES and rng.random() < (0.2 if step.at % 1 else 0.1) * amount:
+        if step.symbol in VOICES:
+            if k and rng.random() < 0.14 * amount:  # an arpeggio takes its neighbour now and then
+                step = replace(step, symbol=VOICES[min(5, max(0, VOICES.index(step.symbol) + int(rng.choice([-1, 1]))))])
+        elif k and rng.random() < (0.2 if step.at % 1 else 0.1) * amount:
             continue
         out.append(step)
     taken = {round(s.at * 2) for s in out}

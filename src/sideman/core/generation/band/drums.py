@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -28,6 +29,8 @@ PUSH_MS = {SNARE: 5.0, SIDE_STICK: 4.0, HAT: -2.0, OPEN_HAT: -2.0, RIDE: -1.0, R
 CYMBALS = (HAT, OPEN_HAT, PEDAL, RIDE, RIDE_BELL)
 BACKBEATS = (SNARE, SIDE_STICK, CLAP)
 LEVELS = (0.7, 0.85, 1.0, 1.05)
+BUSY_HAND = 6
+"""Strokes a bar from which on a voice keeps time, as a hi-hat does: brushes, a cascara, a train beat."""
 
 
 def write(player: Player) -> list[ScoreNote]:
@@ -142,9 +145,10 @@ def _ghosts(player: Player, bar: ContextBar, notes: list[ScoreNote], rng: np.ran
 
 
 def _hands(player: Player, bar: ContextBar, notes: list[ScoreNote], rng: np.random.Generator) -> list[ScoreNote]:
-    """A hat left out here, doubled there, as much as the style varies."""
+    """A stroke of the hand that keeps time left out here, doubled there, as much as the style varies."""
     amount = player.part.variation
-    hands = (HAT, RIDE)
+    counts = Counter(n.pitch for n in notes if n.pitch != KICK)
+    hands = {HAT, RIDE} | {pitch for pitch, count in counts.items() if count >= BUSY_HAND}
     kept = [n for n in notes if n.pitch not in hands or (n.beat - bar.start) % 1 == 0 or rng.random() >= 0.1 * amount]
     taken = {round(n.beat * 4) for n in kept if n.pitch in hands}
     extra = [

@@ -38,6 +38,7 @@ function Take({ desk, generation, job, stems, reload, onMore, part }) {
     return html`<article class="take"><div class="row"><b>${generation.roles.map((r) => text.roles[r] ?? r).join(', ')}</b><span class="grow"></span><button class="btn sm" onClick=${cancel}>${text.common.cancel}</button></div>
       <small>${job.state === 'queued' ? t.waiting(job.position ?? 0) : t.working(job.step, percent)}</small><${Progress} label=${t.title} share=${job.share} /></article>`
   }
+  if (!stems.length && job?.state === 'completed') return null // all of it was discarded
   if (!stems.length) return html`<article class="take"><small role="status">${job?.state === 'cancelled' ? t.cancelled : t.failed(job?.error ?? '')}</small></article>`
   return html`${stems.map((stem) => html`<${Candidate} key=${stem.id} desk=${desk} stem=${stem} rivals=${stems.filter((s) => s.role === stem.role && s !== stem)} generation=${generation} reload=${reload} onMore=${onMore} part=${part} />`)}`
 }
