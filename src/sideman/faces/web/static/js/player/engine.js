@@ -229,7 +229,7 @@ export class Engine {
 
   /** @param {[number, number][]} beats seconds and place in the bar @param {number} beatsPerBar */
   setBeats(beats, beatsPerBar) {
-    this.beats = Float64Array.from(beats, (b) => b[0] * this.rateHz)
+    this.beats = Float64Array.from(beats, (b) => Math.round(b[0] * this.rateHz)) // whole frames, as places to seek: a song that begins on a beat clicks there
     this.downbeats = Uint8Array.from(beats, (b) => Number(b[1] === 1))
     this.beatsPerBar = beatsPerBar
     this.#send({ type: 'beats', beats: this.beats, accents: this.downbeats })
