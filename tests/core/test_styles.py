@@ -20,7 +20,7 @@ from sideman.core.generation.band.voicing import Register, candidates
 from sideman.core.generation.composer import compose
 from sideman.core.generation.context import ContextBar
 from sideman.core.generation.surroundings import Surroundings
-from sideman.core.music import Annotation, Chord, GrooveTemplate, Provenance, StemRole
+from sideman.core.music import Annotation, BeatGrid, Chord, ChordSpan, GrooveTemplate, Key, Meter, MusicAnalysis, Provenance, StemRole
 from sideman.core.music.harmony import QUALITIES
 from sideman.errors import UsageError
 
@@ -184,3 +184,84 @@ def test_words_are_understood_or_left_alone(words: str, style: str | None, energ
     said = understand(words, lambda name: style_named(name).name)
     assert (said.style, said.energy, said.liveliness > 1) == (style, energy, lively)
     assert bool(said.understood) == (words != "a walking bass")
+
+
+def song_in(meter: Meter, chords: list[str], bars: int = 8, tempo: float = 100.0) -> SongContext:
+    """One chord a bar, again from the beginning."""
+    grid = BeatGrid.constant(tempo, bars * meter.beats_per_bar + 1, meter, 0.5)
+    edges = [float(grid.seconds_at(b.first_beat)) for b in grid.bars]
+    spans = tuple(ChordSpan(a, b, Chord.read(chords[k % len(chords)])) for k, (a, b) in enumerate(itertools.pairwise(edges)))
+    made = Provenance("test")
+    return SongContext.from_analysis(
+        MusicAnalysis(
+            edges[-1] + 1, grid=Annotation(grid, 1, made), chords=Annotation(spans, 1, made), key=Annotation(Key(0, "major"), 1, made)
+        )
+    )
+
+
+def at_energy(context: SongContext, energy: int) -> SongContext:
+    return replace(context, bars=tuple(replace(b, energy=energy) for b in context.bars))
+
+
+@pytest.mark.parametrize("style", ["rock", "hiphop", "dnb", "ballad"])
+@pytest.mark.parametrize("meter", [Meter(3), Meter(2, True), Meter(5)])
+def test_every_chord_is_heard_from_its_root_in_every_meter(band: SessionBand, style: str, meter: Meter) -> None:
+    for energy in (0, 3):
+        context = at_energy(song_in(meter, ["C", "Am7", "F", "G7"]), energy)
+        notes = band.write(context, StemRole.BASS, style, 1)
+        for event in context.sounding_chords()[:-1]:
+            start, end = (float(context.seconds_at(p)) for p in (event.start, event.end))
+            assert any(start - 0.06 < n.start_s < end and n.pitch % 12 == event.chord.root for n in notes), (event, energy)
+        last_s = float(context.seconds_at(context.bars[-2].start))
+        held = [n.end_s - n.start_s for n in band.write(context, StemRole.PAD, style, 1) if n.start_s < last_s - 0.1]
+        assert min(held) > 0.6 * context.bars[0].pulses * 60 / context.tempo
+
+
+def test_a_part_that_rests_rests(band: SessionBand) -> None:
+    context = at_energy(song_in(Meter(4), ["C", "F"]), 0)
+    assert band.write(context, StemRole.BRASS, "rock", 1) == ()
+
+
+def test_an_anticipated_chord_comes_half_a_bar_early_at_most_and_is_not_struck_again(band: SessionBand) -> None:
+    context = at_energy(song_in(Meter(4), ["C", "F"], 12), 3)
+    beats = [(float(context.grid.beat_at(n.start_s)), n.pitch % 12) for n in band.write(context, StemRole.BASS, "latin", 2)]
+    assert not [b for b, _ in beats if b > 5 and abs(b % 4) < 0.1], "the tumbao leaves the one out"
+    assert {pc for b, pc in beats if b > 4 and abs(b % 4 - 3) < 0.1} <= {0, 5}
+    late = at_energy(song_in(Meter(4), ["C", "C", "C", "F"], 12), 3)
+    early = [
+        b for b, pc in ((float(late.grid.beat_at(n.start_s)), n.pitch % 12) for n in band.write(late, StemRole.BASS, "latin", 2)) if pc == 5
+    ]
+    assert all(b % 16 > 10.9 for b in early), "F begins in the fourth bar, and is heard a beat before it at the earliest"
+
+
+def test_the_walking_bass_follows_the_energy_of_the_moment(band: SessionBand) -> None:
+    context = song_in(Meter(4), ["Dm7"], 12)
+    quiet_first = replace(context, bars=tuple(replace(b, energy=0 if b.number < 4 else 2) for b in context.bars))
+    beats = np.array([float(context.grid.beat_at(n.start_s)) for n in band.write(quiet_first, StemRole.BASS, "jazz", 1)])
+    assert np.sum(beats < 15.5) <= 10 and np.sum((beats > 15.5) & (beats < 47.5)) >= 30
+
+
+def test_a_flam_never_takes_the_place_of_its_stroke(band: SessionBand) -> None:
+    context = at_energy(song_in(Meter(4), ["C", "F"], 24), 2)
+    notes = band.write(context, StemRole.DRUMS, "metal", 1)
+    snares = [(float(context.grid.beat_at(n.start_s)), n.velocity) for n in notes if n.pitch == 38]
+    for bar_number in range(1, 22):
+        loud = [
+            v
+            for b, v in snares
+            if abs(b - bar_number * 4 - 1) < 0.1 or abs(b - bar_number * 4 - 2) < 0.1 or abs(b - bar_number * 4 - 3) < 0.1
+        ]
+        assert max(loud, default=0) > 75, bar_number
+
+
+def test_mistakes_of_a_style_file_are_named_when_it_is_read(tmp_path: Path) -> None:
+    shared = style_files.tomllib.loads((FOLDER / "common.toml").read_text("utf-8"))["parts"]
+    head = 'title = "X"\ntraits = ["a", "b", "c"]\ntempo_bpm = [1, 2]\n'
+    for body, said in (
+        ('[parts.drums]\nfigures = [{ kik = "x..." }]', "kik"), ('[parts.bass]\nfigures = [{ hands = "1..." }]', "it may have line"),
+        ("[parts.piano]\nregister = [50, 76]", "register"), ('[parts.piano]\nvoicing = "rootles"', "voicing is one of"),
+        ('[parts.piano]\nfigures = [{ hands = "x.-- ...." }]', "holds on a silence"),
+    ):  # fmt: skip
+        (tmp_path / "x.toml").write_text(head + body, "utf-8")
+        with pytest.raises(ValueError, match=said):
+            read_style(tmp_path / "x.toml", shared)

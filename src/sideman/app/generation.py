@@ -10,15 +10,13 @@ from sideman.app.engines import Engines, Source, StepProgress, no_progress, open
 from sideman.core import analysis as engine
 from sideman.core.audio import write_lossless
 from sideman.core.fit import FitReport
-from sideman.core.music import BeatGrid, Meter, MidiPart, MusicAnalysis, StemRole, write_midi
+from sideman.core.music import BeatGrid, Meter, MidiPart, MusicAnalysis, write_midi
 from sideman.core.pipelines import staged
 from sideman.core.pipelines.concurrency import Watch
 from sideman.core.pipelines.new_stems import NewStem, Song, new_stems
 from sideman.core.pipelines.orders import Order, checked, prepare
 
 __all__ = ["NewStem", "Order", "file_name", "generate", "report_json", "write_stem_midi"]
-
-DRUM_CHANNEL_ROLES = (StemRole.DRUMS, StemRole.PERCUSSION)
 
 
 def generate(
@@ -50,7 +48,7 @@ def file_name(n: NewStem) -> str:
 def write_stem_midi(n: NewStem, analysis: MusicAnalysis, path: Path) -> None:
     """On the song's own beats; at 60 bpm where it has none."""
     grid = analysis.grid.value if analysis.grid else BeatGrid.constant(60, max(2, int(analysis.duration_s) + 2), Meter(4))
-    part = MidiPart(n.stem.role.value, n.stem.notes, n.stem.program, n.stem.role in DRUM_CHANNEL_ROLES)
+    part = MidiPart(n.stem.role.value, n.stem.notes, n.stem.program, not n.stem.role.pitched)
     write_midi(path, grid, [part], analysis)
 
 

@@ -108,7 +108,7 @@ class Settings:
         scratch = env.get("SIDEMAN_SCRATCH")
         if scratch and not Path(scratch).is_dir():
             raise UsageError(f"SIDEMAN_SCRATCH is {scratch!r}, which is not a folder: make it or unset the variable")
-        synth = env.get("SIDEMAN_SYNTH", "own").lower()
+        synth = (env.get("SIDEMAN_SYNTH") or "own").lower()
         if synth not in SYNTHS:
             raise UsageError(f"SIDEMAN_SYNTH is {synth!r}: choose {' or '.join(SYNTHS)}")
         threads = _whole(env, "SIDEMAN_THREADS", 1, _processors())

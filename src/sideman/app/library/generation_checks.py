@@ -44,5 +44,8 @@ def refuse_missing(wish: GenerationWish, recording_id: str, services: Services, 
     if wish.base is not None:
         if wish.within_s is None:
             raise UsageError("a stem is played anew in a part of the song: say which, with startS and endS")
-        if wish.base not in {s.id for s in services.results.stems_of(recording_id=recording_id)}:
+        base = next((s for s in services.results.stems_of(recording_id=recording_id) if s.id == wish.base), None)
+        if base is None:
             raise NotFound("this recording has no such stem: take the base from its list of stems")
+        if [r.value for r in wish.roles] != [base.role] or base.origin in ("excerpt", "part"):
+            raise UsageError(f"the base is a {base.role} stem ({base.origin}): ask for {base.role} alone, and for a whole stem")

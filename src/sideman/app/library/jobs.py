@@ -128,6 +128,9 @@ class JobDesk:
             roles = [r.value for r in wish.roles]
             request = parameters | {"roles": roles, "analysis": latest.id if latest else None, "corrections": corrections}
             request |= {} if latest else self._listeners(None)
+            if wish.like is not None:  # what it was like then: it may be corrected or analysed again
+                feel = self._s.results.analysis(wish.like)
+                request["feel"] = [feel.id if feel else None, *(c.id for c in self._s.results.corrections(wish.like))]
             asked = {"roles": roles, "style": wish.style, "seed": wish.seed, "again": how.again} | wish.details()
             new = self.new(who, GENERATION, recording, request, how, asked)
             if not how.again and (done := self._still_there(new, self._s.results.generation)) is not None:

@@ -237,6 +237,9 @@ def generate(context: TaskContext, arguments: Json, inputs: Json, progress: Prog
         provenance |= {"note": made.note} if made.note else {}
         provenance |= {"understood": list(prepared.direction.understood)} if prepared.direction.understood else {}
         row = _stem_row(context, role.value, path, made.stem.audio, provenance)
+        made.stem.audio.remove()  # the recording stays open for the next task, and its scratch folder with it
+        if prepared.song.recording is not recording:
+            prepared.song.close()
         made_of = {"midi_key": context.blobs.put(midi), "report": report_json(made.report), "audio_s": recording.duration_s}
         number = f", {arguments['candidate']}" if arguments.get("candidate", 1) > 1 else ""
         return row | made_of | {"name": f"{role.value} ({made.stem.style}{number})"}

@@ -142,6 +142,6 @@ def write_audio(reader: AudioReader, path: Path) -> None:
 def write_lossless(reader: AudioReader, stem: Path) -> Path:
     """A whole reader as `stem` with the suffix that loses nothing; `stem` has none of its own."""
     peak = max((float(abs(b).max()) for b in blocks(reader, reader.sample_rate_hz * 10) if b.size), default=0.0)
-    path = stem.with_suffix(lossless_suffix(peak, reader.channels))
+    path = stem.with_name(stem.name + lossless_suffix(peak, reader.channels))
     write_audio(reader, path)
     return path

@@ -25,6 +25,8 @@ LEAD_S = 0.015
 FADE_S = 0.012
 LONGEST_S = 20.0
 TOLERANCE_S = 0.003
+MOST_SKIPPED = 64
+"""Anchors that one piece may span: looking back costs time."""
 TONALITY_HZ = 8000.0
 SMALLEST_RATIO, LARGEST_RATIO = 0.25, 4.0
 
@@ -46,7 +48,7 @@ def needed_anchors(anchors: Sequence[Anchor], tolerance_s: float = TOLERANCE_S) 
     for i in range(1, len(anchors) - 1):
         a = anchors[kept[-1]]
         jumps = anchors[i + 1].source_s <= anchors[i].source_s or anchors[i].source_s <= anchors[i - 1].source_s
-        if jumps or anchors[i].semitones != a.semitones:
+        if jumps or anchors[i].semitones != a.semitones or i - kept[-1] >= MOST_SKIPPED:
             kept.append(i)
             continue
         end = anchors[i + 1]
@@ -127,6 +129,12 @@ def warp(
             y[:, y.shape[1] - 2 * fade :] *= ramp[::-1]
             if begin < at:
                 y, begin = y[:, at - begin :], at
+            while pending.shape[1] == 0 and begin - at > rate:  # silence before the sound, written as it comes
+                step = min(rate * 10, begin - at, frames - at)
+                if step <= 0:
+                    break
+                writer.write(np.zeros((reader.channels, step), np.float32))
+                at += step
             keep = begin - at
             size = max(pending.shape[1], keep + y.shape[1])
             pending = np.pad(pending, ((0, 0), (0, size - pending.shape[1])))

@@ -200,9 +200,8 @@ def _places(grid: BeatGrid, readings: Sequence[Array], wish: ConformWish) -> lis
             starts = list(range(downbeat, downbeat + min(count, MOST_PLACES)))
         else:
             room = max(0, high - low - count)
-            starts = sorted(
-                {*range(downbeat - meter + 1, downbeat + meter + 1), *range(downbeat, low + room + 1, max(1, room // MOST_PLACES))}
-            )
+            every = max(1, -(-room // (MOST_PLACES * meter))) * meter  # whole bars, every bar of a song of ordinary length
+            starts = sorted({*range(downbeat - meter + 1, downbeat + meter + 1), *range(downbeat, low + room + 1, every)})
         for start in starts:
             first = max(low, start) if wish.at_beat is not None or not repeats else low
             out.append(_Place(beats, start, (first, high if repeats else min(high, start + count)), repeats))

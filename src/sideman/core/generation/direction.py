@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sideman.errors import UsageError
 
@@ -24,18 +24,24 @@ class Direction:
     energy: int
     liveliness: float
     understood: tuple[str, ...]
+    style_words: str = ""
+
+    def without_style(self) -> Direction:
+        """Where a style was chosen, the one in the words does not count."""
+        return replace(self, style=None, style_words="", understood=tuple(w for w in self.understood if w != self.style_words))
 
 
 def understand(prompt: str, style_named: Callable[[str], str]) -> Direction:
     """Words outside the lists and the names of styles are left alone: a band of rules does not guess."""
     words = re.findall(r"[a-z0-9&'-]+", prompt.lower())
-    style, understood = None, list[str]()
+    style, style_words, understood = None, "", list[str]()
     for size in range(MOST_WORDS, 0, -1):
         for i in range(len(words) - size + 1):
             name = " ".join(words[i : i + size])
             if style is None and len(name) > 2 and name not in PLAINER + SOFTER:
                 try:
                     style = style_named(name)
+                    style_words = name
                     understood.append(name)
                 except UsageError:
                     continue
@@ -46,4 +52,4 @@ def understand(prompt: str, style_named: Callable[[str], str]) -> Direction:
         liveliness *= LIVELY if livelier else PLAIN if plainer else 1.0
         if louder or softer or livelier or plainer:
             understood.append(word)
-    return Direction(style, min(1, max(-1, energy)), min(2.0, max(0.0, liveliness)), tuple(understood))
+    return Direction(style, min(1, max(-1, energy)), min(2.0, max(0.0, liveliness)), tuple(understood), style_words)

@@ -61,7 +61,7 @@ def _mine(value: Any) -> Annotation[Any]:
 
 def _regridded(change: Callable[[BeatGrid, Mapping[str, Any]], BeatGrid]) -> Callable[[MusicAnalysis, Mapping[str, Any]], MusicAnalysis]:
     def apply(a: MusicAnalysis, values: Mapping[str, Any]) -> MusicAnalysis:
-        return replace(a, grid=_mine(regrid.checked(change(a.require_grid(), values), a.duration_s)))
+        return replace(a, grid=_mine(regrid.checked(change(a.require_grid(), values), a.duration_s)), groove=None)  # it counts the old bars
 
     return apply
 
@@ -79,13 +79,15 @@ def _take_alternative(a: MusicAnalysis, values: Mapping[str, Any]) -> MusicAnaly
         known = ", ".join(r.relation for r in a.alternatives if r.grid is not None) or "none"
         raise ValueError(f"there is no other reading named {relation}; there are: {known}")
     best = min(found, key=lambda r: abs(r.tempo_bpm - float(near))) if near is not None else found[0]
-    return replace(a, grid=_mine(best.grid))
+    return replace(a, grid=_mine(best.grid), groove=None)
 
 
 def _set_tempo(a: MusicAnalysis, values: Mapping[str, Any]) -> MusicAnalysis:
     """tempo_bpm and downbeat_s: a recording made to a click. meter: as found, unless given."""
     meter = Meter.parse(str(values["meter"])) if "meter" in values else a.grid.value.meter if a.grid else Meter(4)
-    return replace(a, grid=_mine(regrid.constant(float(values["tempo_bpm"]), float(values["downbeat_s"]), meter, a.duration_s)))
+    return replace(
+        a, grid=_mine(regrid.constant(float(values["tempo_bpm"]), float(values["downbeat_s"]), meter, a.duration_s)), groove=None
+    )
 
 
 def _set_beats(a: MusicAnalysis, values: Mapping[str, Any]) -> MusicAnalysis:
@@ -95,7 +97,7 @@ def _set_beats(a: MusicAnalysis, values: Mapping[str, Any]) -> MusicAnalysis:
     meter = Meter.parse(str(values["meter"])) if "meter" in values else Meter(max(set(lengths), key=lambda n: (lengths.count(n), n)))
     if not all(math.isfinite(t) for t in times):
         raise ValueError("a time is no number")
-    return replace(a, grid=_mine(regrid.checked(BeatGrid.from_times(times, positions, meter), a.duration_s)))
+    return replace(a, grid=_mine(regrid.checked(BeatGrid.from_times(times, positions, meter), a.duration_s)), groove=None)
 
 
 def _set_key(a: MusicAnalysis, values: Mapping[str, Any]) -> MusicAnalysis:

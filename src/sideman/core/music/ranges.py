@@ -32,11 +32,14 @@ def part_of(analysis: MusicAnalysis, text: str) -> tuple[float, float]:
 
 
 def _section(analysis: MusicAnalysis, wanted: str) -> tuple[float, float] | None:
-    name, _, number = wanted.rpartition(" ")
-    name, which = (name, int(number)) if name and number.isdigit() else (wanted, 1)
     sections = analysis.sections.value if analysis.sections else ()
-    own = [s for s in sections if name.lower() in (s.name.lower(), s.label.lower())]
-    return (own[which - 1].start_s, own[which - 1].end_s) if 1 <= which <= len(own) else None
+    head, _, number = wanted.rpartition(" ")
+    readings = [(wanted, 1)] + ([(head, int(number))] if head and number.isdecimal() else [])
+    for name, which in readings:
+        own = [s for s in sections if name.lower() in (s.name.lower(), s.label.lower())]
+        if 1 <= which <= len(own):
+            return own[which - 1].start_s, own[which - 1].end_s
+    return None
 
 
 def _bars(analysis: MusicAnalysis, wanted: str) -> tuple[float, float] | None:
@@ -48,7 +51,7 @@ def _bars(analysis: MusicAnalysis, wanted: str) -> tuple[float, float] | None:
     if not 1 <= first <= last <= len(grid.bars):
         raise UsageError(f"{wanted!r} are no bars of this song: it has {len(grid.bars)}")
     a, b = grid.bars[first - 1], grid.bars[last - 1]
-    return max(0.0, float(grid.seconds_at(a.first_beat))), float(grid.seconds_at(b.first_beat + b.beats))
+    return max(0.0, float(grid.seconds_at(a.first_beat))), min(float(grid.seconds_at(b.first_beat + b.beats)), analysis.duration_s)
 
 
 def _times(wanted: str) -> tuple[float, float] | None:
@@ -68,12 +71,16 @@ def parse_progression(tokens: Sequence[str]) -> tuple[Chord, ...]:
 
 
 def with_progression(analysis: MusicAnalysis, chords: Sequence[Chord]) -> MusicAnalysis:
-    """One chord a bar, again from the beginning when they are over, in place of those found. Raises AnalysisError without beats."""
+    """One chord a bar from the first whole one on, again from the beginning when they are over; a pick-up takes the last chord.
+
+    Raises AnalysisError without beats.
+    """
     grid = analysis.require_grid()
     if not chords:
         return analysis
     spans = []
-    for k, bar in enumerate(grid.bars):
+    pick_up = int(grid.bars[0].first_beat < 0)
+    for k, bar in enumerate(grid.bars, -pick_up):
         start, end = (float(grid.seconds_at(b)) for b in (bar.first_beat, bar.first_beat + bar.beats))
         if start < analysis.duration_s:
             spans.append(ChordSpan(max(0.0, start), min(end, analysis.duration_s), chords[k % len(chords)]))

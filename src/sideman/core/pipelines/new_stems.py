@@ -67,6 +67,12 @@ class Song:
     analysis: MusicAnalysis
     drums: AudioReader | None = None
 
+    def close(self) -> None:
+        """Remove the scratch files of a recording that was made for this song alone."""
+        self.recording.close()
+        if isinstance(self.recording.audio, ScratchAudio):
+            self.recording.audio.remove()
+
 
 def playable(wishes: StemWishes, generator: Generator) -> StemWishes:
     """The wishes with the style's own name. Raises UsageError, before any work is done, for what the generator cannot play."""
@@ -158,6 +164,7 @@ def new_stems(song: Song, wishes: StemWishes, generators: Callable[[], Generator
             idle.put(generator)
         if wishes.base is not None and wishes.within_s is not None:
             audio = spliced(wishes.base.audio, stem.audio, wishes.within_s, folder / f"spliced-{role}-{k}.f32")
+            stem.audio.remove()
             stem = replace(stem, audio=audio, notes=spliced_notes(wishes.base.notes, stem.notes, wishes.within_s))
         mono = judged_mono(stem.audio, folder / f"judge-{role}-{k}.f32")
         heard = fit.listen(mono, heard_song.tuning_semitones)

@@ -63,7 +63,7 @@ def checked(order: Order, generator: Generator) -> StemWishes:
     if order.tempo_bpm is not None and not 20 <= order.tempo_bpm <= 999:
         raise UsageError(f"a tempo of {order.tempo_bpm:g} bpm is out of range: choose 20 to 999")
     parse_progression(order.chords)
-    said = understand(order.prompt, generator.style_named)
+    said = _said(order, generator)
     wishes = StemWishes(
         order.roles, order.style or said.style or DEFAULT_STYLE, order.seed, order.within_s, order.candidates, base=order.base, like=order.like,
         liveliness=order.temperature * said.liveliness, energy=max(-3, min(3, order.energy + said.energy)), variation=order.variation,
@@ -74,16 +74,36 @@ def checked(order: Order, generator: Generator) -> StemWishes:
 def prepare(order: Order, song: Song, generator: Generator, progress: Callable[[float], None] = lambda share: None) -> Prepared:
     """Raises UsageError, and AnalysisError where a song without beats is asked for bars, chords or a tempo."""
     wishes = checked(order, generator)
+    before, within = song, order.within_s
     if order.tempo_bpm is not None:
         song = at_tempo(song, order.tempo_bpm, progress)
+    if song.recording is not before.recording:
+        if order.base is not None:
+            raise UsageError("a part of a stem is played anew at the song's own tempo: leave the tempo out")
+        within = _moved(within, before, song) if within else None
     if order.chords:
         song = replace(song, analysis=with_progression(song.analysis, parse_progression(order.chords)))
-    within = part_of(song.analysis, order.part) if order.part else order.within_s
+    within = part_of(song.analysis, order.part) if order.part else within
     if order.duration_s is not None:
         start, end = within or (0.0, song.analysis.duration_s)
         within = (start, min(end, start + order.duration_s))
     return Prepared(
-        song,
-        replace(wishes, within_s=within, length_s=within[1] if within and order.duration_s else None),
-        understand(order.prompt, generator.style_named),
+        song, replace(wishes, within_s=within, length_s=within[1] if within and order.duration_s else None), _said(order, generator)
     )
+
+
+def _moved(within_s: tuple[float, float], before: Song, after: Song) -> tuple[float, float]:
+    """The same beats of a song that was brought to another tempo."""
+    old, new = before.analysis.require_grid(), after.analysis.require_grid()
+    start, end = (float(new.seconds_at(old.beat_at(t) * len(new) / len(old))) for t in within_s)
+    return max(0.0, start), end
+
+
+def _said(order: Order, generator: Generator) -> Direction:
+    """What the prompt says; a style in it counts where no style was chosen, and where there is more than one."""
+    said = understand(order.prompt, generator.style_named if len(generator.styles) > 1 else _no_style)
+    return said.without_style() if order.style and generator.style_named(order.style) != said.style else said
+
+
+def _no_style(name: str) -> str:
+    raise UsageError(f"no style named {name!r}")

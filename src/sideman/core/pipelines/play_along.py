@@ -181,7 +181,7 @@ def _write_music(session: _Session, out: Path, replaced: StemRole | None, watch:
     if grid is not None:
         write_midi(out / "timeline.mid", grid.value, (), session.analysis)
         for n in session.made:
-            part = MidiPart(n.stem.role.value, n.stem.notes, n.stem.program, n.stem.role is StemRole.DRUMS)
+            part = MidiPart(n.stem.role.value, n.stem.notes, n.stem.program, not n.stem.role.pitched)
             write_midi(out / "new" / f"{n.stem.role}.mid", grid.value, [part], session.analysis)
     write_jams(session.analysis, out / "analysis.jams")
     return written[0]

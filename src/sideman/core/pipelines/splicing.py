@@ -12,6 +12,8 @@ from sideman.core.audio import AudioReader, ScratchAudio, ScratchWriter, read_pa
 from sideman.core.music import NoteEvent
 
 FADE_S = 0.04
+EARLY_S = 0.03
+"""A note played a little before the beat belongs to it: the cut lies so far before both ends."""
 BLOCK_S = 10
 
 
@@ -26,11 +28,12 @@ class BaseStem:
 def spliced(old: AudioReader, new: AudioReader, within_s: tuple[float, float], path: Path) -> ScratchAudio:
     """`new` inside the span, `old` outside, as long as `new`, with equal-power fades centred on both ends; same rate."""
     rate, half = new.sample_rate_hz, FADE_S / 2
+    begin, end = (t - EARLY_S for t in within_s)
     with ScratchWriter(path, rate, new.channels) as writer:
         for start in range(0, new.frames, BLOCK_S * rate):
             count = min(BLOCK_S * rate, new.frames - start)
             t = (start + np.arange(count)) / rate
-            share = np.clip((t - within_s[0] + half) / FADE_S, 0, 1) * np.clip((within_s[1] + half - t) / FADE_S, 0, 1)
+            share = np.clip((t - begin + half) / FADE_S, 0, 1) * np.clip((end + half - t) / FADE_S, 0, 1)
             before = read_padded(old, start, count)
             before = np.repeat(before, new.channels, 0) if before.shape[0] == 1 else before[: new.channels]
             gains = np.sin(share * np.pi / 2), np.cos(share * np.pi / 2)
@@ -40,6 +43,6 @@ def spliced(old: AudioReader, new: AudioReader, within_s: tuple[float, float], p
 
 def spliced_notes(old: Sequence[NoteEvent], new: Sequence[NoteEvent], within_s: tuple[float, float]) -> tuple[NoteEvent, ...]:
     """Old notes that ring into the span end there."""
-    start, end = within_s
+    start, end = (t - EARLY_S for t in within_s)
     kept = [replace(n, end_s=min(n.end_s, start)) if n.start_s < start else n for n in old if n.start_s < start or n.start_s >= end]
     return tuple(sorted((*kept, *new), key=lambda n: (n.start_s, n.pitch)))

@@ -11,8 +11,11 @@ from sideman.core.fit.straighten import TempoMap, even_tempo, straightened
 from sideman.core.music import BeatGrid, Correction, corrected
 from sideman.core.pipelines.new_stems import Song
 
-SAME_LEVEL = 0.04
-"""A tempo so near to the song's, its half or its double is another reading of the same song, not another tempo."""
+SAME = 0.005
+"""A tempo so near is the song's own."""
+OCTAVES = (("same", 1.0), ("halve-tempo", 0.5), ("double-tempo", 2.0))
+OCTAVE_SLACK = 0.04
+"""A tempo so near to the song's half or double is another reading of it, brought to the tempo where it is off a little."""
 
 
 def warped_by(reader: AudioReader, tempo_map: TempoMap, song: Recording, name: str, progress: Callable[[float], None]) -> ScratchAudio:
@@ -21,24 +24,25 @@ def warped_by(reader: AudioReader, tempo_map: TempoMap, song: Recording, name: s
     return warp(reader, needed_anchors(tempo_map.anchors), frames, song.scratch_folder / f"{name}.f32", progress)
 
 
-def reading_near(grid: BeatGrid, tempo_bpm: float) -> str | None:
-    """`same`, `halve-tempo` or `double-tempo` where that is what a tempo means on this song; None for another tempo."""
-    for name, factor in (("same", 1.0), ("halve-tempo", 0.5), ("double-tempo", 2.0)):
-        if abs(tempo_bpm / (grid.tempo_bpm * factor) - 1) <= SAME_LEVEL:
-            return name
-    return None
+def reading_near(grid: BeatGrid, tempo_bpm: float) -> str:
+    """`halve-tempo` or `double-tempo` where that is what a tempo means on this song, else `same`."""
+    name, factor = min(OCTAVES, key=lambda o: abs(tempo_bpm / (grid.tempo_bpm * o[1]) - 1))
+    return name if abs(tempo_bpm / (grid.tempo_bpm * factor) - 1) <= OCTAVE_SLACK else "same"
 
 
 def at_tempo(song: Song, tempo_bpm: float, progress: Callable[[float], None]) -> Song:
-    """The song read at its half or double tempo where the tempo says so, else warped to it. Raises UsageError, AnalysisError."""
+    """The song read at its half or double tempo where the tempo says so, and warped to it where it is another one.
+
+    Raises UsageError, AnalysisError. A warped song has a recording of its own, which lies in the scratch folder of the old one.
+    """
+    reading = reading_near(song.analysis.require_grid(), tempo_bpm)
+    if reading != "same":
+        song = replace(song, analysis=corrected(song.analysis, [Correction(reading, {})]))
     grid = song.analysis.require_grid()
-    reading = reading_near(grid, tempo_bpm)
-    if reading == "same":
+    if abs(tempo_bpm / grid.tempo_bpm - 1) <= SAME:
         return song
-    if reading is not None:
-        return replace(song, analysis=corrected(song.analysis, [Correction(reading, {})]))
     tempo_map = even_tempo(grid, song.analysis.duration_s, tempo_bpm)
-    moved = warped_by(song.recording.audio, tempo_map, song.recording, "at-tempo", progress)
+    moved = warped_by(song.recording.audio, tempo_map, song.recording, f"at-{tempo_bpm:g}-bpm", progress)
     return Song(_as_recording(moved, song.recording.info, song.recording), straightened(song.analysis, tempo_map))
 
 

@@ -46,7 +46,7 @@ def command(
 
     Example: sideman generate song.mp3 -o band --stems bass,drums --style funk --candidates 4 --range chorus --seed 7
     """
-    if chords is not None and not chords.split():
+    if chords is not None and not chords.replace("|", " ").split():
         raise UsageError("--chords holds no chords: write such as 'Am7 D7 G C', or leave it out")
     order = Order(
         parse_roles(stems), style, seed, candidates, part, None, tuple(chords.replace("|", " ").split()) if chords else (), tempo, seconds,

@@ -200,7 +200,7 @@ class GenerateRequest(Shape):
     variation: int = Field(0, ge=0, le=9999)
     like: Ident | None = None
     base: Ident | None = None
-    engine: Name = ""
+    engine: Text = ""
     again: bool = False
 
 

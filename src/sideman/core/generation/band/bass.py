@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,6 +15,8 @@ DEAD, APPROACH, NEXT, OCTAVE = "x", "a", "n", "8"
 DEGREES = {"2": 2, "3": 4, "4": 5, "5": 7, "6": 9, "7": 10}
 """Semitones of a major scale with the flat seventh; the chord's own third, fifth and seventh come first."""
 NEAR_PULSES = 0.26
+SOON_PULSES = 1.5
+"""A line may come in so late on a new chord, with its root."""
 AHEAD_PULSES = 4
 """How far a bar looks for the chord that an anticipation belongs to."""
 ON_BEAT, OFF_BEAT, GHOST = 0.74, 0.62, 0.3
@@ -31,14 +33,22 @@ def _root(player: Player, event: ChordEvent, reference: int | None = None) -> in
     return _near(player, pc, player.part.register[2] if reference is None else reference)
 
 
+@dataclass
+class _Line:
+    """What goes on from bar to bar: the chord of the last note, and one whose root was played before it began."""
+
+    before: ChordEvent | None = None
+    anticipated: ChordEvent | None = None
+
+
 def write(player: Player) -> list[ScoreNote]:
     events = player.context.sounding_chords()
     if not events:
         return []
-    out = _walk_line(player, events) if player.part.walking else []
+    out, line = _walk_line(player, events) if player.part.walking else [], _Line()
     for bar in full_bars(player):
         if not player.part.walking or bar.energy == 0:
-            out += _bar(player, bar, events)
+            out += _bar(player, bar, events, line)
     return [replace(n, loudness=n.loudness * player.arc(n.beat)) for n in out]
 
 
@@ -47,28 +57,31 @@ def _event_at(events: tuple[ChordEvent, ...], pulse: float) -> int | None:
     return next((i for i, e in enumerate(events) if e.start - 1e-6 <= pulse < e.end - 1e-6), None)
 
 
-def _bar(player: Player, bar: ContextBar, events: tuple[ChordEvent, ...]) -> list[ScoreNote]:
+def _bar(player: Player, bar: ContextBar, events: tuple[ChordEvent, ...], line: _Line) -> list[ScoreNote]:
     figure = player.figure(bar, "line")
     if figure is None:
         return []
     here = tuple(events[i] for i in player.context.sounding_between(bar.start, bar.end + AHEAD_PULSES))
-    steps = _with_roots(list(figure.tabs["line"].steps(bar, player.context.compound)), bar, here)
+    steps = _with_roots(list(figure.tabs["line"].steps(bar, player.context.compound)), bar, here, line)
     steps = _varied(player, bar, steps)
-    out, before = [], None
+    out = []
     for k, step in enumerate(steps):
         at = bar.start + step.at
         i = _event_at(here, at)
         if i is None:
             continue
         following = here[i + 1] if i + 1 < len(here) else here[i]
-        event = following if step.symbol == NEXT else here[i]
+        early = step.symbol == NEXT and following.start - at <= player.context.pulses_per_beat + 0.01
+        event = following if early else here[i]
         root = _root(player, event)
         pitch = _pitch(player, step.symbol, event, following, root)
-        new_chord = abs(at - here[i].start) < 0.51 or before is not here[i]
-        if new_chord and step.symbol in DEGREES:
+        known = line.before is here[i] or line.anticipated is here[i]
+        if step.symbol in DEGREES and (not known or (abs(at - here[i].start) < 0.51 and line.anticipated is not here[i])):
             pitch = root  # a chord is heard from its root
-        before = here[i]
-        held = step.pulses if step.symbol == NEXT else min(step.pulses, here[i].end - at)
+        line.before = event
+        if early:
+            line.anticipated = following
+        held = step.pulses if early else min(step.pulses, here[i].end - at)
         gap = (steps[k + 1].at if k + 1 < len(steps) else bar.pulses) - step.at
         length = max(0.08, min(held, gap) * (0.3 if step.symbol == DEAD else player.part.length))
         loudness = GHOST if step.symbol == DEAD else ON_BEAT if step.at % 1 == 0 else OFF_BEAT
@@ -76,16 +89,17 @@ def _bar(player: Player, bar: ContextBar, events: tuple[ChordEvent, ...]) -> lis
     return out
 
 
-def _with_roots(steps: list[Step], bar: ContextBar, events: tuple[ChordEvent, ...]) -> list[Step]:
-    """Every chord that begins in the bar gets its root, where the line has no note near."""
+def _with_roots(steps: list[Step], bar: ContextBar, events: tuple[ChordEvent, ...], line: _Line) -> list[Step]:
+    """Every chord that begins in the bar gets its root, unless the line brings it soon or brought it before."""
     for event in events:
         at = event.start - bar.start
-        if 0 <= at < bar.pulses - 1e-6 and not any(abs(s.at - at) <= NEAR_PULSES for s in steps):
-            anticipated = any(s.symbol == NEXT and at - 1.01 <= s.at < at for s in steps) or (
-                at == 0 and bar.index_in_section % 2 == 1 and not steps
-            )
-            if not anticipated and not (at == 0 and steps and steps[0].at <= 0.5):
-                steps.append(Step(at, min(1.0, event.pulses, bar.pulses - at), "1"))
+        if not -1e-6 <= at < bar.pulses - 1e-6 or event is line.anticipated:
+            continue
+        near = any(abs(s.at - at) <= NEAR_PULSES for s in steps)
+        soon = any(0 < s.at - at <= SOON_PULSES and s.at < event.end - bar.start and s.symbol in "1n" for s in steps)
+        early = any(s.symbol == NEXT and at - 1.01 <= s.at < at for s in steps)
+        if not (near or soon or early):
+            steps = [*steps, Step(at, min(1.0, event.pulses, bar.pulses - at), "1")]
     return sorted(steps, key=lambda s: s.at)
 
 
@@ -143,10 +157,8 @@ def _varied(player: Player, bar: ContextBar, steps: list[Step]) -> list[Step]:
 def _walk_line(player: Player, events: tuple[ChordEvent, ...]) -> list[ScoreNote]:
     out, reference = [], player.part.register[2]
     for k, event in enumerate(events):
-        if player.energy(event.start) == 0:
-            continue
         line, reference = _walk(player, event, events[k + 1] if k + 1 < len(events) else event, reference)
-        out += line
+        out += [n for n in line if player.energy(n.beat) > 0]
     return out
 
 

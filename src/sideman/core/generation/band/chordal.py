@@ -23,9 +23,24 @@ SPREAD_MS = {
     StemRole.BRASS: (2, 8),
 }
 HAND_SPREAD_MS = (2, 11)
-STROKES = {"x": 0.58, "X": 0.72, "o": 0.42, "d": 0.58, "u": 0.46, "m": 0.4, "n": 0.58, "p": 0.66, "P": 0.76, "q": 0.6, "t": 0.5, "b": 0.52}
+STROKES = {
+    "x": 0.58,
+    "X": 0.72,
+    "o": 0.42,
+    "d": 0.58,
+    "u": 0.46,
+    "m": 0.4,
+    "n": 0.58,
+    "p": 0.66,
+    "P": 0.76,
+    "q": 0.6,
+    "s": 0.66,
+    "O": 0.66,
+    "t": 0.5,
+    "b": 0.52,
+}
 VOICES = "123456"
-NEXT, MUTED, POWER, MUTED_POWER, TOP, BASS, UP, DOWN = "n", "m", "pP", "q", "t", "b", "u", "d"
+NEXT, MUTED, POWER, MUTED_POWER, SIXTH, OCTAVE, TOP, BASS, UP = "n", "m", "pP", "q", "s", "O", "t", "b", "u"
 MUTED_PULSES = 0.09
 AHEAD_PULSES = 4
 """How far a bar looks for the chord that an anticipation belongs to."""
@@ -105,9 +120,9 @@ def _with_changes(steps: list[Step], bar: ContextBar, voiced: Voiced) -> list[St
         cuts = [c for c in changes if step.at + 0.3 < c < step.at + step.pulses - 0.2] if step.pulses > 1 else []
         edges = [step.at, *cuts, step.at + step.pulses]
         out += [Step(a, b - a, step.symbol) for a, b in itertools.pairwise(edges)]
-    for event, _ in voiced:
-        a, b = max(0.0, event.start - bar.start), min(float(bar.pulses), event.end - bar.start)
-        if b - a >= 1 and not any(a - 0.51 <= s.at < b for s in out):
+    for event, _ in voiced if steps else ():  # a bar of rests is meant
+        a, b = event.start - bar.start, min(float(bar.pulses), event.end - bar.start)
+        if a > -1e-6 and b - a >= 1 and not any(a - 0.51 <= s.at < b for s in out):
             out.append(Step(a, min(1.0, b - a), "x"))
     return sorted(out, key=lambda s: s.at)
 
@@ -117,7 +132,7 @@ def _struck(player: Player, bar: ContextBar, step: Step, voiced: Voiced) -> list
     i = next((k for k, (e, _) in enumerate(voiced) if e.start - 1e-6 <= at < e.end - 1e-6), None)
     if i is None:
         return []
-    ahead = step.symbol == NEXT and i + 1 < len(voiced)
+    ahead = step.symbol == NEXT and i + 1 < len(voiced) and voiced[i + 1][0].start - at <= player.context.pulses_per_beat + 0.01
     event, v = voiced[i + 1] if ahead else voiced[i]
     room = step.pulses if ahead or player.role in SUSTAINED else min(step.pulses, event.end - at)
     length = max(0.06, room * player.part.length)
@@ -135,6 +150,11 @@ def _pitches(player: Player, symbol: str, event: ChordEvent, v: tuple[int, ...])
     if symbol in POWER or symbol == MUTED_POWER:
         root = 40 + (event.chord.root - 40) % 12
         return (root, root + 7, root + 12) if symbol in POWER else (root, root + 7)
+    if symbol == SIXTH:
+        root = 40 + (event.chord.root - 40) % 12
+        return (root, root + 9)
+    if symbol == OCTAVE:
+        return (v[-1], v[-1] + 12)
     if symbol == TOP:
         return v[-2:]
     if symbol == BASS:

@@ -187,8 +187,9 @@ def _without_overlaps(notes: list[NoteEvent]) -> tuple[NoteEvent, ...]:
         i = last.get(n.pitch)
         if i is not None and out[i].end_s > n.start_s - 0.002:
             b = out[i]
-            if n.start_s - b.start_s < 0.02:
-                continue  # the same key cannot be struck twice within 20 ms
+            if n.start_s - b.start_s < 0.02:  # the same key cannot be struck twice within 20 ms: the louder stroke counts
+                out[i] = n if n.velocity > b.velocity else b
+                continue
             out[i] = NoteEvent(b.start_s, max(b.start_s + 0.015, n.start_s - 0.004), b.pitch, b.velocity, b.pan)
         last[n.pitch] = len(out)
         out.append(n)

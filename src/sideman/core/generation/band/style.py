@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -10,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from sideman.core.generation.band.kit import FILL_VOICES, VOICES
 from sideman.core.generation.band.tab import Tab
 from sideman.core.generation.soundfont import Preset
 from sideman.core.music import StemRole
@@ -21,8 +23,9 @@ SWINGS = ("straight", "eighths", "sixteenths")
 DRUM_BANK = 128
 VIBRATO = (5.3, 16.0, 0.28)
 LONGEST_RELEASE_S = 8.0
-DRUM_SYMBOLS, FILL_SYMBOLS, BASS_SYMBOLS, MELODY_SYMBOLS = "xXog?", "kshmlcort", "12345678axn", "x"
-CHORD_SYMBOLS = "xXodumnpPqtb123456"
+DRUM_SYMBOLS, BASS_SYMBOLS, MELODY_SYMBOLS = "xXog?", "12345678axn", "x"
+CHORD_SYMBOLS, FILL_SYMBOLS = "xXodumnpPqsOtb123456", "".join(FILL_VOICES)
+VOICINGS = ("close", "rootless", "open strings", "frets")
 """What a tab may hold beside silence and holds; docs/how-to/add-a-style.md says what each means."""
 
 
@@ -117,6 +120,9 @@ def _sound(raw: Mapping[str, Any], role: StemRole) -> Sound:
     return Sound(preset, layer, float(raw.get("layer_db", 0)), float(raw.get("double", 0)))
 
 
+LINES = (StemRole.BASS, StemRole.LEAD, StemRole.VOCALS)
+
+
 def _symbols(role: StemRole) -> str:
     if role in (StemRole.DRUMS, StemRole.PERCUSSION):
         return DRUM_SYMBOLS
@@ -126,6 +132,8 @@ def _symbols(role: StemRole) -> str:
 
 
 def _tab(text: str, allowed: str) -> Tab:
+    if re.search(r"\.[ |]*-", text):
+        raise ValueError(f"the tab {text!r} holds on a silence: a - follows what it lets sound")
     wrong = set(text) - set(allowed) - set(" |.-")
     if wrong:
         raise ValueError(f"the tab {text!r} holds {', '.join(sorted(wrong))}: it may hold {' '.join(allowed)}")
@@ -134,14 +142,23 @@ def _tab(text: str, allowed: str) -> Tab:
 
 def _figure(raw: Mapping[str, Any], role: StemRole) -> Figure:
     low, high = raw.get("energy", (0, 3))
+    voices = set(raw) - {"energy", "meter"}
+    known = VOICES if role in (StemRole.DRUMS, StemRole.PERCUSSION) else ("line",) if role in LINES else ("hands", "bass")
+    if not voices or voices - set(known) or (role in LINES and "line" not in voices):
+        raise ValueError(f"a figure of {role} has {', '.join(sorted(voices)) or 'no tab'}: it may have {', '.join(known)}")
     tabs = {k: _tab(v, _symbols(role)) for k, v in raw.items() if k not in ("energy", "meter")}
     return Figure((low, high), raw.get("meter", ""), tabs)
 
 
 def _part(raw: Mapping[str, Any], role: StemRole) -> PartStyle:
     plain = {k: v for k, v in raw.items() if k not in ("sound", "figures", "fills", "short_fills", "register")}
+    if plain.get("voicing", "close") not in VOICINGS:
+        raise ValueError(f"voicing is one of {', '.join(VOICINGS)}, not {plain['voicing']!r}")
+    register = raw.get("register", (48, 72, 60))
+    if len(register) != 3 or not register[0] <= register[2] <= register[1]:
+        raise ValueError(f"the register {register} of {role} is none: give its lowest, highest and central note")
     return PartStyle(
-        _sound(raw["sound"], role), tuple(_figure(f, role) for f in raw.get("figures", ())), tuple(raw.get("register", (48, 72, 60))),
+        _sound(raw["sound"], role), tuple(_figure(f, role) for f in raw.get("figures", ())), tuple(register),
         fills=tuple(_tab(f, FILL_SYMBOLS) for f in raw.get("fills", ())),
         short_fills=tuple(_tab(f, FILL_SYMBOLS) for f in raw.get("short_fills", ())), **plain,
     )  # fmt: skip

@@ -51,12 +51,19 @@ def beat_groups(beats: int) -> tuple[int, ...]:
     return fixed.get(beats) or ((2,) * (beats // 2) if beats % 2 == 0 else (2,) * ((beats - 3) // 2) + (3,))
 
 
-def _order(count: int, beats: int, turn: int) -> list[int]:
-    """Which of the tab's beats each beat of the bar takes: strong beat first in every group, then its weak beat."""
+def _order(tab: tuple[str, ...], beats: int, turn: int) -> list[int]:
+    """Which of the tab's beats each beat of the bar takes: strong beat first in every group, then its weak beat.
+
+    A bar of one group takes the tab's halves in turn, unless one holds what the other began, or is silent where the other is not.
+    """
+    count = len(tab)
     if count == beats:
         return list(range(count))
     halves = [(i, i + 1) for i in range(0, count - 1, 2)] or [(0, 0)]
     groups, out = beat_groups(beats), list[int]()
+    if len(halves) > 1 and len(groups) == 1:
+        silent = [not set("".join(tab[i] for i in half)) - {REST, HOLD} for half in halves]
+        turn = 0 if tab[halves[1][0]].startswith(HOLD) or (silent[1] and not silent[0]) else 1 if silent[0] and not silent[1] else turn
     for k, size in enumerate(groups):
         strong, weak = halves[(k + (turn if len(groups) == 1 else 0)) % len(halves)]
         out += [strong] + [weak] * (size - 1)
@@ -66,7 +73,8 @@ def _order(count: int, beats: int, turn: int) -> list[int]:
 @lru_cache(4096)
 def _steps(tab: tuple[str, ...], beats: int, compound: bool, turn: int) -> tuple[Step, ...]:
     rows: list[list[float | str]] = []
-    for k, index in enumerate(_order(len(tab), beats, turn)):
+    sounding = False
+    for k, index in enumerate(_order(tab, beats, turn)):
         symbols = tab[index]
         for i, symbol in enumerate(symbols):
             share = i / len(symbols)
@@ -76,8 +84,11 @@ def _steps(tab: tuple[str, ...], beats: int, compound: bool, turn: int) -> tuple
                 place, width = k * 3.0 + COMPOUND_PLACE.get(share, round(share * 3)), 1.0
             else:
                 place, width = k * 3 + share * 3, 3 / len(symbols)
-            if symbol == HOLD and rows:
+            if symbol == HOLD and rows and sounding:
                 rows[-1][1] = place + width - float(rows[-1][0])
-            elif symbol not in (REST, HOLD) and not (rows and rows[-1][0] == place):
+            sounding = symbol != REST and (sounding or symbol != HOLD)
+            if symbol == HOLD:
+                continue
+            if symbol != REST and not (rows and rows[-1][0] == place):
                 rows.append([place, width, symbol])
     return tuple(Step(float(at), float(width), str(symbol)) for at, width, symbol in rows)

@@ -71,7 +71,7 @@ export function GenerateDrawer({ desk, reload }) {
     setBusy(true)
     const how = { prompt: wish.prompt ?? '', energy: Number(wish.energy ?? 0), temperature: Number(wish.temperature ?? 1) }
     try {
-      const made = await post(`/recordings/${recording.id}/generations`, { roles: wish.roles, style: wish.style, seed: seed === '' ? null : Number(seed), candidates: wish.candidates, chords: changed, ...how, ...part, ...more })
+      const made = await post(`/recordings/${recording.id}/generations`, { roles: wish.roles, style: wish.style || null, seed: seed === '' ? null : Number(seed), candidates: wish.candidates, chords: changed, ...how, ...part, ...more })
       notify(t.queued)
       return made
     } catch (error) {

@@ -31,7 +31,7 @@ export function GenerateForm({ engines, wish, onChange }) {
   const set = (/** @type {Partial<Wish>} */ change) => onChange({ ...wish, ...change })
   const toggle = (/** @type {string} */ role) => set({ roles: wish.roles.includes(role) ? wish.roles.filter((/** @type {string} */ r) => r !== role) : [...wish.roles, role] })
   const engine = engines.generators[0]
-  const styles = /** @type {[string, string][]} */ (engines.styleCards.map((s) => [s.name, s.title]))
+  const styles = /** @type {[string, string][]} */ ([...engines.styleCards.map((s) => [s.name, s.title]), ['', t.styleFromWords]])
   const traits = engines.styleCards.find((s) => s.name === wish.style)?.traits ?? []
   return html`<div class="field"><span id="wanted-stems">${t.stems}</span><div class="choices" role="group" aria-labelledby="wanted-stems">${engines.generationRoles.map((role) => html`
       <button type="button" key=${role} title=${engines.parts[role]} aria-pressed=${wish.roles.includes(role)} style=${colorStyle(role)} onClick=${() => toggle(role)}><${Icon} name=${iconOf(role)} />${nameOf(role)}</button>`)}</div></div>

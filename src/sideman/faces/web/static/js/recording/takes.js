@@ -62,16 +62,26 @@ function Candidate({ desk, stem, rivals, generation, reload, onMore, part }) {
     }
   }
   const report = stem.report ?? {}
-  const { style, seed } = stem.provenance ?? {}
-  const near = { roles: [stem.role], style, candidates: 1 }
+  const near = { ...wishOf(generation), roles: [stem.role], candidates: 1 }
+  const seed = String(stem.provenance?.seed ?? '')
   const varied = 1 + Number(generation.parameters.variation ?? 0)
   return html`<article class="take" style=${colorStyle(stem.role)}><div class="row"><${Icon} name=${iconOf(stem.role)} /><b>${title}</b><span class=${`verdict ${stem.verdict}`}>${t.verdicts[stem.verdict ?? ''] ?? stem.verdict}</span><span class="grow"></span><span class="num">${stem.score === null ? '' : t.fit(Math.round(stem.score * 100))}</span></div>
     <p>${report.reason}</p><small class="num">${figures(report, stem, generation).join(' · ')}</small>
     <div class="row"><button class="btn sm" aria-pressed=${heard} onClick=${() => audition(desk, stem, rivals, generation, heard)}><${Icon} name=${heard ? 'pause' : 'ear'} />${heard ? t.stop : t.audition}</button>
       ${rivals.length > 0 && html`<button class="btn sm" onClick=${() => discard(rivals, t.keptOnly(title))}><${Icon} name="check" />${t.keep}</button>`}
-      <button class="btn sm" onClick=${() => onMore('', { ...near, candidates: 3 })}>${t.more}</button><button class="btn sm" onClick=${() => onMore(String(seed ?? ''), { ...near, variation: varied })}>${t.vary}</button>
-      ${'startS' in part && html`<button class="btn sm" title=${t.redoHint} onClick=${() => onMore('', { ...near, base: stem.id })}>${t.redo}</button>`}<span class="grow"></span>
+      <button class="btn sm" onClick=${() => onMore('', { ...near, candidates: 3 })}>${t.more}</button><button class="btn sm" onClick=${() => onMore(seed, { ...near, variation: varied })}>${t.vary}</button>
+      ${'startS' in part && html`<button class="btn sm" title=${t.redoHint} onClick=${() => onMore('', { ...near, ...part, base: stem.id, tempoBpm: null })}>${t.redo}</button>`}<span class="grow"></span>
       <button class="btn sm" onClick=${() => discard([stem], t.discarded)}><${Icon} name="trash-2" />${t.discard}</button></div></article>`
+}
+
+/** What a take was asked for with, as it is asked for again. @param {Generation} generation */
+function wishOf({ parameters: p }) {
+  const [startS, endS] = p.within_s ?? [null, null]
+  const chords = (p.chords ?? []).map((/** @type {[number, number, string]} */ [a, b, label]) => ({ startS: a, endS: b, label }))
+  return {
+    style: p.style, prompt: p.prompt ?? '', temperature: p.temperature ?? 1, energy: p.energy ?? 0, variation: p.variation ?? 0, startS, endS, chords,
+    progression: p.progression ?? [], tempoBpm: p.tempo_bpm ?? null, durationS: p.duration_s ?? null, like: p.like ?? null, engine: p.engine ?? '',
+  }
 }
 
 /** @param {any} report @param {Stem} stem @param {Generation} generation */
