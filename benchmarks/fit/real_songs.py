@@ -16,8 +16,10 @@ from sideman.core.analysis import analyze
 from sideman.core.audio import Recording, measure
 from sideman.core.fit.listening import SAMPLE_RATE_HZ, listen
 from sideman.core.fit.scoring import Calibration, hear_contrasts, score
-from sideman.core.generation import BAND_ROLES, SessionBand
+from sideman.core.generation import SessionBand
+from sideman.core.music import StemRole
 
+ROLES = (StemRole.DRUMS, StemRole.BASS, StemRole.PIANO, StemRole.GUITAR, StemRole.PAD)
 SONGS = ("rock_chaosland", "ballad_feelings", "metal_chaos_god")
 FLOORS = {"+1": 0.7, "-1": 0.7, "6": 0.7, "shuffle": 0.6, "bar": 0.6, "beat": 0.5}
 JUDGED_ON = SONGS[:2]
@@ -32,7 +34,7 @@ def main(audio: Path, font: Path, out: Path | None) -> None:
             analysis = analyze(recording)
             song = listen(recording.mono(SAMPLE_RATE_HZ))
             maker = StemMaker(band, Path(folder), song.tuning_semitones, measure(recording.audio).integrated_lufs)
-            for role in BAND_ROLES:
+            for role in ROLES:
                 values = {
                     s.fault: score(hear_contrasts(song, s.heard, role), role, calibration).value
                     for s in maker.stems(analysis, role, "rock", 5)
