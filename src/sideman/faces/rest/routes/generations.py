@@ -13,8 +13,9 @@ from sideman.core.music import StemRole
 from sideman.errors import NotFound, UsageError
 from sideman.faces.rest.callers import StudioHere, Who
 from sideman.faces.rest.delivery import FILE_RESPONSES, deliver, link
+from sideman.faces.rest.generation_shapes import GenerateRequest, GenerationShape
 from sideman.faces.rest.parameters import HowAsked, Id, Skip, Take
-from sideman.faces.rest.shapes import GenerateRequest, GenerationShape, MixRequest, MixShape, StemShape
+from sideman.faces.rest.shapes import MixRequest, MixShape, StemShape
 from sideman.faces.rest.shaping import mix_file, stem_shape
 
 router = APIRouter(tags=["generations and mixes"])

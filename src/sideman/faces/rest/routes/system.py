@@ -11,7 +11,8 @@ from fastapi.responses import PlainTextResponse
 from sideman.errors import ServiceUnavailable
 from sideman.faces.rest.callers import StudioHere, Who
 from sideman.faces.rest.delivery import FILE_RESPONSES, BlobFile, check_link, deliver
-from sideman.faces.rest.shapes import EnginesShape, GeneratorShape, HealthShape, StyleShape, VerifiedShape
+from sideman.faces.rest.generation_shapes import EnginesShape, GeneratorShape, StyleShape
+from sideman.faces.rest.shapes import HealthShape, VerifiedShape
 
 router = APIRouter(tags=["system"])
 Plain = Annotated[str, Query(max_length=400, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]

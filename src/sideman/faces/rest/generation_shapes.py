@@ -1,0 +1,84 @@
+"""What the REST face takes and gives of generations and the engines that make them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from sideman.faces.rest.shapes import Ident, Name, Shape, Text
+
+
+class ChordWish(Shape):
+    """label: a Harte chord label such as `A:min7`."""
+
+    start_s: float = Field(ge=0, allow_inf_nan=False)
+    end_s: float = Field(ge=0, allow_inf_nan=False)
+    label: Name
+
+
+class GenerateRequest(Shape):
+    """Without a seed every request plays a new performance; candidates: how many of each stem, one seed after another.
+
+    startS, endS: play in this part of the song only. chords: take these there instead of those found. progression: chords one a bar, again
+    from the beginning when they are over. style: left out, what the prompt names, else rock. tempoBpm: half or double of the song's reads it
+    so, another tempo makes stems for it. temperature: 0 by the book, 1 as the style says, 2 freely. energy: levels louder or softer.
+    variation: another number varies the same performance. like: a recording whose groove and density are taken over. base: a stem of this
+    recording that is kept outside startS to endS. engine: the session band, or `mock`.
+    """
+
+    roles: list[Name] = Field(max_length=16)
+    style: Name | None = None
+    seed: int | None = Field(None, ge=0, le=2**31 - 1)
+    candidates: int = Field(1, ge=1, le=4)
+    start_s: float | None = Field(None, ge=0, allow_inf_nan=False)
+    end_s: float | None = Field(None, ge=0, allow_inf_nan=False)
+    chords: list[ChordWish] = Field(default=[], max_length=2000)
+    progression: list[Name] = Field(default=[], max_length=500)
+    tempo_bpm: float | None = Field(None, gt=0, le=1000, allow_inf_nan=False)
+    duration_s: float | None = Field(None, gt=0, le=86_400, allow_inf_nan=False)
+    prompt: Annotated[str, Field(max_length=2000, pattern=r"^[^\x00]*$")] = ""
+    temperature: float = Field(1.0, ge=0, le=2, allow_inf_nan=False)
+    energy: int = Field(0, ge=-3, le=3)
+    variation: int = Field(0, ge=0, le=9999)
+    like: Ident | None = None
+    base: Ident | None = None
+    engine: Text = ""
+    again: bool = False
+
+
+class GenerationShape(Shape):
+    id: str
+    recording_id: str
+    job_id: str | None
+    roles: list[str]
+    parameters: dict[str, Any]
+    created_at: datetime
+
+
+class StyleShape(Shape):
+    """traits: the three things by which a listener knows the style."""
+
+    name: str
+    title: str
+    traits: list[str]
+
+
+class GeneratorShape(Shape):
+    """An engine that plays new stems, and under which licence its sound may be used."""
+
+    name: str
+    licence: str
+    about: str
+
+
+class EnginesShape(Shape):
+    """What this server can do. parts: what is played for each of generationRoles."""
+
+    separator: str
+    generation_roles: list[str]
+    parts: dict[str, str]
+    styles: list[str]
+    style_cards: list[StyleShape]
+    generators: list[GeneratorShape]
