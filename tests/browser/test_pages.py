@@ -82,7 +82,7 @@ def test_an_upload_is_analysed_played_and_accompanied(tab: Tab, song: ShortSong,
     tab.until(lambda: page.locator(".lane").count() == before + 2)
     for left in (1, 0):
         page.locator(".take").first.get_by_role("button", name="Discard").click()
-        tab.until(lambda left=left: page.locator(".lane").count() == before + left)
+        tab.until(lambda left=left: page.locator(".lane").count() == before + left and page.locator(".take").count() == left)
 
 
 @pytest.mark.slow

@@ -49,16 +49,20 @@ function Candidate({ desk, stem, rivals, generation, reload, onMore, part }) {
   const lane = desk.engine.lane(stem.id)
   const heard = Boolean(lane && desk.engine.playing.value && desk.engine.audible(lane))
   const title = laneTitle(stem)
+  const [busy, setBusy] = useState(false) // a second click would ask for what is gone already
   const discard = async (/** @type {Stem[]} */ some, /** @type {string} */ said) => {
+    setBusy(true)
     try {
       for (const s of some) {
         desk.engine.remove(s.id) // first, or the player would ask for what is gone
         await remove(`/stems/${s.id}`)
       }
       notify(said, 'good')
+      if (!some.includes(stem)) setBusy(false)
       reload()
     } catch (error) {
       notifyError(error)
+      setBusy(false)
     }
   }
   const report = stem.report ?? {}
@@ -68,10 +72,10 @@ function Candidate({ desk, stem, rivals, generation, reload, onMore, part }) {
   return html`<article class="take" style=${colorStyle(stem.role)}><div class="row"><${Icon} name=${iconOf(stem.role)} /><b>${title}</b><span class=${`verdict ${stem.verdict}`}>${t.verdicts[stem.verdict ?? ''] ?? stem.verdict}</span><span class="grow"></span><span class="num">${stem.score === null ? '' : t.fit(Math.round(stem.score * 100))}</span></div>
     <p>${report.reason}</p><small class="num">${figures(report, stem, generation).join(' · ')}</small>
     <div class="row"><button class="btn sm" aria-pressed=${heard} onClick=${() => audition(desk, stem, rivals, generation, heard)}><${Icon} name=${heard ? 'pause' : 'ear'} />${heard ? t.stop : t.audition}</button>
-      ${rivals.length > 0 && html`<button class="btn sm" onClick=${() => discard(rivals, t.keptOnly(title))}><${Icon} name="check" />${t.keep}</button>`}
+      ${rivals.length > 0 && html`<button class="btn sm" disabled=${busy} onClick=${() => discard(rivals, t.keptOnly(title))}><${Icon} name="check" />${t.keep}</button>`}
       <button class="btn sm" onClick=${() => onMore('', { ...near, candidates: 3 })}>${t.more}</button><button class="btn sm" onClick=${() => onMore(seed, { ...near, variation: varied })}>${t.vary}</button>
       ${'startS' in part && html`<button class="btn sm" title=${t.redoHint} onClick=${() => onMore('', { ...near, ...part, base: stem.id, tempoBpm: null })}>${t.redo}</button>`}<span class="grow"></span>
-      <button class="btn sm" onClick=${() => discard([stem], t.discarded)}><${Icon} name="trash-2" />${t.discard}</button></div></article>`
+      <button class="btn sm" disabled=${busy} onClick=${() => discard([stem], t.discarded)}><${Icon} name="trash-2" />${t.discard}</button></div></article>`
 }
 
 /** What a take was asked for with, as it is asked for again. @param {Generation} generation */
