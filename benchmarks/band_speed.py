@@ -1,17 +1,17 @@
 """How fast the session band writes and plays: seconds of music a second of CPU, for every part in every style, on one thread.
 
-python -m benchmarks.band_speed [OUT.md]
+python -m benchmarks.band_speed
 """
 
 from __future__ import annotations
 
-import sys
 import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.results_file import write_result
 from sideman.carried import carried
 from sideman.core.generation import BAND_ROLES, GenerationRequest, SessionBand, SongContext, styles
 from sideman.core.generation.band.player import Player
@@ -40,7 +40,7 @@ def _writing(band: SessionBand, context: SongContext) -> dict[str, float]:
     return out
 
 
-def main(out: Path | None) -> None:
+def main() -> None:
     band, context = SessionBand.open(carried("soundfont.sf3")), SongContext.from_analysis(compose(4))
     frames = round(context.duration_s * RATE)
     writing = _writing(band, context)
@@ -67,10 +67,8 @@ def main(out: Path | None) -> None:
             lines.append(f"| {style} | " + " | ".join(cells) + " |")
             print(lines[-1], flush=True)
     lines += ["", f"Slowest: {slowest[1]}, {slowest[0]:.0f} times real time."]
-    print("\n".join(lines[-1:]))
-    if out:
-        out.write_text("\n".join(lines) + "\n", "utf-8")
+    write_result("band_speed", "The session band: how fast it writes and plays", "\n".join(lines))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else None)
+    main()
