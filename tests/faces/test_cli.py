@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+import soundfile
 
 from sideman.core.audio import AudioClip, write_audio
 from sideman.testing import ShortSong, faded_tone
@@ -29,7 +30,9 @@ def test_help_teaches() -> None:
     assert "Exit codes" in done.stdout
 
 
-@pytest.mark.parametrize("name", ["play-along", "analyze", "separate", "generate", "mix", "render-midi", "info", "eval"])
+@pytest.mark.parametrize(
+    "name", ["play-along", "analyze", "separate", "generate", "fit", "straighten", "styles", "mix", "render-midi", "info", "eval"]
+)
 def test_every_command_has_an_example(name: str) -> None:
     done = sideman(name, "--help")
     assert done.returncode == 0 and f"Example: sideman {name}" in done.stdout.replace("\n", " ").replace("  ", " ")
@@ -55,6 +58,24 @@ def test_separate_generate_and_mix_work_together(song: ShortSong, tmp_path: Path
     assert sideman("render-midi", "band/bass.mid", "-o", "midi.flac", cwd=tmp_path).returncode == 0
     done = sideman("mix", "stems/drums.flac", "band/bass.flac=-2", "-o", "mix.mp3", "--json", cwd=tmp_path)
     assert abs(json.loads(done.stdout)["integrated_lufs"] + 14) < 0.5
+
+
+def test_a_loop_is_fitted_and_a_song_straightened_and_taken_back(song: ShortSong, tmp_path: Path) -> None:
+    write_audio(AudioClip(song.mixture.samples[:, : 44100 * 20], 44100), tmp_path / "s.flac")
+    write_audio(AudioClip(song.mixture.samples[:, 44100 * 2 : 44100 * 7], 44100), tmp_path / "loop.one.flac")
+    done = sideman("fit", "loop.one.flac", "s.flac", "-o", "fitted", "--role", "drums", "--json", cwd=tmp_path)
+    facts = json.loads(done.stdout)
+    assert done.returncode == 0 and 0 <= facts["score"] <= 1 and {p.suffix for p in (tmp_path / "fitted").iterdir()} == {".flac", ".json"}
+    assert all(p.name.startswith("loop.one.") for p in (tmp_path / "fitted").iterdir()), "a dot in a name is part of the name"
+    done = sideman("straighten", "s.flac", "-o", "even", "--tempo", "120", "--json", cwd=tmp_path)
+    even_s = json.loads(done.stdout)["duration_s"]
+    assert done.returncode == 0 and abs(even_s - 20) > 0.2
+    made = next(p for p in (tmp_path / "even").iterdir() if p.stem == "s")
+    assert sideman("straighten", made, "-o", "back", "--undo", "even/tempo-map.json", cwd=tmp_path).returncode == 0
+    back = next((tmp_path / "back").iterdir())
+    assert abs(soundfile.info(back).duration - 20) < 0.01
+    wrong = sideman("straighten", "s.flac", "-o", "no", "--undo", "s.flac", cwd=tmp_path)
+    assert wrong.returncode == 2 and "no tempo map" in wrong.stderr and not (tmp_path / "no").exists()
 
 
 def bad_text(path: Path) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import asdict
 from pathlib import Path
 
 from sideman.app.engines import Engines, Source, StepProgress, no_progress, opened
 from sideman.core import analysis as engine
 from sideman.core.audio import write_lossless
-from sideman.core.fit import FitReport
-from sideman.core.music import BeatGrid, Meter, MidiPart, MusicAnalysis, write_midi
+from sideman.core.fit import FitFigures, FitReport
+from sideman.core.generation.context import free_grid
+from sideman.core.music import MidiPart, MusicAnalysis, write_midi
 from sideman.core.pipelines import staged
 from sideman.core.pipelines.concurrency import Watch
 from sideman.core.pipelines.new_stems import NewStem, Song, new_stems
@@ -47,7 +49,7 @@ def file_name(n: NewStem) -> str:
 
 def write_stem_midi(n: NewStem, analysis: MusicAnalysis, path: Path) -> None:
     """On the song's own beats; at 60 bpm where it has none."""
-    grid = analysis.grid.value if analysis.grid else BeatGrid.constant(60, max(2, int(analysis.duration_s) + 2), Meter(4))
+    grid = analysis.grid.value if analysis.grid else free_grid(analysis.duration_s)
     part = MidiPart(n.stem.role.value, n.stem.notes, n.stem.program, not n.stem.role.pitched)
     write_midi(path, grid, [part], analysis)
 
@@ -64,13 +66,8 @@ def _write_fit(made: tuple[NewStem, ...], understood: tuple[str, ...], folder: P
 
 def report_json(r: FitReport) -> dict[str, object]:
     """A fit report for programs."""
-    f = r.figures
     return {
         "role": r.role.value, "score": round(r.score, 4), "verdict": r.verdict.value, "reason": r.reason,
         "axes": {a.name: round(a.logit, 3) for a in r.axes}, "undecidable": [u.value for u in r.undecidable], "warnings": list(r.warnings),
-        "sounding_s": round(r.sounding_s, 1), "onset_to_grid_ms": f.onset_to_grid_ms if f else None,
-        "onset_to_grid_p90_ms": f.onset_to_grid_p90_ms if f else None, "chance_to_grid_ms": f.chance_to_grid_ms if f else None,
-        "tempo_error_percent": f.tempo_error_percent if f else None, "chord_tone_share": f.chord_tone_share if f else None,
-        "chord_or_scale_share": f.chord_or_scale_share if f else None, "loudness_lufs": f.loudness_lufs if f else None,
-        "masked_share": f.masked_share if f else None, "clipped_share": f.clipped_share if f else None,
-    }  # fmt: skip
+        "sounding_s": round(r.sounding_s, 1),
+    } | asdict(r.figures or FitFigures())  # fmt: skip

@@ -1,7 +1,7 @@
 """Warping: sound moved onto other times and pitches, piece by piece, by Signalsmith Stretch (MIT).
 
 The pieces are stretched with some sound before and after them and cross-faded, so that a whole song can be warped in constant memory
-and every anchor lands where it should: within a millisecond, measured on impulses from 0.6 to 1.67 times the speed. The library's own
+and every anchor lands where it should: within the 3 ms of TOLERANCE_S, measured on impulses from 0.6 to 1.5 times the speed. The library's own
 output is already aligned: adding its stated latency would be wrong by 100 ms.
 """
 

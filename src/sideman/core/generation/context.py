@@ -187,7 +187,7 @@ class SongContext:
         """
         if analysis.grid is None and not (analysis.chords and any(c.chord.root is not None for c in analysis.chords.value)):
             analysis.require_grid()
-        grid = analysis.grid.value if analysis.grid else BeatGrid.constant(FREE_TEMPO_BPM, max(2, int(analysis.duration_s) + 2), Meter(4))
+        grid = analysis.grid.value if analysis.grid else free_grid(analysis.duration_s)
         per_beat = 3 if grid.meter.compound else 1
         return cls(
             grid=grid,
@@ -204,6 +204,11 @@ class SongContext:
             surroundings=surroundings,
             free=analysis.grid is None,
         )
+
+
+def free_grid(duration_s: float) -> BeatGrid:
+    """For a recording without a pulse: seconds, counted in fours."""
+    return BeatGrid.constant(FREE_TEMPO_BPM, max(2, int(duration_s) + 2), Meter(4))
 
 
 def _energy_level(energy: float) -> int:

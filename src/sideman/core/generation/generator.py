@@ -11,6 +11,8 @@ from sideman.core.audio import ScratchAudio
 from sideman.core.generation.context import SongContext
 from sideman.core.music import NoteEvent, Provenance, StemRole
 
+EARLY_S = 0.03
+"""A note that is played a little before the beat belongs to that beat, also where a part of a song begins or ends."""
 Progress = Callable[[float], None]
 
 

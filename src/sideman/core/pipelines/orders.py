@@ -19,10 +19,11 @@ HOTTEST = 2.0
 
 @dataclass(frozen=True)
 class Order:
-    """engine: the session band where empty. style None: what the prompt names, else rock. part: `chorus`, `bars 9-16`, `0:30-1:05`. chords: one a bar, again from the beginning.
+    """engine: the session band where empty. style None: what the prompt names, else rock. part: `chorus`, `bars 9-16`, `0:30-1:05`.
 
-    tempo_bpm: the song read at half or double tempo, or brought to another. duration_s: only so far, and the stem ends there. temperature: 0 plays by the book, 1 as
-    the style says, 2 freely. like: a song whose groove and density are taken over.
+    chords: one a bar, again from the beginning. tempo_bpm: the song read at half or double tempo, or brought to another. duration_s: only
+    so far, and the stem ends there. temperature: 0 plays by the book, 1 as the style says, 2 freely. like: a song whose groove and density
+    are taken over.
     """
 
     roles: tuple[StemRole, ...]

@@ -9,11 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from sideman.core.audio import AudioReader, ScratchAudio, ScratchWriter, read_padded
+from sideman.core.generation.generator import EARLY_S
 from sideman.core.music import NoteEvent
 
 FADE_S = 0.04
-EARLY_S = 0.03
-"""A note played a little before the beat belongs to it: the cut lies so far before both ends."""
 BLOCK_S = 10
 
 

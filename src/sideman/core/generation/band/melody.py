@@ -42,7 +42,7 @@ def _varied(player: Player, bar: ContextBar, steps: list[Step], phrase: int) -> 
         gone = int(rng.integers(1, len(steps)))
         steps = [s for k, s in enumerate(steps) if k != gone]
     if phrase == 2 and rng.random() < 0.6 and steps:
-        steps = [replace(s, at=s.at) for s in steps if s.at % 1 == 0 or rng.random() < 0.8]
+        steps = [s for s in steps if s.at % 1 == 0 or rng.random() < 0.8]
     return steps
 
 

@@ -34,7 +34,6 @@ KIT_PAN = {
     64: -0.25, 65: 0.3, 66: 0.4, 67: 0.3, 68: 0.35, 69: 0.45, 70: 0.45, 73: -0.5, 74: -0.5, 75: -0.15, 76: 0.2, 77: 0.3, 80: 0.5, 81: 0.5, 82: 0.45,
 }  # fmt: skip
 RIGID = (StemRole.DRUMS, StemRole.BASS, StemRole.PERCUSSION)
-UNPITCHED = (StemRole.DRUMS, StemRole.PERCUSSION)
 GROOVE_SHARE, MOST_GROOVE_MS = 0.7, 20.0
 SWUNG_SONG = 1.2
 DETAILS = ("varied", "details", "chance", "shake", "strokes", "fill", "pitches", "human")
@@ -172,7 +171,7 @@ class Player:
                 continue  # the recording begins inside this bar: what was played before is not heard
             start = max(0.0, start_s + ms / 1000)
             end = max(start + 0.03, end_s + ms / 1000)
-            pan = KIT_PAN.get(n.pitch, 0.0) if self.role in UNPITCHED else 0.0
+            pan = KIT_PAN.get(n.pitch, 0.0) if not self.role.pitched else 0.0
             if start < self.context.duration_s - 0.05:
                 out.append(NoteEvent(start, min(end, self.context.duration_s), n.pitch, velocity, pan))
         return _without_overlaps(out)

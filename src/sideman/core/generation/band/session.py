@@ -12,10 +12,10 @@ import numpy as np
 from sideman.core.audio import ScratchAudio, ScratchWriter, blocks, resampled_blocks
 from sideman.core.generation.band import bass, chordal, drums, melody
 from sideman.core.generation.band.channel import level_gain, process, strip_for
-from sideman.core.generation.band.player import UNPITCHED, Player
+from sideman.core.generation.band.player import Player
 from sideman.core.generation.band.style import style_named, styles
 from sideman.core.generation.context import SongContext, stream
-from sideman.core.generation.generator import GeneratedStem, GenerationRequest, Progress, no_progress
+from sideman.core.generation.generator import EARLY_S, GeneratedStem, GenerationRequest, Progress, no_progress
 from sideman.core.generation.soundfont import Humanise, Preset, Renderer, Synth
 from sideman.core.generation.soundfont.fluidsynth import FluidSynthRenderer
 from sideman.core.music import NoteEvent, Provenance, ScoreNote, StemRole
@@ -48,8 +48,6 @@ PART_NAMES = {
 KIT_GAINS_DB = {42: -5.0, 44: -5.0, 46: -5.0, 51: -3.0, 53: -4.0, 49: -2.0, 57: -2.0, 36: 1.0}
 """The font's kit against a record's balance: its hats are too loud."""
 TAKE_GAIN = 0.75
-LEAD_S = 0.03
-"""A note that is played a little before the beat belongs to that beat, also where a part begins or ends."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,13 +139,13 @@ def _within(notes: tuple[NoteEvent, ...], within_s: tuple[float, float] | None) 
     if within_s is None:
         return notes
     start, end = within_s
-    return tuple(replace(n, end_s=min(n.end_s, end)) for n in notes if start - LEAD_S <= n.start_s < end - LEAD_S)
+    return tuple(replace(n, end_s=min(n.end_s, end)) for n in notes if start - EARLY_S <= n.start_s < end - EARLY_S)
 
 
 def _takes(player: Player, score: list[ScoreNote]) -> list[_Take]:
     """One performance, or two panned apart (double tracking), or a second sound under the first."""
     sound, notes = player.part.sound, player.perform(score)
-    gains = KIT_GAINS_DB if player.role in UNPITCHED else {}
+    gains = KIT_GAINS_DB if not player.role.pitched else {}
     if sound.double:
         sides = ((notes, -sound.double), (player.perform(score, 1), sound.double))
         return [

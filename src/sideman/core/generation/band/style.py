@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -114,7 +114,7 @@ class Style:
 
 
 def _sound(raw: Mapping[str, Any], role: StemRole) -> Sound:
-    bank = DRUM_BANK if role in (StemRole.DRUMS, StemRole.PERCUSSION) else 0
+    bank = 0 if role.pitched else DRUM_BANK
     preset = Preset(bank, raw["program"], VIBRATO if raw.get("vibrato") else None, float(raw.get("release_s", LONGEST_RELEASE_S)))
     layer = replace(preset, program=raw["layer"]) if "layer" in raw else None
     return Sound(preset, layer, float(raw.get("layer_db", 0)), float(raw.get("double", 0)))
@@ -124,7 +124,7 @@ LINES = (StemRole.BASS, StemRole.LEAD, StemRole.VOCALS)
 
 
 def _symbols(role: StemRole) -> str:
-    if role in (StemRole.DRUMS, StemRole.PERCUSSION):
+    if not role.pitched:
         return DRUM_SYMBOLS
     if role in (StemRole.LEAD, StemRole.VOCALS):
         return MELODY_SYMBOLS
@@ -143,7 +143,7 @@ def _tab(text: str, allowed: str) -> Tab:
 def _figure(raw: Mapping[str, Any], role: StemRole) -> Figure:
     low, high = raw.get("energy", (0, 3))
     voices = set(raw) - {"energy", "meter"}
-    known = VOICES if role in (StemRole.DRUMS, StemRole.PERCUSSION) else ("line",) if role in LINES else ("hands", "bass")
+    known: Iterable[str] = VOICES if not role.pitched else ("line",) if role in LINES else ("hands", "bass")
     if not voices or voices - set(known) or (role in LINES and "line" not in voices):
         raise ValueError(f"a figure of {role} has {', '.join(sorted(voices)) or 'no tab'}: it may have {', '.join(known)}")
     tabs = {k: _tab(v, _symbols(role)) for k, v in raw.items() if k not in ("energy", "meter")}
