@@ -21,6 +21,7 @@ Array = NDArray[np.float32]
 class Precision(StrEnum):
     FLOAT32 = "f32"
     BFLOAT16 = "bf16"
+    FLOAT16 = "f16"
 
 
 class Engine(StrEnum):
