@@ -6,6 +6,8 @@ STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 SERVER_STAMP := $(VENV)/.installed-server
 OUT ?= demo
+# PyTorch's own index of wheels for CPUs: the usual ones for Linux bring gigabytes of CUDA, which the tests do not need.
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 DATA ?= library
 PORT ?= 5000
 
@@ -28,7 +30,7 @@ $(SERVER_STAMP): $(STAMP)
 	@touch $@
 
 $(DEV_STAMP): $(STAMP)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --extra-index-url $(TORCH_INDEX) -e '.[dev]'
 	@touch $@
 
 demo: $(SERVER_STAMP)  ## run the main job on the demo song, or on SONG=path, and leave it in the library DATA=library

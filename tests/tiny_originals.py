@@ -9,7 +9,6 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
-
 from tiny_networks import ace_step, stable_audio_three
 
 
@@ -48,7 +47,15 @@ def original_stable_audio_three(folder: Path, work: Path, objective: str = "rf_d
             out["conditioner.conditioners.seconds_total.embedder.embedding.1." + key.removeprefix("linear.")] = value
     folder.mkdir(parents=True)
     save_file({k: v.clone().contiguous() for k, v in out.items()}, folder / "model.safetensors")
-    codec = {"strides": [2], "transformer_depths": [1], "c_mults": [2], "channels": 8, "latent_dim": 8, "dim_heads": 4, "sliding_window": [1, 1]}
+    codec = {
+        "strides": [2],
+        "transformer_depths": [1],
+        "c_mults": [2],
+        "channels": 8,
+        "latent_dim": 8,
+        "dim_heads": 4,
+        "sliding_window": [1, 1],
+    }
     pretransform = {"config": {"encoder": {"config": codec}, "decoder": {"config": {}}, "io_channels": 2, "downsampling_ratio": 512}}
     stated = {"sample_rate": 44100, "model": {"pretransform": pretransform, "diffusion": {"diffusion_objective": objective}}}
     (folder / "model_config.json").write_text(json.dumps(stated))

@@ -28,7 +28,7 @@ from sideman.core.generation.soundfont import Preset, Renderer
 from sideman.core.music import MusicAnalysis, NoteEvent, StemRole
 from sideman.core.pipelines.concurrency import Watch
 from sideman.core.pipelines.fitting import fit_clip
-from sideman.core.pipelines.new_stems import Song
+from sideman.core.pipelines.songs import Song
 
 SONGS = ("d02", "d08", "d10", "d12")
 RATE, BARS = 44100, 8

@@ -19,7 +19,7 @@ from sideman.core.generation.soundfont import Preset, Renderer
 from sideman.core.music import BeatGrid, Meter, NoteEvent, StemRole, parse_progression, part_of, with_progression
 from sideman.core.pipelines.concurrency import Watch
 from sideman.core.pipelines.fitting import fit_clip
-from sideman.core.pipelines.new_stems import Song
+from sideman.core.pipelines.songs import Song
 from sideman.core.pipelines.splicing import spliced, spliced_notes
 from sideman.core.pipelines.tempo import at_tempo, reading_near
 from sideman.errors import NoAudio, UnreadableAudio, UsageError

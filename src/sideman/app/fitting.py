@@ -19,7 +19,7 @@ from sideman.core.music import MusicAnalysis, StemRole, part_of, write_jams, wri
 from sideman.core.pipelines import staged
 from sideman.core.pipelines.concurrency import Watch
 from sideman.core.pipelines.fitting import fit_clip, refuse_unusable
-from sideman.core.pipelines.new_stems import Song
+from sideman.core.pipelines.songs import Song
 from sideman.core.pipelines.tempo import warped_by
 from sideman.errors import UsageError
 

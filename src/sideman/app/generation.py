@@ -15,8 +15,9 @@ from sideman.core.generation.context import free_grid
 from sideman.core.music import MidiPart, MusicAnalysis, write_midi
 from sideman.core.pipelines import staged
 from sideman.core.pipelines.concurrency import Watch
-from sideman.core.pipelines.new_stems import NewStem, Song, new_stems
+from sideman.core.pipelines.new_stems import NewStem, new_stems
 from sideman.core.pipelines.orders import Order, checked, prepare
+from sideman.core.pipelines.songs import Song
 
 __all__ = ["NewStem", "Order", "file_name", "generate", "report_json", "write_stem_midi"]
 

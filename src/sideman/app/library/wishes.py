@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sideman.app.separators import Separators
 from sideman.core.music import StemRole
 from sideman.core.pipelines import Order
-from sideman.core.pipelines.new_stems import StemWishes
+from sideman.core.pipelines.songs import StemWishes
 from sideman.infra.database import INTERACTIVE, Json
 
 MOST_LANES = 32

@@ -26,8 +26,9 @@ from sideman.core import analysis as analysis_engine
 from sideman.core.audio import AudioReader, Recording, lossless_facts, write_lossless, write_peaks
 from sideman.core.music import MusicAnalysis, NoteEvent, Provenance, StemRole, from_jams, read_midi, to_jams
 from sideman.core.pipelines.concurrency import Watch
-from sideman.core.pipelines.new_stems import Song, new_stems
+from sideman.core.pipelines.new_stems import new_stems
 from sideman.core.pipelines.orders import Order, prepare
+from sideman.core.pipelines.songs import Song
 from sideman.core.pipelines.splicing import BaseStem
 from sideman.core.separation import SeparatedStem, write_set
 from sideman.core.separation.excerpts import Placed, excerpt, loudest_start

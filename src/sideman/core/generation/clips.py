@@ -66,7 +66,8 @@ class ClipWish:
 class AudioModel(Protocol):
     """A loaded network. Clips come back in the order of the wishes, each at `sample_rate_hz` and exactly as long as asked for.
 
-    longest_s: what it makes in one piece. at_once: clips that are made together. anchors: those that it understands, the surest first.
+    longest_s: what it should be asked for in one piece. at_once: clips that are made together. anchors: those that it understands, at least
+    one, the surest first.
     """
 
     @property

@@ -13,6 +13,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sideman.core.audio import AudioReader
 from sideman.core.generation.surroundings import Surroundings
 from sideman.core.music import NO_CHORD, BeatGrid, Chord, GrooveTemplate, Key, Meter, MusicAnalysis
 
@@ -78,6 +79,8 @@ class SongContext:
     surroundings: Surroundings | None = None
     free: bool = False
     """No pulse was found: the grid only counts seconds."""
+    audio: AudioReader | None = None
+    """The recording itself, for engines that listen to it."""
 
     @property
     def pulses_per_beat(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -25,7 +25,7 @@ class GenerationRequest:
     """One stem. frames: its exact length at sample_rate_hz. within_s: notes begin and end in this part of the song only.
 
     liveliness: how far a player varies, 1 as the style says, 0 not at all. energy: levels louder or softer than the song asks for.
-    variation: another number varies the same performance in its details.
+    variation: another number varies the same performance in its details. words: what a person said, for engines that are told in words.
     """
 
     role: StemRole
@@ -37,11 +37,15 @@ class GenerationRequest:
     liveliness: float = 1.0
     energy: int = 0
     variation: int = 0
+    words: str = ""
 
 
 @dataclass(frozen=True, eq=False)
 class GeneratedStem:
-    """audio: stereo, exactly as long as asked for. notes are empty for engines that make sound directly."""
+    """audio: stereo, exactly as long as asked for. notes are empty for engines that make sound directly.
+
+    passages_s: parts of the song that were made in one piece each, and may have slipped against it; none for what is on the grid by itself.
+    """
 
     role: StemRole
     style: str
@@ -50,11 +54,22 @@ class GeneratedStem:
     notes: tuple[NoteEvent, ...]
     program: int
     provenance: Provenance
+    passages_s: tuple[tuple[float, float], ...] = ()
 
 
 class Generator(Protocol):
+    """at_once: stems that are best asked for together. tries: performances that the judge may refuse before `stand_in` plays instead."""
+
+    @property
+    def name(self) -> str: ...
     @property
     def roles(self) -> tuple[StemRole, ...]: ...
+    @property
+    def at_once(self) -> int: ...
+    @property
+    def tries(self) -> int: ...
+    @property
+    def stand_in(self) -> Generator | None: ...
     @property
     def styles(self) -> tuple[str, ...]: ...
     @property
@@ -72,4 +87,10 @@ class Generator(Protocol):
 
     def generate(self, context: SongContext, request: GenerationRequest, folder: Path, progress: Progress = no_progress) -> GeneratedStem:
         """Write the stem into scratch files in `folder`. Raises UsageError for an unknown role or style."""
+        ...
+
+    def generate_all(
+        self, context: SongContext, requests: Sequence[GenerationRequest], folder: Path, progress: Progress = no_progress
+    ) -> tuple[GeneratedStem, ...]:
+        """The same for several, in their order; they agree in length and part of the song."""
         ...

@@ -16,7 +16,8 @@ from sideman.core.fit.listening import SAMPLE_RATE_HZ
 from sideman.core.music import MusicAnalysis, StemRole
 from sideman.core.music.roles import LEVEL_LU, USUAL_LEVEL_LU
 from sideman.core.pipelines.concurrency import Watch
-from sideman.core.pipelines.new_stems import Song, figures_of, judged_mono, tempo_warnings
+from sideman.core.pipelines.performing import figures_of, judged_mono, tempo_warnings
+from sideman.core.pipelines.songs import Song
 from sideman.errors import NoAudio, UnreadableAudio
 
 CEILING = 0.98

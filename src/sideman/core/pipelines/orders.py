@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from sideman.core.generation import Direction, Generator, understand
 from sideman.core.music import MusicAnalysis, StemRole, parse_progression, part_of, with_progression
-from sideman.core.pipelines.new_stems import Song, StemWishes, playable
+from sideman.core.pipelines.songs import Song, StemWishes, playable
 from sideman.core.pipelines.splicing import BaseStem
 from sideman.core.pipelines.tempo import at_tempo
 from sideman.errors import UsageError
@@ -68,6 +68,7 @@ def checked(order: Order, generator: Generator) -> StemWishes:
     wishes = StemWishes(
         order.roles, order.style or said.style or DEFAULT_STYLE, order.seed, order.within_s, order.candidates, base=order.base, like=order.like,
         liveliness=order.temperature * said.liveliness, energy=max(-3, min(3, order.energy + said.energy)), variation=order.variation,
+        words=order.prompt,
     )  # fmt: skip
     return playable(wishes, generator)
 

@@ -19,7 +19,8 @@ from sideman.core.generation import Generator
 from sideman.core.mixing import Lane, Mix, difference, master, sum_lanes
 from sideman.core.music import MidiPart, MusicAnalysis, StemRole, write_jams, write_midi
 from sideman.core.pipelines.concurrency import StepProgress, Watch, together
-from sideman.core.pipelines.new_stems import NewStem, Song, StemWishes, new_stems, playable
+from sideman.core.pipelines.new_stems import NewStem, new_stems
+from sideman.core.pipelines.songs import Song, StemWishes, playable
 from sideman.core.separation import SeparatedStem, Separator, WrittenSet, write_set
 from sideman.errors import UsageError
 

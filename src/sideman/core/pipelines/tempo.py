@@ -9,7 +9,7 @@ from sideman.core.audio import AudioReader, Recording, ScratchAudio, SourceInfo,
 from sideman.core.audio.stretching import needed_anchors
 from sideman.core.fit.straighten import TempoMap, even_tempo, straightened
 from sideman.core.music import BeatGrid, Correction, corrected
-from sideman.core.pipelines.new_stems import Song
+from sideman.core.pipelines.songs import Song
 
 SAME = 0.005
 """A tempo so near is the song's own."""

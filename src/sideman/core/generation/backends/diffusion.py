@@ -55,7 +55,9 @@ def _refuse_partial(pipeline: Any, folder: Path, name: str) -> None:
 
 
 def _placed(pipeline: Any, name: str, place: TorchPlace) -> Any:
-    sizes = [sum(p.numel() * p.element_size() for p in m.parameters()) for m in pipeline.components.values() if isinstance(m, torch.nn.Module)]
+    sizes = [
+        sum(p.numel() * p.element_size() for p in m.parameters()) for m in pipeline.components.values() if isinstance(m, torch.nn.Module)
+    ]
     free = place.free_bytes
     if not place.sharded or free is None or ROOM * sum(sizes) <= free:
         return pipeline.to(place.device)
@@ -107,5 +109,3 @@ def at_once(place: TorchPlace) -> int:
 
 def provenance(name: str, place: TorchPlace) -> Provenance:
     return Provenance(name, diffusers.__version__, place.parameters)
-
-

@@ -42,5 +42,7 @@ def loaded_whole(load: Callable[[], Any], name: str) -> Any:
     odd = sorted(str(k[0] if isinstance(k, tuple) else k) for k in report.get("mismatched_keys", ()))
     if absent or odd:
         what = f"lacks {len(absent)} tensors" if absent else f"has {len(odd)} tensors of other sizes"
-        raise UnusableModel(f"{name} {what} ({', '.join((absent or odd)[:NAMED])}): it is no whole checkpoint of its class, install it again")
+        raise UnusableModel(
+            f"{name} {what} ({', '.join((absent or odd)[:NAMED])}): it is no whole checkpoint of its class, install it again"
+        )
     return model

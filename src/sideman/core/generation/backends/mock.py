@@ -5,6 +5,7 @@ Every result says that it is a mock: in its provenance, its style's place and it
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -41,6 +42,10 @@ class MockSines:
     roles: tuple[StemRole, ...] = ROLES
     styles: tuple[str, ...] = (STYLE,)
     note: str = NOTE
+    name: str = "mock"
+    at_once: int = 1
+    tries: int = 1
+    stand_in: None = None
 
     def style_named(self, name: str) -> str:
         """It has one style, whatever is asked for: a mock does not pretend to know the others."""
@@ -72,6 +77,11 @@ class MockSines:
             audio = writer.finish()
         made = Provenance("mock", metadata.version("sideman"), (("mock", "true"), ("seed", str(request.seed))))
         return GeneratedStem(request.role, STYLE, request.seed, audio, notes, 80, made)
+
+    def generate_all(
+        self, context: SongContext, requests: Sequence[GenerationRequest], folder: Path, progress: Progress = no_progress
+    ) -> tuple[GeneratedStem, ...]:
+        return tuple(self.generate(context, r, folder, progress) for r in requests)
 
 
 def _sines(notes: tuple[NoteEvent, ...], first: int, count: int, rate: int) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
@@ -63,8 +63,11 @@ class _Take:
 class SessionBand:
     """Generator with a SoundFont. One per process: the renderer keeps its decoded samples."""
 
+    name = "session band"
     roles = BAND_ROLES
     note = ""
+    at_once, tries = 1, 1
+    stand_in = None
 
     def __init__(self, synth: Synth) -> None:
         self._synth = synth
@@ -112,6 +115,14 @@ class SessionBand:
         notes = _within(player.perform(score), request.within_s)
         return GeneratedStem(role, style, request.seed, audio, notes, program, self._provenance(request, style))
 
+    def generate_all(
+        self, context: SongContext, requests: Sequence[GenerationRequest], folder: Path, progress: Progress = no_progress
+    ) -> tuple[GeneratedStem, ...]:
+        return tuple(
+            self.generate(context, r, folder, lambda share, n=k: progress((n + share) / len(requests)))  # type: ignore[misc]
+            for k, r in enumerate(requests)
+        )
+
     def _provenance(self, request: GenerationRequest, style: str) -> Provenance:
         asked = [("part", PART_NAMES[request.role]), ("style", style), ("seed", str(request.seed))]
         asked += [("liveliness", f"{request.liveliness:g}")] if request.liveliness != 1 else []
@@ -119,7 +130,7 @@ class SessionBand:
         asked += [("variation", str(request.variation))] if request.variation else []
         asked.append(("soundfont", self._synth.font_name))
         asked += [("synth", self._synth.name)] if self._synth.name != "own" else []
-        return Provenance("session band", metadata.version("sideman"), tuple(asked), "mixture")
+        return Provenance(self.name, metadata.version("sideman"), tuple(asked), "mixture")
 
     def _record(self, takes: list[_Take], context: SongContext, frames: int, path: Path, progress: Progress) -> ScratchAudio:
         """All takes and layers of a part, summed block by block."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,7 @@ def _tensors(folder: Path, name: str) -> Tensors:
     shards = sorted(set(loaded_whole(lambda: json.loads(index.read_text(encoding="utf-8"))["weight_map"].values(), name)))
     found: Tensors = {}
     for shard in shards:
-        found |= loaded_whole(lambda file=shard: load_file(folder / Path(file).name), name)
+        found |= loaded_whole(partial(load_file, folder / Path(shard).name), name)
     return found
 
 
@@ -75,7 +76,10 @@ def _parts(stated: dict[str, Any]) -> dict[str, Any]:
     pooled = {k: stated.get(k, v) for k, v in POOLED.items()}
     pooled["layer_types"] = stated["layer_types"][: pooled["num_attention_pooler_hidden_layers"]]
     tokens = {k: stated.get(k, v) for k, v in TOKENS.items()} | {"fsq_dim": stated.get("fsq_dim", narrow["hidden_size"])}
-    encoder = {k: stated[k] for k in ("text_hidden_dim", "timbre_hidden_dim", "num_lyric_encoder_hidden_layers", "num_timbre_encoder_hidden_layers")}
+    encoder = {
+        k: stated[k]
+        for k in ("text_hidden_dim", "timbre_hidden_dim", "num_lyric_encoder_hidden_layers", "num_timbre_encoder_hidden_layers")
+    }
     return {
         "transformer": diffusers.AceStepTransformer1DModel(
             num_hidden_layers=stated["num_hidden_layers"], in_channels=stated["in_channels"], patch_size=stated["patch_size"],

@@ -44,7 +44,7 @@ class _Group:
 class MusicGen:
     """An AudioModel. Clips of any length: beyond 30 s a window goes on from the codes of the one before, which are kept as they are."""
 
-    longest_s = 300.0
+    longest_s = WINDOW_S
 
     def __init__(self, model: Any, tokenizer: Any, place: TorchPlace, name: str) -> None:
         self._model, self._tokenizer, self._place, self._name = model, tokenizer, place, name
@@ -104,7 +104,8 @@ class MusicGen:
     def _windows(self, group: _Group) -> list[tuple[int, int]]:
         """(frames that are there, frames that are new) of each window."""
         window, kept = self._frames(WINDOW_S), self._frames(KEPT_S)
-        have, total, out = group.lead_frames, group.lead_frames + max(self._frames(w.seconds) for w in group.wishes), []
+        have, total = group.lead_frames, group.lead_frames + max(self._frames(w.seconds) for w in group.wishes)
+        out: list[tuple[int, int]] = []
         while have < total:
             there = have if not out else kept
             out.append((there, min(window - there, total - have)))

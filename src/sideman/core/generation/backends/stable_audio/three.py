@@ -69,7 +69,9 @@ class StableAudio3:
             start, end = first.repaint_s
             return as_clips(self._inpainted(common, wishes, first.seconds, (start, end)), wishes, self.sample_rate_hz)
         if first.guide is not None:
-            found = self._vary(audio=self._guides(wishes, first.seconds), duration=first.seconds, init_noise_level=max(0.05, first.freedom), **common)
+            found = self._vary(
+                audio=self._guides(wishes, first.seconds), duration=first.seconds, init_noise_level=max(0.05, first.freedom), **common
+            )
             return as_clips(found.audios, wishes, self.sample_rate_hz)
         if first.lead is not None:
             lead_s = first.lead.duration_s
