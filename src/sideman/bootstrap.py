@@ -20,7 +20,8 @@ from sideman.app.analyzers import AnalysisWish, Analyzers
 from sideman.app.engines import Engines, Source, StepProgress, no_progress
 from sideman.app.fitting import Fitted, FitWish
 from sideman.app.mixing import MixInput
-from sideman.app.models import Models, converter
+from sideman.app.models import Models, assembler, converter
+from sideman.app.networks import Networks
 from sideman.app.separation import SeparationWish
 from sideman.app.separators import Separators
 from sideman.app.timelines import TimelineFile
@@ -28,6 +29,7 @@ from sideman.core.analysis import AnalysisEngines
 from sideman.core.audio import Loudness
 from sideman.core.fit.straighten import TempoMap
 from sideman.core.generation import PART_NAMES, Generator, SessionBand, Style, style_named, styles
+from sideman.core.generation.backends import FAMILIES
 from sideman.core.generation.backends.mock import MockSines
 from sideman.core.models.catalog import Policy, catalog
 from sideman.core.models.memory import Residence
@@ -37,7 +39,7 @@ from sideman.core.pipelines import PlayAlong, PlayAlongOptions
 from sideman.core.pipelines.new_stems import NewStem
 from sideman.core.pipelines.orders import Order, checked
 from sideman.core.separation import WrittenSet
-from sideman.errors import MissingAsset
+from sideman.errors import MissingAsset, UsageError
 from sideman.infra.settings import PlatformSettings, Settings
 from sideman.infra.weights import WeightStore
 
@@ -70,14 +72,15 @@ def engines(settings: Settings | None = None) -> Engines:
         return SessionBand.open(settings.soundfont, settings.synth)
 
     request = Request(threads=settings.models.threads, device=settings.models.device, notes=settings.models.folder / "bf16.json")
-    known = models(settings)
-    separators = Separators(known, request, Residence(settings.models.memory_bytes or None))
+    known, residence = models(settings), Residence(settings.models.memory_bytes or None)
+    separators = Separators(known, request, residence)
     return Engines(
         separators,
         Analyzers(known, settings.notes_network, AnalysisWish.parse(settings.analysis)),
         band,
         settings.threads,
         {"mock": MockSines},
+        Networks(known, request, residence),
     )
 
 
@@ -88,8 +91,10 @@ def models(settings: Settings | None = None) -> Models:
 
 
 def convert_weights(family: str, path: Path) -> Path:
-    """A published checkpoint, made ready to run, beside it. Raises UnusableModel."""
-    return converter(family)(path)
+    """A published checkpoint, made ready to run, beside it (of a generator: its folder, inside it). Raises UnusableModel."""
+    if family in FAMILIES and not path.is_dir():
+        raise UsageError(f"a {family} network is a folder of files: give the folder that holds them")
+    return assembler(family)(path) if family in FAMILIES else converter(family)(path)
 
 
 def _roles(stems: str | Iterable[str | StemRole]) -> tuple[StemRole, ...]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sideman.app.analyzers import Analyzers
+from sideman.app.networks import Networks
 from sideman.app.separators import Separators
 from sideman.core.audio import AudioClip, Recording
 from sideman.core.generation import Generator
@@ -30,14 +31,18 @@ class Engines:
     threads: int
     others: Mapping[str, Callable[[], Generator]] = field(default_factory=dict)
     """Generators that are chosen by name, never by default."""
+    networks: Networks | None = None
 
     def generators_named(self, name: str) -> Callable[[], Generator]:
-        """Raises UsageError that lists the engines."""
+        """Raises UsageError that lists the engines; ModelRefused, ModelNotInstalled or MissingAsset for a network that cannot be used here."""
         if name in (BAND, ""):
             return self.generators
-        if name not in self.others:
-            raise UsageError(f"no engine named {name!r}: there are {', '.join((BAND, *self.others))}")
-        return self.others[name]
+        if name in self.others:
+            return self.others[name]
+        if self.networks is None or name not in self.networks:
+            raise UsageError(f"no engine named {name!r}: there are {', '.join((BAND, *self.others, *(self.networks or ())))}")
+        found = self.networks.get(name, self.generators)
+        return lambda: found
 
     @property
     def separator(self) -> Separator:

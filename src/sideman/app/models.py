@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from sideman.core.generation.backends import FAMILIES, assembled
 from sideman.core.models.catalog import Catalog, ModelCard, Policy
 from sideman.core.separation import families
 from sideman.errors import UnusableModel
-from sideman.infra.weights import Consent, Installed, Progress, WeightStore, no_progress
+from sideman.infra.weights import Consent, Installed, Progress, WeightStore, no_progress, same
 
 __all__ = ["ModelState", "Models", "converter"]
 
@@ -26,6 +28,8 @@ class ModelState:
 
 def converter(family: str) -> Callable[[Path], Path]:
     """What makes a published file of this family ready to run: separation networks, or an analysis engine. Raises UnusableModel."""
+    if family in FAMILIES:
+        return same
     if family == "madmom":
         from sideman.core.analysis.backends.madmom import convert
 
@@ -35,6 +39,11 @@ def converter(family: str) -> Callable[[Path], Path]:
 
         return convert_beat_this
     return families.converter(family)
+
+
+def assembler(family: str) -> Callable[[Path], Path]:
+    """What makes the files of a network of several ready to run, once all are there. Raises UnusableModel, MissingAsset."""
+    return partial(assembled, family) if family in FAMILIES else same
 
 
 class Models:
@@ -75,11 +84,15 @@ class Models:
     def install(self, name: str, consent: Consent | None, progress: Progress = no_progress) -> Installed:
         """Fetch a model. Raises ConsentNeeded with the terms (nobody accepted them, or other ones), ModelRefused, DownloadFailed."""
         card = self.allowed(name)
-        return self.store.install(card, consent, converter(card.family), progress)
+        return self.store.install(card, consent, converter(card.family), progress, assembler(card.family))
 
     def import_files(self, name: str, paths: Sequence[Path], consent: Consent | None) -> Installed:
         """The same from files on this machine, for one without internet."""
         card = self.allowed(name)
+        if card.repositories:
+            if len(paths) != 1:
+                raise UnusableModel(f"{name} is a folder of files: give the one folder that holds them")
+            return self.store.import_folder(card, paths[0], consent, assembler(card.family))
         return self.store.import_files(card, paths, consent, converter(card.family))
 
     def remove(self, name: str) -> bool:

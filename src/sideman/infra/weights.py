@@ -5,13 +5,9 @@ A folder is complete when `installed.json` lies in it. What is still arriving li
 
 from __future__ import annotations
 
-import hashlib
-import http.client
 import json
 import os
 import shutil
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -23,16 +19,16 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from sideman.core.models.catalog import ModelCard, ModelFile
-from sideman.errors import ConsentNeeded, DownloadFailed, ModelError, ModelNotInstalled, UnusableModel
-from sideman.infra.package_index import SCHEME, fetch_source
+from sideman.errors import ConsentNeeded, DownloadFailed, MissingAsset, ModelError, ModelNotInstalled, UnusableModel
+from sideman.infra.downloads import check, fetch, sha256_of
+from sideman.infra.hub import HUB, listing
 
 RECORD, PINS = "installed.json", "pins.json"
-BLOCK = 1 << 20
-HUB = "https://huggingface.co"
-TIMEOUT_S = 60
 Progress = Callable[[float], None]
 Convert = Callable[[Path], Path]
 """What a family does to a file that arrived, so that it can be run: gives the path of the result (the same, or a converted one)."""
+Assemble = Callable[[Path], Path]
+"""What a family does when all files are there: gives the folder that is kept (the same, or one inside it)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +64,23 @@ class Installed:
     consent: Consent
 
     @property
+    def folder(self) -> Path:
+        """What holds all of them."""
+        depth = len(Path(self.files[0].name).parts)
+        return self.files[0].path.parents[depth - 1]
+
+    @property
     def size_bytes(self) -> int:
         return sum(f.path.stat().st_size for f in self.files)
 
 
 def no_progress(share: float) -> None:
     """The default: nobody watches."""
+
+
+def same(path: Path) -> Path:
+    """What needs no conversion."""
+    return path
 
 
 class WeightStore:
@@ -100,21 +107,61 @@ class WeightStore:
             raise ModelNotInstalled(card.offer)
         return found
 
-    def install(self, card: ModelCard, consent: Consent | None, convert: Convert, progress: Progress = no_progress) -> Installed:
+    def install(
+        self, card: ModelCard, consent: Consent | None, convert: Convert, progress: Progress = no_progress, assemble: Assemble = same
+    ) -> Installed:
         """Fetch what a card names, check and convert it. Raises ConsentNeeded, DownloadFailed or UnusableModel; nothing half-made counts
         as installed, and an interrupted download goes on from where it was. Anything that `progress` raises stops it."""
         accepted = _accepted(card, consent)
         with self._alone(card):
             arriving = self._arriving(card, ".arriving")
             done, arrived = 0, []
-            for file in card.files:
+            files = (*card.files, *self._listed(card))
+            total = sum(f.size_bytes for f in files)
+            for file in files:
                 there = replace(file, url=file.url.replace(HUB, self._hub, 1))
                 target, base = arriving / file.name, done
-                share = partial(_report, progress, base, card.size_bytes)
-                revision = "" if target.exists() else fetch(there, target, share)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                share = partial(_report, progress, base, total)
+                revision = "" if target.exists() else fetch(there, target, share, self._hub)
                 done += file.size_bytes
                 arrived.append((file, target, there.url, revision))
-            return self._settle(card, accepted, convert, arrived)
+            return self._settle(card, accepted, (convert, assemble), arriving, arrived)
+
+    def _listed(self, card: ModelCard) -> list[ModelFile]:
+        """Files of its repositories, at the commits that were first installed here."""
+        out: list[ModelFile] = []
+        for repository in card.repositories:
+            key = f"{card.name}/{repository.name}"
+            found = listing(repository, self._hub, self._pins().get(key, repository.revision))
+            self._keep_pins(self._pins() | {key: found.commit})
+            out += found.files
+        return out
+
+    def import_folder(self, card: ModelCard, path: Path, consent: Consent | None, assemble: Assemble) -> Installed:
+        """A model of several files from a folder that was brought here by hand, laid out as its publisher does or as its library does."""
+        accepted = _accepted(card, consent)
+        if not path.is_dir():
+            raise UnusableModel(f"{card.name} is a folder of files: give the folder that holds them, {path} is none")
+        with self._alone(card):
+            arriving = self._arriving(card, ".importing")
+            try:
+                for source in sorted(
+                    p for p in path.rglob("*") if p.is_file() and not any(part.startswith(".") for part in p.relative_to(path).parts)
+                ):
+                    target = arriving / source.relative_to(path)
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    _copy(source, target)
+                arrived = [
+                    (ModelFile(p.relative_to(arriving).as_posix(), "", 0), p, str(path), "")
+                    for p in sorted(arriving.rglob("*"))
+                    if p.is_file()
+                ]
+                if not arrived:
+                    raise UnusableModel(f"{path} holds no files: give the folder of {card.name}")
+                return self._settle(card, accepted, (lambda file: file, assemble), arriving, arrived)
+            finally:
+                shutil.rmtree(arriving, ignore_errors=True)
 
     def import_files(self, card: ModelCard, paths: Sequence[Path], consent: Consent | None, convert: Convert) -> Installed:
         """The same from files that were brought here by hand: one for each file of the card, told apart by name, or the only one."""
@@ -130,9 +177,9 @@ class WeightStore:
                     if path.name in file.published_as:
                         _check_legacy(target)
                     elif path.suffix == Path(file.name).suffix:
-                        _check(file, target)
+                        check(file, target)
                     arrived.append((file, target, str(path), ""))
-                return self._settle(card, accepted, convert, arrived)
+                return self._settle(card, accepted, (convert, same), arriving, arrived)
             finally:
                 shutil.rmtree(arriving, ignore_errors=True)
 
@@ -173,8 +220,9 @@ class WeightStore:
     def _arriving(self, card: ModelCard, kind: str) -> Path:
         path = self.folder / kind / card.name
         path.mkdir(parents=True, exist_ok=True)
-        held = sum(p.stat().st_size for p in path.iterdir())
+        held = sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
         converted = sum(f.size_bytes for f in card.files if not f.name.endswith((".safetensors", ".onnx")))
+        converted += sum(r.size_bytes for r in card.repositories) if card.converted else 0
         need, free = card.size_bytes + converted - held, shutil.disk_usage(path).free
         if need > free:
             raise DownloadFailed(
@@ -182,25 +230,38 @@ class WeightStore:
             )
         return path
 
-    def _settle(self, card: ModelCard, consent: Consent, convert: Convert, arrived: list[tuple[ModelFile, Path, str, str]]) -> Installed:
+    def _settle(
+        self,
+        card: ModelCard,
+        consent: Consent,
+        ready: tuple[Convert, Assemble],
+        arriving: Path,
+        arrived: list[tuple[ModelFile, Path, str, str]],
+    ) -> Installed:
         """Convert what arrived and put it where it belongs. What turns out to be no model is deleted, or it would be taken up again."""
         rows: list[dict[str, Any]] = []
-        arriving = arrived[0][1].parent
+        convert, assemble = ready
         try:
             for file, path, source, revision in arrived:
                 source_sha256 = sha256_of(path)
                 self._pin(card, file, path, source_sha256)
-                ready = convert(path)
+                made = convert(path)
                 rows.append({
-                    "name": ready.name, "sha256": source_sha256 if ready == path else sha256_of(ready), "source": source,
+                    "name": made.relative_to(arriving).as_posix(), "sha256": source_sha256 if made == path else sha256_of(made), "source": source,
                     "source_sha256": source_sha256, "revision": revision, "roles": list(file.roles),
                 })  # fmt: skip
-        except (UnusableModel, DownloadFailed):
+            whole = assemble(arriving)
+        except (UnusableModel, DownloadFailed, MissingAsset):
             shutil.rmtree(arriving, ignore_errors=True)
             raise
+        if whole != arriving:
+            rows = [_made_of(p, whole, arrived) for p in sorted(whole.rglob("*")) if p.is_file()]
+            whole = whole.replace(arriving.with_name(f"{arriving.name}.whole"))
+            shutil.rmtree(arriving)
+            arriving = whole.replace(arriving)
         kept = {row["name"] for row in rows}
-        for leftover in arriving.iterdir():
-            if leftover.name not in kept:
+        for leftover in [p for p in arriving.rglob("*") if p.is_file()]:
+            if leftover.relative_to(arriving).as_posix() not in kept:
                 leftover.unlink()
         data = {"files": rows, "consent": {"who": consent.who, "when": consent.when, "text": consent.text}}
         (arriving / RECORD).write_text(json.dumps(data, indent=1), encoding="utf-8")
@@ -215,18 +276,32 @@ class WeightStore:
 
     def _pin(self, card: ModelCard, file: ModelFile, path: Path, sha256: str) -> None:
         """A file whose hash nobody publishes is the one that came first. The pins outlive the model."""
-        if file.sha256 or path.name != file.name:
+        if file.sha256 or path.name != Path(file.name).name or not file.url:
             return
-        pins_file, name = self.folder / PINS, f"{card.name}/{file.name}"
-        try:
-            pins = dict(json.loads(pins_file.read_text(encoding="utf-8"))) if pins_file.exists() else {}
-        except (OSError, ValueError, TypeError) as error:
-            raise UnusableModel(f"{pins_file} cannot be read ({error}): delete it to forget which files came first") from error
+        pins, name = self._pins(), f"{card.name}/{file.name}"
         if pins.setdefault(name, sha256) != sha256:
             raise DownloadFailed(
-                f"{file.name} is not the file that was first installed here (SHA-256 {pins[name][:12]}...): delete its line in {pins_file} to accept the new one"
+                f"{file.name} is not the file that was first installed here (SHA-256 {pins[name][:12]}...): delete its line in {self.folder / PINS} to accept the new one"
             )
-        pins_file.write_text(json.dumps(pins, indent=1), encoding="utf-8")
+        self._keep_pins(pins)
+
+    def _pins(self) -> dict[str, str]:
+        path = self.folder / PINS
+        try:
+            return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
+        except (OSError, ValueError, TypeError) as error:
+            raise UnusableModel(f"{path} cannot be read ({error}): delete it to forget which files came first") from error
+
+    def _keep_pins(self, pins: dict[str, str]) -> None:
+        (self.folder / PINS).write_text(json.dumps(pins, indent=1), encoding="utf-8")
+
+
+def _made_of(path: Path, folder: Path, arrived: list[tuple[ModelFile, Path, str, str]]) -> dict[str, Any]:
+    """A file that was made of everything that arrived."""
+    sources = "; ".join(sorted({source.rpartition("/resolve/")[0] or source for _, _, source, _ in arrived}))
+    revisions = " ".join(sorted({revision for *_, revision in arrived if revision}))
+    name = path.relative_to(folder).as_posix()
+    return {"name": name, "sha256": sha256_of(path), "source": sources, "source_sha256": "", "revision": revisions, "roles": []}
 
 
 def _report(progress: Progress, base: int, total: int, have: int) -> None:
@@ -262,107 +337,9 @@ def _copy(path: Path, target: Path) -> None:
         raise DownloadFailed(f"{path.name} cannot be copied to {target.parent} ({error.strerror or error})") from error
 
 
-def sha256_of(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _check(file: ModelFile, path: Path, stated: str = "") -> None:
-    """The hash of the card, else the one that the source stated. A wrong file is deleted: it must not be taken up again."""
-    wanted = file.sha256 or stated
-    if wanted and not sha256_of(path).startswith(wanted):
-        path.unlink()
-        raise DownloadFailed(
-            f"{file.name} is not the file that was published (its SHA-256 should begin with {wanted[:12]}): nothing was installed"
-        )
-
-
 def _check_legacy(path: Path) -> None:
     """Demucs' old names end in the first hexadecimal digits of their own hash."""
     stated = path.stem.rpartition("-")[2]
     if not sha256_of(path).startswith(stated):
         path.unlink()
         raise DownloadFailed(f"{path.name} is damaged: its SHA-256 does not begin with {stated}, as its name says it does")
-
-
-def fetch(file: ModelFile, target: Path, progress: Callable[[int], None]) -> str:
-    """Download a file, from where an earlier attempt stopped; it gets its name when it is whole and is what the hash says.
-
-    Returns the revision that the source names, or "". Raises DownloadFailed.
-    """
-    if file.url.startswith(SCHEME):
-        fetch_source(file, target)
-        progress(file.size_bytes)
-        return ""
-    part = target.with_name(target.name + ".part")
-    have = part.stat().st_size if part.exists() else 0
-    request = urllib.request.Request(file.url, headers={"User-Agent": "sideman"} | ({"Range": f"bytes={have}-"} if have else {}))
-    told: dict[str, str] = {}
-    try:
-        opener = urllib.request.build_opener(_Redirects(told))
-        with opener.open(request, timeout=TIMEOUT_S) as answer:
-            _note(told, answer.headers)
-            if have and answer.status != 206:
-                have = 0
-            total = have + int(answer.headers.get("Content-Length") or 0)
-            have = _received(answer, part, have, progress)
-    except urllib.error.HTTPError as error:
-        if error.code == 416 and have:  # what is there is not a beginning of what the source has
-            part.unlink()
-            return fetch(file, target, progress)
-        raise DownloadFailed(f"{file.url} answers {error.code} {error.reason}: {_advice(error.code)}") from error
-    except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
-        reason = getattr(error, "reason", None) or error
-        raise DownloadFailed(
-            f"{file.name} could not be fetched from {_host(file.url)} ({reason}): try again, or bring the file and use `sideman models import`"
-        ) from error
-    if total and have < total:
-        raise DownloadFailed(f"{file.name} stopped after {have:,} of {total:,} bytes: the same command goes on from there")
-    stated = told.get("x-linked-etag", "").strip('"')
-    _check(file, part, stated if len(stated) == 64 else "")
-    part.replace(target)
-    return told.get("x-repo-commit", "")
-
-
-def _received(answer: Any, part: Path, have: int, progress: Callable[[int], None]) -> int:
-    """Bytes that lie in `part` afterwards. Raises DownloadFailed when the disk is full."""
-    with part.open("ab" if have else "wb") as out:
-        while block := answer.read(BLOCK):
-            try:
-                out.write(block)
-            except OSError as error:
-                raise DownloadFailed(
-                    f"{part.parent} cannot take more ({error.strerror}): make room and use the same command again"
-                ) from error
-            have += len(block)
-            progress(have)
-    return have
-
-
-class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Hubs state hash and revision in the answer that sends us on to the file itself."""
-
-    def __init__(self, told: dict[str, str]) -> None:
-        self._told = told
-
-    def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
-        _note(self._told, headers)
-        if req.full_url.startswith("https:") and not newurl.startswith("https:"):
-            raise urllib.error.URLError(f"it was sent on to an address that is not https: {_host(newurl)}")
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
-
-
-def _note(told: dict[str, str], headers: Any) -> None:
-    for name in ("x-linked-etag", "x-repo-commit"):
-        if headers.get(name) and name not in told:
-            told[name] = headers[name]
-
-
-def _advice(code: int) -> str:
-    if code in (401, 403):
-        return "its publisher wants you to sign in there first; fetch it yourself and use `sideman models import`"
-    return "it may have moved; fetch it yourself and use `sideman models import`"
-
-
-def _host(url: str) -> str:
-    return url.split("/")[2] if "//" in url else url

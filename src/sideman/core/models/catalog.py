@@ -22,9 +22,14 @@ class Use(StrEnum):
     """What the licence of the weights lets people do with the results."""
 
     COMMERCIAL = "commercial"
+    REVENUE_LIMIT = "revenue limit"
     CONTESTED = "contested"
     NOT_STATED = "not stated"
     NON_COMMERCIAL = "non-commercial"
+
+
+SELLABLE = (Use.COMMERCIAL, Use.REVENUE_LIMIT)
+"""Results that may be sold; under a revenue limit by those who state, in accepting the terms, that they are below it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +56,24 @@ class ModelFile:
 
 
 @dataclass(frozen=True, slots=True)
+class Repository:
+    """A repository of the model hub. patterns: its files that are needed; folder: where they lie in the model's own; gate: the terms that
+    its publisher wants accepted there, empty where it is open to all. size_bytes is about what is fetched."""
+
+    name: str
+    patterns: tuple[str, ...]
+    size_bytes: int
+    revision: str = "main"
+    folder: str = ""
+    gate: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ModelCard:
-    """Everything a person should know before installing a model. Sizes in bytes, memory in MB while it runs."""
+    """Everything a person should know before installing a model. Sizes in bytes, memory in MB while it runs (of generators, at 32 bits).
+
+    asks: what somebody states by accepting the terms, beside accepting them. converted: what is fetched is made into another layout.
+    """
 
     name: str
     title: str
@@ -70,10 +91,13 @@ class ModelCard:
     memory_mb: int
     experimental: tuple[str, ...] = ()
     scores: tuple[Score, ...] = ()
+    repositories: tuple[Repository, ...] = ()
+    asks: str = ""
+    converted: bool = False
 
     @property
     def size_bytes(self) -> int:
-        return sum(f.size_bytes for f in self.files)
+        return sum(f.size_bytes for f in self.files) + sum(r.size_bytes for r in self.repositories)
 
     @property
     def licence_text(self) -> str:
@@ -84,6 +108,7 @@ class ModelCard:
             *self.statements,
             f"Trained on: {self.provenance}",
             f"Source: {self.homepage}",
+            *([self.asks] if self.asks else []),
         ]
         return "\n".join(lines)
 
@@ -105,7 +130,7 @@ class Policy:
         """Raises ModelRefused with the reason."""
         if self.allowed is not None and card.name not in self.allowed:
             raise ModelRefused(f"{card.name} is not on this installation's list of models: ask its administrator (SIDEMAN_MODELS_ALLOWED)")
-        if self.commercial_only and card.use is not Use.COMMERCIAL:
+        if self.commercial_only and card.use not in SELLABLE:
             raise ModelRefused(f"{card.name} is refused: this installation takes commercial-safe weights only, and these are {card.use}")
 
     def allows(self, card: ModelCard) -> bool:
@@ -142,7 +167,11 @@ def card_from(entry: Mapping[str, Any], statements: Mapping[str, str]) -> ModelC
     """A card from a table of `cards.toml`; `statements` named there are looked up by key."""
     files = tuple(
         ModelFile(f["name"], f["url"], f["size_bytes"], f.get("sha256"), tuple(f.get("roles", ())), tuple(f.get("published_as", ())))
-        for f in entry["files"]
+        for f in entry.get("files", ())
+    )
+    repositories = tuple(
+        Repository(r["name"], tuple(r["patterns"]), r["size_bytes"], r.get("revision", "main"), r.get("folder", ""), r.get("gate", ""))
+        for r in entry.get("repositories", ())
     )
     scores = tuple(
         Score(s["metric"], s["test_set"], s["source"], tuple((k, float(v)) for k, v in s["values_db"].items()))
@@ -153,4 +182,5 @@ def card_from(entry: Mapping[str, Any], statements: Mapping[str, str]) -> ModelC
         roles=tuple(entry["roles"]), files=files, code_licence=entry["code_licence"], weight_licence=entry["weight_licence"],
         use=Use(entry["use"]), statements=tuple(statements[k] for k in entry.get("statements", ())), provenance=entry["provenance"],
         homepage=entry["homepage"], memory_mb=entry["memory_mb"], experimental=tuple(entry.get("experimental", ())), scores=scores,
+        repositories=repositories, asks=entry.get("asks", ""), converted=entry.get("converted", False),
     )  # fmt: skip

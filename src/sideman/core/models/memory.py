@@ -11,6 +11,7 @@ from typing import NoReturn, TypeVar
 from sideman.errors import NotEnoughMemory
 
 T = TypeVar("T")
+Available = Callable[[], int | None]
 MB = 1 << 20
 
 
@@ -53,7 +54,7 @@ def _within_process_limit() -> list[int]:
 class Residence:
     """Loaded models by key, least recently used first. Thread-safe; a model is loaded under the lock, so never twice at once."""
 
-    def __init__(self, limit_bytes: int | None = None, available: Callable[[], int | None] = available_bytes) -> None:
+    def __init__(self, limit_bytes: int | None = None, available: Available = available_bytes) -> None:
         self._limit, self._available = limit_bytes, available
         self._held: OrderedDict[Hashable, tuple[object, int]] = OrderedDict()
         self._lock = threading.RLock()
@@ -62,8 +63,9 @@ class Residence:
     def held_bytes(self) -> int:
         return sum(need for _, need in self._held.values())
 
-    def get(self, key: Hashable, name: str, need_bytes: int, load: Callable[[], T]) -> T:
-        """The model under `key`, loaded if need be, with others evicted to make room.
+    def get(self, key: Hashable, name: str, need_bytes: int, load: Callable[[], T], available: Available | None = None) -> T:
+        """The model under `key`, loaded if need be, with others evicted to make room. available: free memory of its device, where that is
+        not this machine's own.
 
         Raises NotEnoughMemory, before anything is loaded, when `need_bytes` would not fit even alone.
         """
@@ -71,31 +73,36 @@ class Residence:
             if key in self._held:
                 self._held.move_to_end(key)
                 return self._held[key][0]  # type: ignore[return-value]  # whoever put it under this key asked for the same type
-            self._make_room(name, need_bytes)
+            self._make_room(name, need_bytes, available or self._available)
             model = load()
             self._held[key] = (model, need_bytes)
             return model
 
-    def _make_room(self, name: str, need: int) -> None:
-        free = self._available()
+    def _make_room(self, name: str, need: int, available: Available) -> None:
+        free = available()
         could_be = [x for x in (self._limit, None if free is None else free + self.held_bytes) if x is not None]
         if could_be and need > min(could_be):
             self._refuse(name, need, min(could_be))
-        while self._held and not self._fits(need):
+        while self._held and not self._fits(need, available):
             self._held.popitem(last=False)
-        if not self._fits(need):
-            free = self._available()
+        if not self._fits(need, available):
+            free = available()
             self._refuse(name, need, min(x for x in (self._limit, free) if x is not None))
 
     @staticmethod
     def _refuse(name: str, need: int, room: int) -> NoReturn:
         raise NotEnoughMemory(f"{name} needs {need / MB:,.0f} MB and {room / MB:,.0f} MB are free: choose a smaller model, or free memory")
 
-    def _fits(self, need: int) -> bool:
+    def _fits(self, need: int, available: Available) -> bool:
         if self._limit is not None and self.held_bytes + need > self._limit:
             return False
-        free = self._available()
+        free = available()
         return free is None or free >= need
+
+    def release(self, key: Hashable) -> None:
+        """Let one model go; who still works with it keeps it until then."""
+        with self._lock:
+            self._held.pop(key, None)
 
     def clear(self) -> None:
         with self._lock:

@@ -35,7 +35,7 @@ class ModelShape(Shape):
     memory_mb: int
     code_licence: str
     weight_licence: str
-    use: Literal["commercial", "contested", "not stated", "non-commercial"]
+    use: Literal["commercial", "revenue limit", "contested", "not stated", "non-commercial"]
     terms: str
     provenance: str
     homepage: str

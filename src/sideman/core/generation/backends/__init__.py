@@ -1,1 +1,85 @@
-"""Engines other than the session band, each chosen by name."""
+"""Networks behind one door: opened by family, converted where their publishers lay them out in another way than the library that runs them.
+
+Nothing here loads torch before a network is opened or converted.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from sideman.core.generation.clips import AudioModel
+from sideman.core.models.runtime.session import Precision
+from sideman.errors import MissingAsset, UnusableModel
+
+FAMILIES = ("musicgen", "stable-audio-open", "stable-audio-3", "ace-step")
+NEEDS = {"musicgen": ("torch", "transformers"), "stable-audio-open": ("torch", "transformers", "diffusers", "torchsde")}
+ALL = ("torch", "transformers", "diffusers")
+BYTES = {Precision.FLOAT32: 4, Precision.BFLOAT16: 2, Precision.FLOAT16: 2}
+PIPELINE = "model_index.json"
+
+
+def refuse_without_extra(family: str) -> None:
+    """Raises MissingAsset where the libraries of a family are not installed. Imports none of them."""
+    absent = [name for name in NEEDS.get(family, ALL) if importlib.util.find_spec(name) is None]
+    if absent:
+        raise MissingAsset(f"this engine needs the extra `neural` ({', '.join(absent)} is not installed): pip install 'sideman[neural]'")
+
+
+def open_network(family: str, folder: Path, name: str, device: str | None, threads: int) -> AudioModel:
+    """Raises MissingAsset, UnusableModel or NotEnoughMemory."""
+    refuse_without_extra(family)
+    from sideman.core.models.runtime.torch_place import place
+
+    where = place(device, threads)
+    if family == "musicgen":
+        from sideman.core.generation.backends.musicgen import open_musicgen
+
+        return open_musicgen(folder, name, where)
+    if family == "ace-step":
+        from sideman.core.generation.backends.ace_step import AceStep
+
+        return AceStep.open(folder, name, where)
+    from sideman.core.generation.backends.stable_audio import StableAudio3, StableAudioOpen
+
+    return StableAudioOpen.open(folder, name, where) if family == "stable-audio-open" else StableAudio3.open(folder, name, where)
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What a network takes where it would run, and how much is free there (None: nobody says)."""
+
+    need_bytes: int
+    available: Callable[[], int | None]
+
+
+def room(family: str, memory_mb: int, device: str | None, threads: int) -> Room:
+    """memory_mb: at 32 bits. On a device of its own a network may need no more than its largest part at once. Raises MissingAsset."""
+    refuse_without_extra(family)
+    from sideman.core.models.runtime.torch_place import place
+
+    where = place(device, threads)
+    need = (memory_mb << 20) * BYTES[where.precision] // BYTES[Precision.FLOAT32]
+    off_loads = where.sharded and family != "musicgen"
+    return Room(need, (lambda: None) if off_loads else (lambda: where.free_bytes))
+
+
+def assembled(family: str, folder: Path) -> Path:
+    """The folder that `open_network` takes: the same, or one inside it that was made of the published files. Raises UnusableModel."""
+    if family in ("musicgen", "stable-audio-open") or (folder / PIPELINE).exists():
+        return folder
+    refuse_without_extra(family)
+    out = folder / "converted"
+    if family == "stable-audio-3":
+        from sideman.core.generation.backends.stable_audio.conversion import convert as convert_stable_audio
+
+        convert_stable_audio(folder, out)
+    elif family == "ace-step":
+        from sideman.core.generation.backends.ace_step.conversion import convert as convert_ace_step
+
+        convert_ace_step(folder, out)
+    else:
+        raise UnusableModel(f"no network of family {family!r} is known: there are {', '.join(FAMILIES)}")
+    return out

@@ -1,0 +1,122 @@
+"""Networks that generate: which can be used here, and the one that was asked for, ready to play."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass
+
+from sideman.app.models import Models
+from sideman.core.generation import Generator
+from sideman.core.generation.backends import open_network, refuse_without_extra, room
+from sideman.core.generation.clips import AudioModel
+from sideman.core.generation.neural import NeuralFacts, NeuralGenerator
+from sideman.core.models.catalog import ModelCard, Use
+from sideman.core.models.memory import Residence
+from sideman.core.models.runtime import Request
+from sideman.core.music import StemRole
+from sideman.errors import MissingAsset, ModelError
+from sideman.infra.weights import Installed
+
+AT_ONCE = 8
+IDLE_S = 300.0
+GENERATION = "generation"
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkState:
+    """problem: why it cannot be used here, in one sentence; None when it can."""
+
+    card: ModelCard
+    installed: bool
+    problem: str | None
+
+
+class Networks:
+    """Generators by the name of their model card. A network stays loaded between jobs, and is let go when nobody asks for a while."""
+
+    def __init__(self, models: Models, request: Request, residence: Residence, idle_s: float = IDLE_S) -> None:
+        self._models, self._request, self._residence, self._idle_s = models, request, residence, idle_s
+        self._used, self._keys = 0.0, set[Hashable]()
+        self._timer: threading.Timer | None = None
+        self._lock = threading.Lock()
+
+    def __iter__(self) -> Iterator[str]:
+        return (s.card.name for s in self._models.all() if s.card.task == GENERATION and s.allowed)
+
+    def __contains__(self, name: str) -> bool:
+        return self._models.knows(name) and self._models.get(name).card.task == GENERATION
+
+    def get(self, name: str, band: Callable[[], Generator]) -> Generator:
+        """Raises ModelRefused, ModelNotInstalled or MissingAsset, before anything is loaded."""
+        card, installed = self._models.usable(name)
+        refuse_without_extra(card.family)
+        roles = tuple(StemRole.parse(r) for r in card.roles)
+        facts = NeuralFacts(card.name, roles, _note(card), card.weight_licence, card.use.value, _weights(installed))
+        return NeuralGenerator(facts, lambda: self._loaded(card, installed), band(), AT_ONCE)
+
+    def states(self, runs_here: bool = True) -> tuple[NetworkState, ...]:
+        """Those that this installation allows. runs_here: also look whether this machine has the libraries."""
+        return tuple(self._state(name, runs_here) for name in self)
+
+    def _state(self, name: str, runs_here: bool) -> NetworkState:
+        state, problem = self._models.get(name), None
+        try:
+            self._models.usable(name)
+            if runs_here:
+                refuse_without_extra(state.card.family)
+        except (ModelError, MissingAsset) as error:
+            problem = str(error)
+        return NetworkState(state.card, state.installed is not None, problem)
+
+    def _loaded(self, card: ModelCard, installed: Installed) -> AudioModel:
+        """Raises NotEnoughMemory before anything is loaded."""
+        device, threads = self._request.device, self._request.threads
+        where = room(card.family, card.memory_mb, device, threads)
+        key = (card.name, _weights(installed))
+
+        def load() -> AudioModel:
+            return open_network(card.family, installed.folder, card.name, device, threads)
+
+        found = self._residence.get(key, card.name, where.need_bytes, load, where.available)
+        self._touch(key)
+        return found
+
+    def _touch(self, key: Hashable) -> None:
+        with self._lock:
+            self._used = time.monotonic()
+            self._keys.add(key)
+            if self._timer is None:
+                self._timer = self._wait(self._idle_s)
+
+    def _wait(self, seconds: float) -> threading.Timer:
+        timer = threading.Timer(seconds, self._let_go)
+        timer.daemon = True
+        timer.start()
+        return timer
+
+    def _let_go(self) -> None:
+        with self._lock:
+            left = self._used + self._idle_s - time.monotonic()
+            self._timer = self._wait(left) if left > 0 else None
+            keys = [] if left > 0 else [*self._keys]
+            self._keys -= set(keys)
+        for key in keys:
+            self._residence.release(key)
+
+
+def _weights(installed: Installed) -> str:
+    """One hash of all files of a model."""
+    joined = "".join(f.sha256 for f in sorted(installed.files, key=lambda f: f.name))
+    return hashlib.sha256(joined.encode()).hexdigest()[:16]
+
+
+def _note(card: ModelCard) -> str:
+    """What everybody who hears a result must know of its use."""
+    if card.use is Use.NON_COMMERCIAL:
+        return f"Made with {card.title}, whose weights are for non-commercial use only ({card.weight_licence})."
+    if card.use is Use.REVENUE_LIMIT:
+        return f"Made with {card.title} under the {card.weight_licence}: free below 1 million US dollars of revenue a year."
+    return ""

@@ -1,0 +1,96 @@
+"""Repositories of a model hub: what a revision holds, and how its files are asked for. Files themselves are fetched as all others are.
+
+A hub answers `/api/models/REPO/revision/REVISION?blobs=true` with the commit and, for every file, its size and (for large ones) its SHA-256.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from sideman.core.models.catalog import ModelFile, Repository
+from sideman.errors import DownloadFailed, ModelRefused
+
+HUB = "https://huggingface.co"
+TIMEOUT_S = 60
+TOKEN = "HF_TOKEN"
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Files of a repository that a model needs, at one commit."""
+
+    commit: str
+    files: tuple[ModelFile, ...]
+
+
+def token(environment: Mapping[str, str] | None = None) -> str | None:
+    """What the hub's own command line keeps: HF_TOKEN, or the file that `hf auth login` writes."""
+    env = os.environ if environment is None else environment
+    if env.get(TOKEN):
+        return env[TOKEN]
+    home = Path(env.get("HF_HOME") or Path.home() / ".cache/huggingface")
+    path = Path(env.get("HF_TOKEN_PATH") or home / "token")
+    try:
+        return path.read_text(encoding="utf-8").strip() or None
+    except OSError:
+        return None
+
+
+def headers_for(url: str, hub: str) -> dict[str, str]:
+    """Who we are, and to the hub itself also who asks."""
+    found = {"User-Agent": "sideman"}
+    if url.startswith(hub + "/") and (known := token()) is not None:
+        found["Authorization"] = f"Bearer {known}"
+    return found
+
+
+def listing(repository: Repository, hub: str, revision: str) -> Listing:
+    """Raises DownloadFailed, and ModelRefused where the publisher wants a sign-in."""
+    url = f"{hub}/api/models/{repository.name}/revision/{revision}?blobs=true"
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers_for(url, hub)), timeout=TIMEOUT_S) as answer:
+            data: dict[str, Any] = json.load(answer)
+        commit, siblings = str(data["sha"]), list(data["siblings"])
+        wanted = [s for s in siblings if any(fnmatch(s["rfilename"], p) for p in repository.patterns)]
+        files = tuple(_file(repository, hub, commit, s) for s in wanted)
+    except urllib.error.HTTPError as error:
+        if error.code in (401, 403):
+            raise ModelRefused(gate(repository, hub)) from error
+        raise DownloadFailed(
+            f"{url} answers {error.code} {error.reason}: it may have moved; bring its files and use `sideman models import`"
+        ) from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        reason = getattr(error, "reason", None) or error
+        raise DownloadFailed(
+            f"{repository.name} cannot be listed at {hub} ({reason}): try again, or bring its files and use `sideman models import`"
+        ) from error
+    if not files:
+        raise DownloadFailed(
+            f"{repository.name} holds none of the files that are needed ({', '.join(repository.patterns)}): it may have changed"
+        )
+    return Listing(commit, files)
+
+
+def gate(repository: Repository, hub: str) -> str:
+    """What somebody does who is not let in."""
+    terms = f" ({repository.gate})" if repository.gate else ""
+    return (
+        f"{repository.name} is open only to people who accepted its publisher's terms{terms}: sign in at {hub}/{repository.name}, accept them, "
+        f"and set {TOKEN} to a token of your account; or bring its files and use `sideman models import`"
+    )
+
+
+def _file(repository: Repository, hub: str, commit: str, sibling: Mapping[str, Any]) -> ModelFile:
+    path = PurePosixPath(repository.folder) / sibling["rfilename"]
+    if path.is_absolute() or ".." in path.parts:
+        raise ValueError(f"a file that lies outside: {path}")
+    sha256 = (sibling.get("lfs") or {}).get("sha256")
+    return ModelFile(str(path), f"{hub}/{repository.name}/resolve/{commit}/{sibling['rfilename']}", int(sibling["size"]), sha256)
