@@ -17,7 +17,7 @@ from sideman.app import mixing as mixing_cases
 from sideman.app import playalong as playalong_cases
 from sideman.app import separation as separation_cases
 from sideman.app.analyzers import AnalysisWish, Analyzers
-from sideman.app.engines import Engines, Source, StepProgress, no_progress
+from sideman.app.engines import BAND, Engines, Source, StepProgress, no_progress
 from sideman.app.fitting import Fitted, FitWish
 from sideman.app.mixing import MixInput
 from sideman.app.models import Models, assembler, converter
@@ -31,7 +31,7 @@ from sideman.core.fit.straighten import TempoMap
 from sideman.core.generation import PART_NAMES, Generator, SessionBand, Style, style_named, styles
 from sideman.core.generation.backends import FAMILIES
 from sideman.core.generation.backends.mock import MockSines
-from sideman.core.models.catalog import Policy, catalog
+from sideman.core.models.catalog import Policy, Use, catalog
 from sideman.core.models.memory import Residence
 from sideman.core.models.runtime import Request
 from sideman.core.music import MusicAnalysis, StemRole, parse_roles
@@ -314,11 +314,22 @@ def studio_over(services: Services) -> Studio:
     from sideman.app.library.studio import Studio
     from sideman.app.library.wishes import GeneratorFacts, Playable, StyleFacts
 
-    band = GeneratorFacts("session band", "Apache-2.0, its sounds MIT", "plays by rules on this machine; what it plays is yours")
+    about = "plays by rules on this machine; what it plays is yours"
+    band = GeneratorFacts(BAND, "session band", "Apache-2.0, its sounds MIT", about, Use.COMMERCIAL, tuple(PART_NAMES))
     known = tuple(StyleFacts(s.name, s.title, s.traits) for s in styles().values())
-    wired = engines()
+    wired, here = engines(), services.database.is_sqlite  # the workers of a SQLite library are on this machine
+    networks = wired.networks
+
+    def generators() -> tuple[GeneratorFacts, ...]:
+        states = networks.states(here) if networks is not None else ()
+        return (band, *(GeneratorFacts(
+            s.card.name, s.card.title, s.card.weight_licence, s.card.brings, s.card.use, tuple(StemRole.parse(r) for r in s.card.roles),
+            s.problem, True, networks.weights(s.card.name) if networks is not None and s.installed else "",
+        ) for s in states))  # fmt: skip
+
     playable = Playable(
-        PART_NAMES, known, lambda name: style_named(name).name, lambda order: checked(order, wired.generators_named(order.engine)()), wired.separators, (band,)
+        PART_NAMES, known, lambda name: style_named(name).name, lambda order: checked(order, wired.generators_named(order.engine, here)()),
+        wired.separators, generators,
     )  # fmt: skip
     return Studio(services, playable, models())
 

@@ -33,15 +33,18 @@ class Engines:
     """Generators that are chosen by name, never by default."""
     networks: Networks | None = None
 
-    def generators_named(self, name: str) -> Callable[[], Generator]:
-        """Raises UsageError that lists the engines; ModelRefused, ModelNotInstalled or MissingAsset for a network that cannot be used here."""
+    def generators_named(self, name: str, runs_here: bool = True) -> Callable[[], Generator]:
+        """Raises UsageError that lists the engines; ModelRefused, ModelNotInstalled or MissingAsset for a network that cannot be used here.
+
+        runs_here False: only asked for here, another machine plays.
+        """
         if name in (BAND, ""):
             return self.generators
         if name in self.others:
             return self.others[name]
         if self.networks is None or name not in self.networks:
             raise UsageError(f"no engine named {name!r}: there are {', '.join((BAND, *self.others, *(self.networks or ())))}")
-        found = self.networks.get(name, self.generators)
+        found = self.networks.get(name, self.generators, runs_here)
         return lambda: found
 
     @property

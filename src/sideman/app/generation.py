@@ -25,7 +25,7 @@ __all__ = ["NewStem", "Order", "file_name", "generate", "report_json", "write_st
 def generate(
     source: Source, out: Path, engines: Engines, order: Order, analysis: MusicAnalysis | None = None, progress: StepProgress = no_progress
 ) -> tuple[NewStem, ...]:
-    """ROLE.flac and ROLE.mid for the best candidate of each role, ROLE-2 and so on for the others, and fit.json, into `out`.
+    """ROLE.flac and (of engines that write notes) ROLE.mid for the best candidate of each role, ROLE-2 and so on for the others, and fit.json, into `out`.
 
     Raises AnalysisError where the song has no steady pulse and stems that need one are asked for.
     """
@@ -39,7 +39,8 @@ def generate(
         for n in made:
             name = file_name(n)
             write_lossless(n.stem.audio, folder / name)
-            write_stem_midi(n, prepared.song.analysis, folder / f"{name}.mid")
+            if n.stem.notes:
+                write_stem_midi(n, prepared.song.analysis, folder / f"{name}.mid")
         _write_fit(made, prepared.direction.understood, folder)
     return made
 
@@ -57,7 +58,8 @@ def write_stem_midi(n: NewStem, analysis: MusicAnalysis, path: Path) -> None:
 
 def _write_fit(made: tuple[NewStem, ...], understood: tuple[str, ...], folder: Path) -> None:
     rows = [
-        report_json(n.report) | {"style": n.stem.style, "seed": n.stem.seed, "rank": n.rank, "file": file_name(n), "note": n.note} for n in made
+        report_json(n.report) | {"style": n.stem.style, "seed": n.stem.seed, "rank": n.rank, "file": file_name(n), "note": n.note, "engine": n.stem.provenance.engine, "made_with": dict(n.stem.provenance.parameters)}
+        for n in made
     ]  # fmt: skip
     facts = {"stems": rows} | ({"understood": list(understood)} if understood else {})
     partial = folder / ".fit.json.part"

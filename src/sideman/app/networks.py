@@ -49,13 +49,18 @@ class Networks:
     def __contains__(self, name: str) -> bool:
         return self._models.knows(name) and self._models.get(name).card.task == GENERATION
 
-    def get(self, name: str, band: Callable[[], Generator]) -> Generator:
-        """Raises ModelRefused, ModelNotInstalled or MissingAsset, before anything is loaded."""
+    def get(self, name: str, band: Callable[[], Generator], runs_here: bool = True) -> Generator:
+        """Raises ModelRefused, ModelNotInstalled or (where it runs here) MissingAsset, before anything is loaded."""
         card, installed = self._models.usable(name)
-        refuse_without_extra(card.family)
+        if runs_here:
+            refuse_without_extra(card.family)
         roles = tuple(StemRole.parse(r) for r in card.roles)
         facts = NeuralFacts(card.name, roles, _note(card), card.weight_licence, card.use.value, _weights(installed))
         return NeuralGenerator(facts, lambda: self._loaded(card, installed), band(), AT_ONCE)
+
+    def weights(self, name: str) -> str:
+        """One hash of a network's files: equal weights make equal stems. Raises ModelNotInstalled or ModelRefused."""
+        return _weights(self._models.usable(name)[1])
 
     def states(self, runs_here: bool = True) -> tuple[NetworkState, ...]:
         """Those that this installation allows. runs_here: also look whether this machine has the libraries."""

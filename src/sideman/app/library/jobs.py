@@ -99,6 +99,11 @@ class JobDesk:
         wish = str(AnalysisWish.parse(engines).over(AnalysisWish.parse(self._s.settings.analysis)))
         return {"engines": wish} if wish else {}
 
+    def _network(self, engine: str) -> Json:
+        """What a job says of the network that it asks for: with other weights it would be another job."""
+        facts = self.playable.generator(engine)
+        return {"weights": facts.weights, "together": True} if facts is not None and facts.together else {}
+
     def submit(self, job: NewJob) -> JobRecord:
         """A job that belongs to no recording."""
         return self._submit((job,))[0]
@@ -127,7 +132,7 @@ class JobDesk:
             refuse_missing(wish, recording_id, self._s, lambda other: self._access.readable(who, other))
             roles = [r.value for r in wish.roles]
             request = parameters | {"roles": roles, "analysis": latest.id if latest else None, "corrections": corrections}
-            request |= {} if latest else self._listeners(None)
+            request |= ({} if latest else self._listeners(None)) | self._network(wish.engine)
             if wish.like is not None:  # what it was like then: it may be corrected or analysed again
                 feel = self._s.results.analysis(wish.like)
                 request["feel"] = [feel.id if feel else None, *(c.id for c in self._s.results.corrections(wish.like))]

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from sideman.app.engines import BAND
 from sideman.app.separators import Separators
+from sideman.core.models.catalog import Use
 from sideman.core.music import StemRole
 from sideman.core.pipelines import Order
 from sideman.core.pipelines.songs import StemWishes
@@ -124,11 +126,18 @@ NOW = How()
 
 @dataclass(frozen=True, slots=True)
 class GeneratorFacts:
-    """licence: under which its sound may be used."""
+    """engine: what a wish names it by. licence: under which its sound may be used, use: what that allows. roles: what it plays. problem: why
+    it cannot be used here, None when it can. together: all stems of a wish in one task. weights: a hash of them, empty for none."""
 
+    engine: str
     name: str
     licence: str
     about: str
+    use: Use
+    roles: tuple[StemRole, ...]
+    problem: str | None = None
+    together: bool = False
+    weights: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +161,11 @@ class Playable:
     style_named: Callable[[str], str]
     check: Callable[[Order], StemWishes]
     separators: Separators
-    generators: tuple[GeneratorFacts, ...]
+    generators: Callable[[], tuple[GeneratorFacts, ...]]
+
+    def generator(self, engine: str) -> GeneratorFacts | None:
+        """None for one that is not listed, such as the mock."""
+        return next((g for g in self.generators() if g.engine == (engine or BAND)), None)
 
     @property
     def roles(self) -> tuple[StemRole, ...]:

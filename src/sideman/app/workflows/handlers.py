@@ -20,6 +20,7 @@ CHILD_CONTEXT = "sideman.bootstrap:task_context"
 HEAVY = "sideman.app.workflows.tasks:"
 PASSED_ON = ("within_s", "progression", "tempo_bpm", "duration_s", "prompt", "temperature", "energy", "variation", "engine")
 """What a generation hands to its tasks as it was asked for."""
+NETWORK_TIMEOUT_S = 86_400
 
 
 class JobHandlers:
@@ -87,12 +88,7 @@ class JobHandlers:
             analysis_key, before = self._timelines.keep(_with_chords(known, job.request.get("chords", ()))), ((self._decode(recording),),)
         common = {"name": recording.file_name, "analysis_key": analysis_key, "style": job.request["style"]}
         common |= {k: job.request[k] for k in PASSED_ON if k in job.request} | self._material(job, recording)
-        play = tuple(
-            Task(title, title, f"{HEAVY}generate", GPU, common | {"role": role, "seed": job.request["seed"] + k, "candidate": k + 1}, 3)
-            for role in job.request["roles"]
-            for k in range(job.request.get("candidates", 1))
-            for title in [f"play {role}" if k == 0 else f"play {role} {k + 1}"]
-        )
+        play = _playing(job.request, common)
         finish = where | {"generation_id": job.entity_id, "analysis_key": analysis_key}
         return (*before, play, (Task("store", "store", "generation", ORCHESTRATION, finish, 0.2),))
 
@@ -143,6 +139,21 @@ class JobHandlers:
     def ended(self, job: JobRecord) -> None:
         self._desk.settle(job)
         self._webhooks.announce(job)
+
+
+def _playing(request: Json, common: dict[str, Any]) -> Stage:
+    """A task for every stem; one for all where a network makes them together."""
+    roles, seed, candidates = request["roles"], request["seed"], request.get("candidates", 1)
+    if request.get("together"):
+        title = f"play {', '.join(roles)}"
+        arguments = common | {"roles": roles, "seed": seed, "candidates": candidates, "candidate": 1}
+        return (Task(title, title, f"{HEAVY}generate", GPU, arguments, 20, NETWORK_TIMEOUT_S),)
+    return tuple(
+        Task(title, title, f"{HEAVY}generate", GPU, common | {"roles": [role], "seed": seed + k, "candidate": k + 1}, 3)
+        for role in roles
+        for k in range(candidates)
+        for title in [f"play {role}" if k == 0 else f"play {role} {k + 1}"]
+    )
 
 
 def _with_chords(analysis: MusicAnalysis, chords: Sequence[Sequence[Any]]) -> MusicAnalysis:

@@ -88,11 +88,11 @@ def store_generation(services: Services, arguments: Json, inputs: Json) -> Json:
     facts = summary(from_jams(json.loads(b"".join(services.blobs.read(analysis_key)))))
     stems = []
     for name, made in inputs.items():
-        if name.startswith("play ") and made:
-            report = made["report"]
+        for row in made["stems"] if name.startswith("play ") and made else ():
+            report = row["report"]
             stems.append(_stem(
-                made, arguments["recording_id"], arguments["job_id"], "generated", generation_id=arguments["generation_id"],
-                midi_key=made["midi_key"], tempo_bpm=facts["tempo_bpm"], key_index=facts["key_index"], score=report["score"],
+                row, arguments["recording_id"], arguments["job_id"], "generated", generation_id=arguments["generation_id"],
+                midi_key=row["midi_key"], tempo_bpm=facts["tempo_bpm"], key_index=facts["key_index"], score=report["score"],
                 verdict=report["verdict"], report=report,
             ))  # fmt: skip
     services.results.put_stems(stems)

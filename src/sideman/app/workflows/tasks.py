@@ -18,7 +18,7 @@ from typing import Any
 
 from sideman.app import mixing as mixing_cases
 from sideman.app.analyzers import AnalysisWish
-from sideman.app.engines import Engines
+from sideman.app.engines import BAND, Engines
 from sideman.app.generation import report_json, write_stem_midi
 from sideman.app.mixing import MixInput
 from sideman.app.models import Models
@@ -26,8 +26,8 @@ from sideman.core import analysis as analysis_engine
 from sideman.core.audio import AudioReader, Recording, lossless_facts, write_lossless, write_peaks
 from sideman.core.music import MusicAnalysis, NoteEvent, Provenance, StemRole, from_jams, read_midi, to_jams
 from sideman.core.pipelines.concurrency import Watch
-from sideman.core.pipelines.new_stems import new_stems
-from sideman.core.pipelines.orders import Order, prepare
+from sideman.core.pipelines.new_stems import NewStem, new_stems
+from sideman.core.pipelines.orders import Order, Prepared, prepare
 from sideman.core.pipelines.songs import Song
 from sideman.core.pipelines.splicing import BaseStem
 from sideman.core.separation import SeparatedStem, write_set
@@ -218,35 +218,46 @@ def find_loudness(context: TaskContext, arguments: Json, inputs: Json, progress:
 
 
 def generate(context: TaskContext, arguments: Json, inputs: Json, progress: Progress) -> Json:
-    """One new stem, judged: audio, MIDI and fit report."""
-    role = StemRole(arguments["role"])
+    """New stems, judged: audio, MIDI where there are notes, and fit report of each."""
+    roles = tuple(StemRole(r) for r in arguments["roles"])
+    title = f"play {', '.join(r.value for r in roles)}"
     analysis = context.analysis(arguments["analysis_key"] or inputs["store analysis"]["jams_key"])
     decoded = context.recording(inputs["decode"]["decoded_key"], arguments["name"])
     with decoded as recording, _folder() as folder, ExitStack() as files:
-        progress(f"play {role}", 0.05)
-        order = _order(context, role, arguments, files)
+        progress(title, 0.05)
+        order = _order(context, roles, arguments, files)
         drums = _opened(context, arguments.get("drums_key"), files)
         song = Song(recording, analysis, drums.audio if drums is not None else None)
         generators = context.engines.generators_named(order.engine)
-        prepared = prepare(order, song, generators(), lambda share: progress(f"play {role}", 0.05 + 0.1 * share))
-        watch = Watch(lambda step, share: progress(f"play {role}", 0.15 + 0.85 * share))
-        made = new_stems(prepared.song, prepared.wishes, generators, watch, 1)[0]
-        path = write_lossless(made.stem.audio, folder / role.value)
-        midi = folder / f"{role}.mid"
-        write_stem_midi(made, prepared.song.analysis, midi)
-        provenance = _provenance(made.stem.provenance) | {"style": made.stem.style, "seed": arguments["seed"]}
-        provenance |= {"note": made.note} if made.note else {}
-        provenance |= {"understood": list(prepared.direction.understood)} if prepared.direction.understood else {}
-        row = _stem_row(context, role.value, path, made.stem.audio, provenance)
-        made.stem.audio.remove()  # the recording stays open for the next task, and its scratch folder with it
+        prepared = prepare(order, song, generators(), lambda share: progress(title, 0.05 + 0.1 * share))
+        watch = Watch(lambda step, share: progress(title, 0.15 + 0.85 * share))
+        made = new_stems(prepared.song, prepared.wishes, generators, watch, 1)
+        kept = [n for n in made if n.rank <= order.candidates]
+        rows = [_generated_row(context, n, prepared, arguments["candidate"] + n.rank - 1, folder) for n in kept]
+        for n in made:
+            n.stem.audio.remove()  # the recording stays open for the next task, and its scratch folder with it
         if prepared.song.recording is not recording:
             prepared.song.close()
-        made_of = {"midi_key": context.blobs.put(midi), "report": report_json(made.report), "audio_s": recording.duration_s}
-        number = f", {arguments['candidate']}" if arguments.get("candidate", 1) > 1 else ""
-        return row | made_of | {"name": f"{role.value} ({made.stem.style}{number})"}
+        return {"stems": rows, "engine": order.engine or BAND, "audio_s": recording.duration_s}
 
 
-def _order(context: TaskContext, role: StemRole, arguments: Json, files: ExitStack) -> Order:
+def _generated_row(context: TaskContext, made: NewStem, prepared: Prepared, candidate: int, folder: Path) -> Json:
+    role, stem = made.stem.role, made.stem
+    path = write_lossless(stem.audio, folder / f"{role.value}-{candidate}")
+    midi_key = None
+    if stem.notes:
+        midi = folder / f"{role}-{candidate}.mid"
+        write_stem_midi(made, prepared.song.analysis, midi)
+        midi_key = context.blobs.put(midi)
+    provenance = _provenance(stem.provenance) | {"style": stem.style, "seed": stem.seed}
+    provenance |= {"note": made.note} if made.note else {}
+    provenance |= {"understood": list(prepared.direction.understood)} if prepared.direction.understood else {}
+    row = _stem_row(context, role.value, path, stem.audio, provenance)
+    number = f", {candidate}" if candidate > 1 else ""
+    return row | {"midi_key": midi_key, "report": report_json(made.report), "name": f"{role.value} ({stem.style}{number})"}
+
+
+def _order(context: TaskContext, roles: tuple[StemRole, ...], arguments: Json, files: ExitStack) -> Order:
     """What one task of a generation plays."""
     within = arguments.get("within_s")
     base = None
@@ -260,7 +271,7 @@ def _order(context: TaskContext, role: StemRole, arguments: Json, files: ExitSta
         base = BaseStem(kept.audio, notes)
     like = context.analysis(arguments["like_key"]) if arguments.get("like_key") else None
     return Order(
-        (role,), arguments["style"], arguments["seed"], within_s=(within[0], within[1]) if within else None,
+        roles, arguments["style"], arguments["seed"], arguments.get("candidates", 1), within_s=(within[0], within[1]) if within else None,
         chords=tuple(arguments.get("progression", ())), tempo_bpm=arguments.get("tempo_bpm"), duration_s=arguments.get("duration_s"),
         prompt=arguments.get("prompt", ""), temperature=arguments.get("temperature", 1.0), energy=arguments.get("energy", 0),
         variation=arguments.get("variation", 0), like=like, base=base, engine=arguments.get("engine", ""),

@@ -56,7 +56,7 @@ def playable(wishes: StemWishes, generator: Generator) -> StemWishes:
     """The wishes with the style's own name. Raises UsageError, before any work is done, for what the generator cannot play."""
     for role in wishes.roles:
         if role not in generator.roles:
-            raise UsageError(f"the {generator.name} plays no {role}: it plays {', '.join(r.value for r in generator.roles)}")
+            raise UsageError(f"the engine {generator.name} plays no {role}: it plays {', '.join(r.value for r in generator.roles)}")
     if not wishes.roles:
         raise UsageError(f"no stems were asked for: choose from {', '.join(r.value for r in generator.roles)}")
     if not 1 <= wishes.candidates <= MOST_CANDIDATES:

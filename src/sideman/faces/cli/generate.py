@@ -34,7 +34,12 @@ Variation = Annotated[int, typer.Option(help="Another number varies the same per
 Like = Annotated[
     Path | None, typer.Option(help="analysis.jams of another song, whose groove and density are taken over.", show_default=False)
 ]
-Engine = Annotated[str, typer.Option(help="band (the default), or mock: sine waves to try out what is around it.", show_default=False)]
+Engine = Annotated[
+    str,
+    typer.Option(
+        help="band (the default), a network of `sideman models list` such as musicgen-small, or mock: sine waves.", show_default=False
+    ),
+]
 
 
 def command(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from sideman.app.library.wishes import GeneratorFacts
 from sideman.faces.rest.shapes import Ident, Name, Shape, Text
 
 
@@ -25,7 +26,7 @@ class GenerateRequest(Shape):
     from the beginning when they are over. style: left out, what the prompt names, else rock. tempoBpm: half or double of the song's reads it
     so, another tempo makes stems for it. temperature: 0 by the book, 1 as the style says, 2 freely. energy: levels louder or softer.
     variation: another number varies the same performance. like: a recording whose groove and density are taken over. base: a stem of this
-    recording that is kept outside startS to endS. engine: the session band, or `mock`.
+    recording that is kept outside startS to endS. engine: the session band, `mock`, or a network by the name that GET /api/v1/engines gives.
     """
 
     roles: list[Name] = Field(max_length=16)
@@ -66,11 +67,28 @@ class StyleShape(Shape):
 
 
 class GeneratorShape(Shape):
-    """An engine that plays new stems, and under which licence its sound may be used."""
+    """An engine that plays new stems: `engine` is what a request names it by. licence: under which its sound may be used, use: what that
+    allows. problem: why it cannot be used here, null when it can; a network that is not installed is named with the command that does it."""
 
+    engine: str
     name: str
     licence: str
     about: str
+    use: Literal["commercial", "revenue limit", "contested", "not stated", "non-commercial"]
+    roles: list[str]
+    problem: str | None
+
+    @classmethod
+    def of(cls, g: GeneratorFacts) -> GeneratorShape:
+        return cls(
+            engine=g.engine,
+            name=g.name,
+            licence=g.licence,
+            about=g.about,
+            use=g.use.value,
+            roles=[r.value for r in g.roles],
+            problem=g.problem,
+        )
 
 
 class EnginesShape(Shape):

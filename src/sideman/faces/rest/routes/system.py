@@ -52,7 +52,7 @@ def metrics(studio: StudioHere, who: Who) -> Response:
 @router.get("/api/v1/engines")
 def engines(studio: StudioHere, who: Who) -> EnginesShape:
     p = studio.jobs.playable
-    generators = [GeneratorShape.model_validate(g) for g in p.generators]
+    generators = [GeneratorShape.of(g) for g in p.generators()]
     return EnginesShape(
         separator=p.separators.get("preview").name,
         generation_roles=[r.value for r in p.roles],

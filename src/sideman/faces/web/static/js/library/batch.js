@@ -67,10 +67,11 @@ function TagDialog({ count, onClose, onYes }) {
 function GenerateDialog({ count, onClose, onYes }) {
   const engines = useEngines()
   const [wish, setWish] = useState(/** @type {import('../recording/generate_form.js').Wish} */ ({ roles: ['bass'], style: 'rock', seed: '' }))
-  const body = { roles: wish.roles, style: wish.style || null, seed: wish.seed === '' ? null : Number(wish.seed), prompt: wish.prompt ?? '', energy: Number(wish.energy ?? 0), temperature: Number(wish.temperature ?? 1) }
+  const unusable = Boolean(engines?.generators.find((g) => g.engine === wish.engine)?.problem)
+  const body = { engine: wish.engine ?? '', roles: wish.roles, style: wish.style || null, seed: wish.seed === '' ? null : Number(wish.seed), prompt: wish.prompt ?? '', energy: Number(wish.energy ?? 0), temperature: Number(wish.temperature ?? 1) }
   return html`<${Dialog} title=${text.batch.generateTitle(count)} onClose=${onClose}>
     ${engines && html`<${GenerateForm} engines=${engines} wish=${wish} onChange=${setWish} />`}
-    <footer><button class="btn" onClick=${onClose}>${text.common.cancel}</button><button class="btn primary" disabled=${!wish.roles.length} onClick=${() => onYes(body)}><${Icon} name="wand-sparkles" />${text.batch.generate}</button></footer><//>`
+    <footer><button class="btn" onClick=${onClose}>${text.common.cancel}</button><button class="btn primary" disabled=${unusable || !wish.roles.length} onClick=${() => onYes(body)}><${Icon} name="wand-sparkles" />${text.batch.generate}</button></footer><//>`
 }
 
 /** @param {{summary: Summary, titles: Map<string, string>, onClose: () => void}} props */

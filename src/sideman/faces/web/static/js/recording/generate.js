@@ -69,7 +69,7 @@ export function GenerateDrawer({ desk, reload }) {
   const part = wish.range === 'whole' ? {} : { startS: span[0], endS: span[1] }
   const ask = async (/** @type {string} */ seed, /** @type {object} */ more = {}) => {
     setBusy(true)
-    const how = { prompt: wish.prompt ?? '', energy: Number(wish.energy ?? 0), temperature: Number(wish.temperature ?? 1) }
+    const how = { engine: wish.engine ?? '', prompt: wish.prompt ?? '', energy: Number(wish.energy ?? 0), temperature: Number(wish.temperature ?? 1) }
     try {
       const made = await post(`/recordings/${recording.id}/generations`, { roles: wish.roles, style: wish.style || null, seed: seed === '' ? null : Number(seed), candidates: wish.candidates, chords: changed, ...how, ...part, ...more })
       notify(t.queued)
@@ -80,6 +80,7 @@ export function GenerateDrawer({ desk, reload }) {
       setBusy(false)
     }
   }
+  const unusable = Boolean(engines?.generators.find((g) => g.engine === wish.engine)?.problem)
   const ranges = /** @type {[string, string][]} */ ([['whole', t.whole], ...(desk.engine.loop.value ? [['loop', t.loop]] : []), ...timeline.sections.map(([, , label], i) => [`section ${i}`, `${i + 1}: ${label}`])])
   const close = () => (desk.drawer.value = '')
   return html`<div class="drawer" ref=${panel} role="dialog" aria-label=${t.title} onKeyDown=${(/** @type {KeyboardEvent} */ e) => e.key === 'Escape' && close()}>
@@ -91,5 +92,5 @@ export function GenerateDrawer({ desk, reload }) {
         <small class=${wrong ? 'error' : 'hint'} role=${wrong ? 'alert' : undefined}>${wrong ?? t.chordsHint}</small></label>
       ${wish.chords && wish.chords !== original && html`<button class="btn sm" onClick=${() => setWish({ ...wish, chords: '' })}><${Icon} name="undo-2" />${t.chordsReset}</button>`}`}
       <${Takes} desk=${desk} reload=${reload} onAgain=${() => ask('')} onMore=${ask} part=${part} /></div>
-    <footer><span class="grow muted">${text.common.stems(wish.roles.length * wish.candidates)}</span><button class="btn primary" disabled=${!engines || !wish.roles.length || wrong !== null || busy} onClick=${() => ask(wish.seed)}><${Icon} name="wand-sparkles" />${t.go}</button></footer></div>`
+    <footer><span class="grow muted">${text.common.stems(wish.roles.length * wish.candidates)}</span><button class="btn primary" disabled=${!engines || unusable || !wish.roles.length || wrong !== null || busy} onClick=${() => ask(wish.seed)}><${Icon} name="wand-sparkles" />${t.go}</button></footer></div>`
 }

@@ -7,8 +7,9 @@ import { colorStyle, iconOf, nameOf } from '../kit/roles.js'
 import { text } from '../text.js'
 import { notifyError } from '../toasts.js'
 
-/** @typedef {{separator: string, generationRoles: string[], parts: Record<string, string>, styles: string[], styleCards: {name: string, title: string, traits: string[]}[], generators: {name: string, licence: string, about: string}[]}} Engines */
-/** @typedef {{roles: string[], style: string, seed: string, prompt?: string, energy?: string, temperature?: string}} Wish */
+/** @typedef {{separator: string, generationRoles: string[], parts: Record<string, string>, styles: string[], styleCards: {name: string, title: string, traits: string[]}[], generators: Generator[]}} Engines */
+/** @typedef {{engine: string, name: string, licence: string, about: string, use: string, roles: string[], problem: string | null}} Generator */
+/** @typedef {{roles: string[], style: string, seed: string, prompt?: string, energy?: string, temperature?: string, engine?: string}} Wish */
 
 /** @type {Promise<Engines> | null} */
 let asked = null
@@ -30,10 +31,15 @@ export function GenerateForm({ engines, wish, onChange }) {
   const t = text.generate
   const set = (/** @type {Partial<Wish>} */ change) => onChange({ ...wish, ...change })
   const toggle = (/** @type {string} */ role) => set({ roles: wish.roles.includes(role) ? wish.roles.filter((/** @type {string} */ r) => r !== role) : [...wish.roles, role] })
-  const engine = engines.generators[0]
+  const engine = engines.generators.find((g) => g.engine === wish.engine) ?? engines.generators[0]
+  const use = text.separate.uses[engine.use] ?? engine.use
+  const choose = (/** @type {string} */ name) => {
+    const roles = engines.generators.find((g) => g.engine === name)?.roles ?? []
+    set({ engine: name, roles: wish.roles.filter((/** @type {string} */ r) => roles.includes(r)) })
+  }
   const styles = /** @type {[string, string][]} */ ([...engines.styleCards.map((s) => [s.name, s.title]), ['', t.styleFromWords]])
   const traits = engines.styleCards.find((s) => s.name === wish.style)?.traits ?? []
-  return html`<div class="field"><span id="wanted-stems">${t.stems}</span><div class="choices" role="group" aria-labelledby="wanted-stems">${engines.generationRoles.map((role) => html`
+  return html`<div class="field"><span id="wanted-stems">${t.stems}</span><div class="choices" role="group" aria-labelledby="wanted-stems">${engines.generationRoles.filter((r) => engine.roles.includes(r)).map((role) => html`
       <button type="button" key=${role} title=${engines.parts[role]} aria-pressed=${wish.roles.includes(role)} style=${colorStyle(role)} onClick=${() => toggle(role)}><${Icon} name=${iconOf(role)} />${nameOf(role)}</button>`)}</div></div>
     <div class="pair"><label class="field"><span>${t.style}</span><${Select} label=${t.style} value=${wish.style} options=${styles} onChange=${(/** @type {string} */ style) => set({ style })} /></label>
       <label class="field"><span>${t.seed}</span><input type="number" min="0" max="2147483647" step="1" placeholder=${t.seedHint} value=${wish.seed} onInput=${(/** @type {any} */ e) => set({ seed: e.target.value })} /></label></div>
@@ -41,5 +47,6 @@ export function GenerateForm({ engines, wish, onChange }) {
     <div class="pair"><label class="field"><span>${t.energy}</span><${Select} label=${t.energy} value=${wish.energy ?? '0'} options=${t.energies} onChange=${(/** @type {string} */ energy) => set({ energy })} /></label>
       <label class="field"><span>${t.temperature}</span><${Select} label=${t.temperature} value=${wish.temperature ?? '1'} options=${t.temperatures} onChange=${(/** @type {string} */ temperature) => set({ temperature })} /></label></div>
     <ul class="traits hint">${traits.map((trait) => html`<li key=${trait}>${trait}</li>`)}</ul>
-    <div class="field"><span>${t.engine}</span><p class="engine"><b>${engine.name}</b> ${engine.about}<br /><small>${t.licence(engine.licence)}</small></p></div>`
+    <div class="field"><label class="field"><span>${t.engine}</span><${Select} label=${t.engine} value=${engine.engine} options=${engines.generators.map((g) => [g.engine, g.problem ? t.engineMissing(g.name) : g.name])} onChange=${choose} /></label>
+      <p class="engine">${engine.about}<br /><small>${t.licence(engine.licence)} · ${use}</small>${engine.problem && html`<br /><small class="error" role="alert">${engine.problem}</small>`}</p></div>`
 }

@@ -70,7 +70,7 @@ function Candidate({ desk, stem, rivals, generation, reload, onMore, part }) {
   const seed = String(stem.provenance?.seed ?? '')
   const varied = 1 + Number(generation.parameters.variation ?? 0)
   return html`<article class="take" style=${colorStyle(stem.role)}><div class="row"><${Icon} name=${iconOf(stem.role)} /><b>${title}</b><span class=${`verdict ${stem.verdict}`}>${t.verdicts[stem.verdict ?? ''] ?? stem.verdict}</span><span class="grow"></span><span class="num">${stem.score === null ? '' : t.fit(Math.round(stem.score * 100))}</span></div>
-    <p>${report.reason}</p><small class="num">${figures(report, stem, generation).join(' · ')}</small>
+    <p>${report.reason}</p>${stem.provenance?.note && html`<p class="hint">${stem.provenance.note}</p>`}<small class="num">${figures(report, stem, generation).join(' · ')}</small>
     <div class="row"><button class="btn sm" aria-pressed=${heard} onClick=${() => audition(desk, stem, rivals, generation, heard)}><${Icon} name=${heard ? 'pause' : 'ear'} />${heard ? t.stop : t.audition}</button>
       ${rivals.length > 0 && html`<button class="btn sm" disabled=${busy} onClick=${() => discard(rivals, t.keptOnly(title))}><${Icon} name="check" />${t.keep}</button>`}
       <button class="btn sm" onClick=${() => onMore('', { ...near, candidates: 3 })}>${t.more}</button><button class="btn sm" onClick=${() => onMore(seed, { ...near, variation: varied })}>${t.vary}</button>
