@@ -70,12 +70,19 @@ def musicgen(folder: Path, channels: int = 1, melody: bool = False) -> Path:
     model: Any
     if melody:
         model = MusicgenMelodyForConditionalGeneration(MusicgenMelodyConfig(num_chroma=12, chroma_length=235, **parts))
-        model.audio_enc_to_dec_proj.weight.data.mul_(50)  # or two layers hardly hear it
+        model.audio_enc_to_dec_proj.weight.data.mul_(50)
     else:
         model = MusicgenForConditionalGeneration(MusicgenConfig(**parts))
     spread = torch.Generator().manual_seed(0)
     for layer in model.audio_encoder.quantizer.layers:  # they begin as zeros, and every token would sound the same
         layer.codebook.embed.copy_(torch.randn(layer.codebook.embed.shape, generator=spread))
+    for module in model.audio_encoder.encoder.modules():  # or every sound would get the same codes
+        if isinstance(module, torch.nn.Conv1d):
+            module.parametrizations.weight.original0.data.mul_(4)
+            module.bias.data.zero_()
+    for weights in model.decoder.model.decoder.layers.parameters():  # or what was played before would hardly count
+        if weights.dim() > 1:
+            weights.data.mul_(6)
     for head in model.decoder.lm_heads.parameters():
         head.data.mul_(20)
     model.generation_config = GenerationConfig(

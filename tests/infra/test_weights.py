@@ -99,7 +99,11 @@ def test_a_stopped_download_leaves_nothing_installed(hub: Hub, weights: bytes, t
 
 @pytest.mark.parametrize(
     ("url", "sentence"),
-    [("/gated", "sign in there and accept its terms: do, and set HF_TOKEN"), ("/nowhere", "answers 404"), ("http://127.0.0.1:9/x", "could not be fetched from 127.0.0.1:9")],
+    [
+        ("/gated", "sign in there and accept its terms: do, and set HF_TOKEN"),
+        ("/nowhere", "answers 404"),
+        ("http://127.0.0.1:9/x", "could not be fetched from 127.0.0.1:9"),
+    ],
 )
 def test_a_source_that_does_not_answer_is_named(hub: Hub, weights: bytes, tmp_path: Path, url: str, sentence: str) -> None:
     address = url if url.startswith("http") else hub.address + url

@@ -10,8 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from sideman.core.generation.backends.loading import quietly
 from sideman.core.generation.clips import AudioModel
 from sideman.core.models.runtime.session import Precision
+from sideman.core.models.runtime.torch_place import TorchPlace, place
 from sideman.errors import MissingAsset, UnusableModel
 
 FAMILIES = ("musicgen", "stable-audio-open", "stable-audio-3", "ace-step")
@@ -31,20 +33,24 @@ def refuse_without_extra(family: str) -> None:
 def open_network(family: str, folder: Path, name: str, device: str | None, threads: int) -> AudioModel:
     """Raises MissingAsset, UnusableModel or NotEnoughMemory."""
     refuse_without_extra(family)
-    from sideman.core.models.runtime.torch_place import place
-
     where = place(device, threads)
+    opener = _opener(family)
+    with quietly():
+        return opener(folder, name, where)
+
+
+def _opener(family: str) -> Callable[[Path, str, TorchPlace], AudioModel]:
     if family == "musicgen":
         from sideman.core.generation.backends.musicgen import open_musicgen
 
-        return open_musicgen(folder, name, where)
+        return open_musicgen
     if family == "ace-step":
         from sideman.core.generation.backends.ace_step import AceStep
 
-        return AceStep.open(folder, name, where)
+        return AceStep.open
     from sideman.core.generation.backends.stable_audio import StableAudio3, StableAudioOpen
 
-    return StableAudioOpen.open(folder, name, where) if family == "stable-audio-open" else StableAudio3.open(folder, name, where)
+    return StableAudioOpen.open if family == "stable-audio-open" else StableAudio3.open
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +64,6 @@ class Room:
 def room(family: str, memory_mb: int, device: str | None, threads: int) -> Room:
     """memory_mb: at 32 bits. On a device of its own a network may need no more than its largest part at once. Raises MissingAsset."""
     refuse_without_extra(family)
-    from sideman.core.models.runtime.torch_place import place
-
     where = place(device, threads)
     need = (memory_mb << 20) * BYTES[where.precision] // BYTES[Precision.FLOAT32]
     off_loads = where.sharded and family != "musicgen"
@@ -73,13 +77,11 @@ def assembled(family: str, folder: Path) -> Path:
     refuse_without_extra(family)
     out = folder / "converted"
     if family == "stable-audio-3":
-        from sideman.core.generation.backends.stable_audio.conversion import convert as convert_stable_audio
-
-        convert_stable_audio(folder, out)
+        from sideman.core.generation.backends.stable_audio.conversion import convert
     elif family == "ace-step":
-        from sideman.core.generation.backends.ace_step.conversion import convert as convert_ace_step
-
-        convert_ace_step(folder, out)
+        from sideman.core.generation.backends.ace_step.conversion import convert
     else:
         raise UnusableModel(f"no network of family {family!r} is known: there are {', '.join(FAMILIES)}")
+    with quietly():
+        convert(folder, out)
     return out

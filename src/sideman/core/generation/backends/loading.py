@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -46,3 +49,29 @@ def loaded_whole(load: Callable[[], Any], name: str) -> Any:
             f"{name} {what} ({', '.join((absent or odd)[:NAMED])}): it is no whole checkpoint of its class, install it again"
         )
     return model
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Without the progress bars and advice that the libraries write to the terminal; what they raise is said by us."""
+    import transformers
+
+    libraries: list[Any] = [transformers.utils.logging]
+    if "diffusers" in sys.modules:
+        libraries.append(sys.modules["diffusers"].utils.logging)
+    before = [
+        (log, log.get_verbosity(), log.is_progress_bar_enabled() if hasattr(log, "is_progress_bar_enabled") else True) for log in libraries
+    ]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # what they still use of torch
+        warnings.filterwarnings("ignore", "Should have t[ab]", UserWarning)  # torchsde rounds the ends of its own interval
+        try:
+            for log in libraries:
+                log.set_verbosity_error()
+                log.disable_progress_bar()
+            yield
+        finally:
+            for log, verbosity, bars in before:
+                log.set_verbosity(verbosity)
+                if bars:
+                    log.enable_progress_bar()

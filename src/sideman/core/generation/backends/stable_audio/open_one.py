@@ -10,6 +10,7 @@ import torch
 
 from sideman.core.audio import AudioClip
 from sideman.core.generation.backends.diffusion import as_clips, at_once, in_groups, open_pipeline, provenance, stereo, streams
+from sideman.core.generation.backends.loading import quietly
 from sideman.core.generation.clips import Anchor, ClipWish, Progress
 from sideman.core.models.runtime.torch_place import TorchPlace
 from sideman.core.music import Provenance
@@ -46,7 +47,7 @@ class StableAudioOpen:
         def alike(w: ClipWish) -> object:
             return round(w.seconds, 3), w.guide is not None, w.freedom if w.guide is not None else 0
 
-        with self._place.working(self._name), torch.inference_mode():
+        with self._place.working(self._name), torch.inference_mode(), quietly():
             return in_groups(wishes, alike, self.at_once, self._made, progress)
 
     def _made(self, wishes: list[ClipWish], progress: Progress) -> list[AudioClip]:
