@@ -95,6 +95,11 @@ def test_the_sound_that_is_given_is_heard(opened: Callable, name: str, way: str)
     assert np.abs(a - b).max() > 1e-4 * np.abs(a).max()
 
 
+def test_the_accompaniment_completes_the_song_and_a_track_joins_it(opened: Callable) -> None:
+    track, whole = (made(opened("ace"), replace(wish(song=SONG), role=role))[0] for role in (StemRole.BASS, StemRole.OTHER))
+    assert np.abs(track - whole).max() > 1e-4 * np.abs(track).max()
+
+
 def test_less_freedom_is_nearer_to_the_guide(opened: Callable) -> None:
     model = opened("three")
     (free,) = made(model, wish(guide=SONG, freedom=1.0))

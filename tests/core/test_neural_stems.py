@@ -126,6 +126,36 @@ def test_a_joined_passage_hears_the_song(context: SongContext, band: SessionBand
     assert wish.tempo_bpm == pytest.approx(context.grid.tempo_bpm, rel=0.05) and wish.key is not None and wish.seconds > end - start
 
 
+def test_a_part_made_anew_hears_the_stem_around_it(context: SongContext, band: SessionBand, song: ShortSong, tmp_path: Path) -> None:
+    def marked(wish: ClipWish) -> AudioClip:
+        assert wish.guide is not None
+        t = np.arange(wish.guide.frames) / RATE
+        return AudioClip(np.repeat((t / 20)[None].astype(np.float32), 2, 0), RATE)
+
+    base = song.stems[StemRole.BASS]
+    model = ScriptedModel(marked, (Anchor.VARY, Anchor.REPAINT), sample_rate_hz=RATE)
+    (stem,) = generator(model, band).generate_all(context, [request(StemRole.BASS, within_s=(8.0, 11.0), base=base)], tmp_path)
+    wish = model.asked[0][0]
+    assert (
+        wish.repaint_s == (4.0, 7.0)
+        and wish.guide is not None
+        and np.array_equal(wish.guide.samples, base.samples[:, 4 * RATE : 15 * RATE])
+    )
+    x = read_all(stem.audio)[0]
+    assert np.polyfit(np.arange(2 * RATE) / RATE, x[round(8.5 * RATE) : round(10.5 * RATE)] / x[9 * RATE], 1)[0] == pytest.approx(
+        0.2, abs=0.01
+    )
+
+
+def test_the_accompaniment_goes_on_from_the_song(context: SongContext, band: SessionBand, song: ShortSong, tmp_path: Path) -> None:
+    model, facts = ScriptedModel(hiss, (Anchor.CONTINUE,)), replace(FACTS, roles=(StemRole.OTHER,))
+    (stem,) = NeuralGenerator(facts, lambda: model, band, 8).generate_all(context, [request(StemRole.OTHER)], tmp_path)
+    lead, (start, _) = model.asked[1][0].lead, stem.passages_s[1]
+    assert lead is not None and "accompaniment" in model.asked[1][0].prompt
+    before = song.mixture.samples[0, round(start * RATE) - lead.frames : round(start * RATE)]
+    assert np.corrcoef(lead.samples[0], before)[0, 1] > 0.97
+
+
 def test_a_part_of_the_song_is_silent_outside(context: SongContext, band: SessionBand, tmp_path: Path) -> None:
     part = request(within_s=(6.0, 9.0))
     (stem,) = generator(ScriptedModel(hiss), band).generate_all(context, [part], tmp_path)

@@ -42,7 +42,9 @@ ROWS = (
     Setting("SIDEMAN_MODELS_ALLOWED", "all", "names of the only models that may be installed and used, separated by commas"),
     Setting("SIDEMAN_MODEL_MEMORY_MB", "0", "memory that loaded models may take together; 0 is as much as is free"),
     Setting("SIDEMAN_MODEL_THREADS", "number of processors", "processors that one model takes while it runs"),
-    Setting("SIDEMAN_DEVICE", "the best there is", "where models run: cpu, cuda or mps; the last two need the extra `torch`"),
+    Setting(
+        "SIDEMAN_DEVICE", "the best there is", "where models run: cpu, cuda, mps or xpu; all but cpu need the extra `torch` or `neural`"
+    ),
     Setting("SIDEMAN_DATA", "~/.local/share/sideman", "folder of the library: databases, blobs, unfinished uploads, scratch"),
     Setting("SIDEMAN_DATABASE_URL", "library.db in SIDEMAN_DATA", "database of the library: sqlite:///FILE or postgresql://USER@HOST/NAME"),
     Setting("SIDEMAN_JOBS_URL", "jobs.db in SIDEMAN_DATA", "database of the job queues: sqlite:///FILE or postgresql://USER@HOST/NAME"),
@@ -215,8 +217,8 @@ def _models(env: Mapping[str, str]) -> ModelSettings:
     if policy not in ("any", "commercial"):
         raise UsageError(f"SIDEMAN_MODEL_POLICY is {policy!r}: set it to any or commercial")
     device = env.get("SIDEMAN_DEVICE") or None
-    if device not in (None, "cpu", "cuda", "mps"):
-        raise UsageError(f"SIDEMAN_DEVICE is {device!r}: set it to cpu, cuda or mps")
+    if device not in (None, "cpu", "cuda", "mps", "xpu"):
+        raise UsageError(f"SIDEMAN_DEVICE is {device!r}: set it to cpu, cuda, mps or xpu")
     names = env.get("SIDEMAN_MODELS_ALLOWED")
     allowed = None if not names or names == "all" else frozenset(n.strip() for n in names.split(",") if n.strip())
     threads = _whole(env, "SIDEMAN_MODEL_THREADS", 1, os.cpu_count() or 1)

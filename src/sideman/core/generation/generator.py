@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from sideman.core.audio import ScratchAudio
+from sideman.core.audio import AudioReader, ScratchAudio
 from sideman.core.generation.context import SongContext
 from sideman.core.music import NoteEvent, Provenance, StemRole
 
@@ -26,6 +26,7 @@ class GenerationRequest:
 
     liveliness: how far a player varies, 1 as the style says, 0 not at all. energy: levels louder or softer than the song asks for.
     variation: another number varies the same performance in its details. words: what a person said, for engines that are told in words.
+    base: the stem of which only within_s is played anew, for engines that can hear it.
     """
 
     role: StemRole
@@ -38,6 +39,7 @@ class GenerationRequest:
     energy: int = 0
     variation: int = 0
     words: str = ""
+    base: AudioReader | None = None
 
 
 @dataclass(frozen=True, eq=False)

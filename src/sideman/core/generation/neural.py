@@ -1,8 +1,9 @@
 """NeuralGenerator: a network's clips made into stems of the song, each clip told its place by the session band or by the song itself.
 
 The band writes the same part on the song's own grid and chords. A network that goes on from sound hears the band's bars before a passage,
-so that pulse, harmony and sound are known when it begins; one that follows a melody gets the band's notes as pitch classes; one that varies
-sound varies the band's; one that joins a song hears the song. What comes out is judged like any stem, and the band stands in where it fails.
+so that pulse, harmony and sound are known when it begins (for `other`, the accompaniment as a whole, it hears the song's); one that follows a
+melody gets the band's notes as pitch classes; one that varies sound varies the band's; one that joins a song hears the song. Where a part of
+a stem is made anew, a network that can hears the stem around it. What comes out is judged like any stem, and the band stands in where it fails.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ from sideman.core.music.roles import LEVEL_LU, USUAL_LEVEL_LU
 from sideman.errors import UsageError
 
 LEAD_BARS, LONGEST_LEAD_S = 2, 6.0
+AROUND_S = 4.0
+"""Of a stem, what is heard before and after the part that is made anew."""
 FADE_IN_S, TAIL_S = 0.005, 0.03
 """A passage begins at once, since its first note lies on its first sample; the one before rings a little into it."""
 SILENT_RMS = 1e-4
@@ -107,8 +110,9 @@ class NeuralGenerator:
         model = self._model()
         anchor = model.anchors[0]
         lead_s = LONGEST_LEAD_S if anchor is Anchor.CONTINUE else 0.0
-        planned = passages(context, requests[0].within_s, model.longest_s - lead_s - TAIL_S)
-        guides = [self._guide(context, r, folder) for r in requests] if anchor is not Anchor.JOIN else []
+        anew = Anchor.REPAINT in model.anchors and requests[0].base is not None
+        planned = passages(context, requests[0].within_s, model.longest_s - lead_s - TAIL_S - (2 * AROUND_S if anew else 0))
+        guides = [self._guide(context, r, folder) for r in requests] if anchor is not Anchor.JOIN and not anew else []
         progress(GUIDE_SHARE)
         drafts = [_Draft(r, folder / f"{self.name}-{r.role}-{r.seed}-draft.f32") for r in requests]
         try:
@@ -119,7 +123,7 @@ class NeuralGenerator:
                 wishes = [self._wish(context, r, passage, model, guides[i] if guides else None, song) for i, r in enumerate(requests)]
                 clips = model.clips(wishes, lambda share, n=k: progress(GUIDE_SHARE + CLIP_SHARE * (n + share) / len(planned)))  # type: ignore[misc]
                 for draft, clip in zip(drafts, clips, strict=True):
-                    draft.add(passage, clip)
+                    draft.add(passage, clip, AROUND_S if anew else 0.0)
             made = [self._stem(context, d, planned, model) for d in drafts]
         finally:
             for draft in drafts:
@@ -146,11 +150,15 @@ class NeuralGenerator:
             liveliness=request.liveliness, tempo_bpm=facts.tempo_bpm, key=facts.key if request.role.pitched else None,
             beats_per_bar=facts.beats_per_bar,
         )  # fmt: skip
+        if request.base is not None and Anchor.REPAINT in model.anchors:
+            around = _excerpt(request.base, passage.start_s - AROUND_S, passage.seconds + 2 * AROUND_S)
+            return replace(wish, seconds=around.duration_s, guide=around, repaint_s=(AROUND_S, AROUND_S + passage.seconds), song=None)
         if guide is None:
             return wish
         if model.anchors[0] is Anchor.CONTINUE:
             lead_s = min(LONGEST_LEAD_S, LEAD_BARS * passage.bar_s)
-            lead, melody = _lead(guide, passage, lead_s), None
+            before = context.audio if request.role is StemRole.OTHER and context.audio is not None else guide.audio
+            lead, melody = _lead(before, passage, lead_s), None
             if Anchor.MELODY in model.anchors and request.role.pitched:
                 melody = pitch_classes(guide.notes, passage.start_s - lead_s, passage.end_s, request.role in PITCHED_BELOW)
             return replace(wish, lead=lead, melody=melody)
@@ -177,8 +185,9 @@ class _Draft:
         self._tail = np.zeros((2, 0), np.float32)
         self._at = 0
 
-    def add(self, passage: Passage, clip: AudioClip) -> None:
-        y = fold_to_stereo(resample(clip, self._rate).samples).copy()
+    def add(self, passage: Passage, clip: AudioClip, skipped_s: float = 0.0) -> None:
+        """skipped_s: of the clip's beginning, which lies before the passage."""
+        y = fold_to_stereo(resample(clip, self._rate).samples)[:, round(skipped_s * self._rate) :].copy()
         start, end = round(passage.start_s * self._rate), round(passage.end_s * self._rate)
         self._silence(start - self._at)
         fade, tail = min(y.shape[1], round(FADE_IN_S * self._rate)), round(TAIL_S * self._rate)
@@ -224,10 +233,10 @@ def _excerpt(audio: AudioReader, start_s: float, seconds: float) -> AudioClip:
     return AudioClip(read_padded(audio, round(start_s * rate), round(seconds * rate)), rate)
 
 
-def _lead(guide: GeneratedStem, passage: Passage, lead_s: float) -> AudioClip | None:
-    """The band's bars before a passage; its first bars where there are none, as if they were played once more; None where it rests."""
-    before = _excerpt(guide.audio, passage.start_s - lead_s, lead_s)
-    inside = _excerpt(guide.audio, passage.start_s, lead_s)
+def _lead(audio: AudioReader, passage: Passage, lead_s: float) -> AudioClip | None:
+    """The bars before a passage; its own first bars where there are none, as if they were played once before; None where it rests."""
+    before = _excerpt(audio, passage.start_s - lead_s, lead_s)
+    inside = _excerpt(audio, passage.start_s, lead_s)
     for clip in (before, inside):
         quarter = clip.samples[:, : clip.frames // 2], clip.samples[:, clip.frames // 2 :]
         if all(float(np.sqrt((part**2).mean())) > SILENT_RMS for part in quarter):

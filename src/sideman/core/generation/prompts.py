@@ -11,8 +11,10 @@ from sideman.core.music import Key, StemRole
 ENERGY_WORDS = ("very sparse and quiet", "sparse and calm", "steady", "driving, full energy")
 OTHERS = {
     StemRole.DRUMS: "melody, chords, bass, vocals", StemRole.PERCUSSION: "melody, chords, bass, vocals", StemRole.BASS: "drums, chords, vocals",
-    StemRole.VOCALS: "drums, bass, guitar, piano",
+    StemRole.VOCALS: "drums, bass, guitar, piano", StemRole.OTHER: "drums, vocals",
 }  # fmt: skip
+SAID = {StemRole.OTHER: "accompaniment, guitar, keyboard and strings"}
+"""Where a network is asked for more than the band's part."""
 DEFAULT_OTHERS = "drums, bass, vocals"
 POOR = "speech, noise, distortion, low quality"
 
@@ -32,11 +34,8 @@ def prompt_for(role: StemRole, style: str, facts: PassageFacts, words: str = "")
     """One line in the manner of the captions that such networks were trained on; a person's words come first."""
     known = style_named(style)
     said = [words.strip(" .,")] if words.strip() else []
-    said += [
-        f"solo {PART_NAMES.get(role, role.value).split(' (')[0]}, isolated stem",
-        known.title.lower(),
-        ENERGY_WORDS[max(0, min(3, facts.energy))],
-    ]
+    said.append(SAID.get(role) or f"solo {PART_NAMES.get(role, role.value).split(' (')[0]}, isolated stem")
+    said += [known.title.lower(), ENERGY_WORDS[max(0, min(3, facts.energy))]]
     if facts.tempo_bpm is not None:
         said.append(f"{round(facts.tempo_bpm)} bpm")
     if facts.key is not None and role.pitched:

@@ -115,7 +115,7 @@ class ModelCard:
     @property
     def offer(self) -> str:
         """One sentence for someone who has not installed it."""
-        size = f"{self.size_bytes / 1e6:,.0f} MB"
+        size = f"{self.size_bytes / 1e9:.1f} GB" if self.size_bytes >= 1e9 else f"{self.size_bytes / 1e6:,.0f} MB"
         return f"{self.name} is not installed: {self.brings} ({size}, weights: {self.weight_licence}); `sideman models install {self.name}`"
 
 

@@ -53,8 +53,9 @@ class Stage:
     def request(self, role: StemRole, seed: int) -> GenerationRequest:
         w = self.wishes
         return GenerationRequest(
-            role, w.style, seed, self.frames, self.song.recording.sample_rate_hz, w.within_s, w.liveliness, w.energy, w.variation, w.words
-        )
+            role, w.style, seed, self.frames, self.song.recording.sample_rate_hz, w.within_s, w.liveliness, w.energy, w.variation, w.words,
+            w.base.audio if w.base is not None else None,
+        )  # fmt: skip
 
 
 def played(stage: Stage, generator: Generator, wanted: Sequence[tuple[StemRole, int]], report: Report) -> list[NewStem]:

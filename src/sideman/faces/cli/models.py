@@ -32,7 +32,7 @@ def list_models(json_output: Json = False) -> None:
         print_json({"models": [_facts(s) for s in states]})
         return
     for s in states:
-        say(f"{s.card.name:<16} {_mb(s.card.size_bytes):>7}  {s.card.use.value:<14} {_state(s):<16} {s.card.brings}")
+        say(f"{s.card.name:<22} {_mb(s.card.size_bytes):>7}  {s.card.use.value:<14} {_state(s):<16} {s.card.brings}")
 
 
 @application.command()
@@ -101,7 +101,7 @@ def install(name: Name, accept: Accept = False, json_output: Json = False) -> No
 
 @application.command("import")
 def import_model(
-    name: Name, files: Annotated[list[Path], typer.Argument(help="The published files, brought here by hand.", show_default=False)],
+    name: Name, files: Annotated[list[Path], typer.Argument(help="The published files, brought here by hand; of a generator, their folder.", show_default=False)],
     accept: Accept = False, json_output: Json = False,
 ) -> None:  # fmt: skip
     """Install a model from files on this machine, for one without internet.
@@ -115,11 +115,11 @@ def import_model(
 
 @application.command()
 def convert(
-    family: Annotated[str, typer.Argument(help="demucs, roformer or scnet: which network the checkpoint is.", show_default=False)],
-    file: Annotated[Path, typer.Argument(help="Checkpoint as torch wrote it (.th, .pt, .ckpt).", show_default=False)],
+    family: Annotated[str, typer.Argument(help="demucs, roformer or scnet; stable-audio-3 or ace-step: which network the checkpoint is.", show_default=False)],
+    file: Annotated[Path, typer.Argument(help="Checkpoint as torch wrote it (.th, .pt, .ckpt); of a generator, the folder as published.", show_default=False)],
     json_output: Json = False,
 ) -> None:  # fmt: skip
-    """Turn a torch checkpoint into safetensors beside it, without torch and without running what is in it.
+    """Turn a checkpoint into what Sideman runs: safetensors beside it, without running what is in it; a folder `converted` for generators.
 
     Example: sideman models convert demucs 955717e8-8726e21a.th
     """
@@ -169,7 +169,7 @@ def _told(state: ModelState, json_output: bool, sentence: str) -> None:
 
 
 def _mb(size: int) -> str:
-    return f"{size / 1e6:,.0f} MB"
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:,.0f} MB"
 
 
 def _state(state: ModelState) -> str:

@@ -107,6 +107,6 @@ def _precision(torch, device: str) -> Precision:  # type: ignore[no-untyped-def]
     kind = device.split(":")[0]
     if kind == "cuda":
         return Precision.BFLOAT16 if torch.cuda.is_bf16_supported() else Precision.FLOAT16
-    if kind == "xpu" or (kind == "cpu" and torch.cpu._is_amx_tile_supported()):
+    if kind == "xpu" or (kind == "cpu" and (torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported())):
         return Precision.BFLOAT16
     return Precision.FLOAT32

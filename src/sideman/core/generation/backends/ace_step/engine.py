@@ -24,9 +24,11 @@ LEAST_S = 10.0
 TRACKS = {
     StemRole.DRUMS: "drums", StemRole.BASS: "bass", StemRole.GUITAR: "guitar", StemRole.ACOUSTIC: "guitar", StemRole.PIANO: "keyboard",
     StemRole.KEYS: "keyboard", StemRole.PAD: "synth", StemRole.LEAD: "synth", StemRole.STRINGS: "strings", StemRole.BRASS: "brass",
-    StemRole.PERCUSSION: "percussion", StemRole.VOCALS: "vocals", StemRole.BACKING: "backing_vocals", StemRole.OTHER: "keyboard",
+    StemRole.PERCUSSION: "percussion", StemRole.VOCALS: "vocals", StemRole.BACKING: "backing_vocals",
 }  # fmt: skip
 """Its names of the tracks that a stem can be."""
+ACCOMPANIMENT = ("guitar", "keyboard", "strings", "synth")
+"""What completes a song for the stem `other`, in one stem."""
 
 
 class AceStep:
@@ -86,7 +88,10 @@ class AceStep:
             sound = self._sound(wish.guide, frames)
             return {"task_type": "repaint", "src_audio": sound, "repainting_start": start, "repainting_end": end}
         if wish.song is not None:
-            return {"task_type": "lego", "track_name": TRACKS[wish.role], "src_audio": self._sound(wish.song, frames)}
+            sound = self._sound(wish.song, frames)
+            if wish.role not in TRACKS:
+                return {"task_type": "complete", "complete_track_classes": list(ACCOMPANIMENT), "src_audio": sound}
+            return {"task_type": "lego", "track_name": TRACKS[wish.role], "src_audio": sound}
         if wish.guide is not None:
             return {"task_type": "cover", "src_audio": self._sound(wish.guide, frames), "audio_cover_strength": max(0.05, 1 - wish.freedom)}
         return {"task_type": "text2music"}
