@@ -113,8 +113,8 @@ def stable_audio_open(folder: Path) -> Path:
 
 def _oobleck(rate_hz: int, ratios: tuple[int, ...]) -> diffusers.AutoencoderOobleck:
     return diffusers.AutoencoderOobleck(
-        encoder_hidden_size=16, downsampling_ratios=list(ratios), decoder_channels=8, decoder_input_channels=8, audio_channels=2,
-        channel_multiples=[1, 2, 4, 8, 16], sampling_rate=rate_hz,
+        encoder_hidden_size=16, downsampling_ratios=list(ratios), decoder_channels=4, decoder_input_channels=8, audio_channels=2,
+        channel_multiples=[1, 1, 1, 1, 1], sampling_rate=rate_hz,
     )  # fmt: skip
 
 

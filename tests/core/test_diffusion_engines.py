@@ -61,7 +61,7 @@ def opened(folders: dict[str, Path]) -> Callable[[str], AudioModel]:
 
     def get(name: str) -> AudioModel:
         if name not in there:
-            there[name] = open_network(FAMILIES[name], folders[name], name, "cpu", 2)
+            there[name] = open_network(FAMILIES[name], folders[name], name, "cpu", 1)
             there[name]._steps = STEPS  # type: ignore[attr-defined]
         return there[name]
 
@@ -133,7 +133,7 @@ def test_what_each_engine_understands(opened: Callable) -> None:
 def test_half_precision_gives_numbers(folders: dict[str, Path]) -> None:
     from sideman.core.generation.backends.stable_audio import StableAudio3, StableAudioOpen
 
-    place = TorchPlace("cpu", Precision.BFLOAT16, 2)
+    place = TorchPlace("cpu", Precision.BFLOAT16, 1)
     for model in (StableAudioOpen.open(folders["open"], "open", place), StableAudio3.open(folders["three"], "three", place)):
         model._steps = 2
         for way in ({}, {"guide": SONG}):
@@ -175,7 +175,7 @@ def test_published_layouts_become_the_pipeline_that_they_describe(tmp_path: Path
     for file, tensors in wanted.items():
         assert tensors.keys() == found[file].keys()
         assert all(bool((tensors[k] == found[file][k]).all()) for k in tensors), file  # type: ignore[attr-defined]
-    a, b = (open_network(family, folder, "x", "cpu", 2) for folder in (direct, converted))
+    a, b = (open_network(family, folder, "x", "cpu", 1) for folder in (direct, converted))
     for model in (a, b):
         model._steps = 2  # type: ignore[attr-defined]
     assert np.array_equal(made(a, wish(guide=SONG))[0], made(b, wish(guide=SONG))[0])

@@ -38,7 +38,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture(scope="module")
 def opened(folders: dict[str, Path]) -> dict[str, MusicGen]:
-    return {name: open_network("musicgen", folder, name, "cpu", 2) for name, folder in folders.items()}  # type: ignore[misc]
+    return {name: open_network("musicgen", folder, name, "cpu", 1) for name, folder in folders.items()}  # type: ignore[misc]
 
 
 def wish(seed: int = 1, seconds: float = 1.0, prompt: str = "electric bass", **more: object) -> ClipWish:

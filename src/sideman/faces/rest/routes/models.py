@@ -15,7 +15,7 @@ from sideman.faces.rest.parameters import HowAsked, Id
 from sideman.faces.rest.shapes import JobShape
 
 router = APIRouter(tags=["models"])
-ModelName = Annotated[str, Path(pattern=r"^[a-z0-9_]{1,40}$")]
+ModelName = Annotated[str, Path(pattern=r"^[a-z0-9_-]{1,40}$")]
 
 
 @router.get("/models")
