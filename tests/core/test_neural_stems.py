@@ -241,7 +241,7 @@ def test_what_the_judge_refuses_is_played_again_then_by_the_band(song: ShortSong
     assert len({w.seed for batch in model.asked for w in batch if w.prompt == model.asked[0][0].prompt}) == 4  # 2 candidates, 2 more tries
     best = made[0]
     assert best.rank == 1 and best.accepted and best.stem.provenance.engine == "session band"
-    assert "the judge refused 4 performances of scripted-small" in best.note and "The session band plays" in best.note
+    assert "the judge accepted none of 4 performances of scripted-small" in best.note and "The session band plays" in best.note
     assert [n.stem.provenance.engine for n in made[1:]] == ["scripted-small"] * 2
 
 
@@ -254,6 +254,11 @@ def test_a_second_performance_that_fits_is_taken(song: ShortSong, recording: Rec
 
     made, steps = played(song, recording, ScriptedModel(play), band)
     assert made[0].accepted and made[0].stem.seed == 2 and made[0].stem.provenance.engine == "scripted-small" and "stand in" not in steps
+
+
+def test_where_nobody_can_be_judged_the_network_plays(song: ShortSong, recording: Recording, band: SessionBand) -> None:
+    made, _ = played(song, recording, ScriptedModel(obedient()), band, roles=(StemRole.BASS,), within_s=(8.0, 11.0))
+    assert [n.stem.provenance.engine for n in made] == ["scripted-small"] and made[0].report.verdict is fit.Verdict.UNDECIDABLE
 
 
 def test_all_stems_share_batches(song: ShortSong, recording: Recording, band: SessionBand) -> None:

@@ -21,7 +21,7 @@ from sideman.core.pipelines.songs import Song, StemWishes
 from sideman.core.pipelines.splicing import spliced, spliced_notes
 
 FREE_NOTE = "No steady pulse was found: this part follows the chords freely, without beats."
-REFUSED = (fit.Verdict.REJECTED, fit.Verdict.SILENT)
+FITTING = (fit.Verdict.ACCEPTED, fit.Verdict.WARNED)
 PLAYED_SHARE = 0.8
 Report = Callable[[float], None]
 
@@ -117,11 +117,14 @@ def _judged(stage: Stage, stem: GeneratedStem) -> NewStem:
 
 
 def rescued(stage: Stage, generator: Generator, made: Sequence[NewStem], watch: Watch) -> list[NewStem]:
-    """For each role of which the judge refuses all: performances by other seeds, and at last the stand-in's, which says so."""
+    """For each role of which the judge accepts none: performances by other seeds, and at last the stand-in's, which says so.
+
+    Where the judge cannot decide about the stand-in either (a few seconds of sound), the performances that were asked for stay alone.
+    """
     if generator.stand_in is None:
         return []
     best = {role: max((n.report.score for n in made if n.stem.role is role), default=0.0) for role in stage.wishes.roles}
-    open_roles = [r for r in stage.wishes.roles if all(n.report.verdict in REFUSED for n in made if n.stem.role is r)]
+    open_roles = [r for r in stage.wishes.roles if not any(n.report.verdict in FITTING for n in made if n.stem.role is r)]
     out: list[NewStem] = []
     for k in range(1, generator.tries):
         if not open_roles:
@@ -129,17 +132,18 @@ def rescued(stage: Stage, generator: Generator, made: Sequence[NewStem], watch: 
         seed = stage.wishes.seed + stage.wishes.candidates - 1 + k
         for n in played(stage, generator, [(r, seed) for r in open_roles], watch.step("play again")):
             best[n.stem.role] = max(best[n.stem.role], n.report.score)
-            if n.report.verdict in REFUSED:
-                n.stem.audio.remove()
-            else:
+            if n.report.verdict in FITTING:
                 out.append(n)
                 open_roles.remove(n.stem.role)
+            else:
+                n.stem.audio.remove()
     for role in [r for r in open_roles if r in generator.stand_in.roles]:
         n = played(stage, generator.stand_in, [(role, stage.wishes.seed)], watch.step("stand in"))[0]
+        if n.report.verdict is fit.Verdict.UNDECIDABLE and any(m.report.verdict is n.report.verdict for m in made if m.stem.role is role):
+            n.stem.audio.remove()
+            continue
         count = stage.wishes.candidates + generator.tries - 1
-        said = (
-            f"The {generator.stand_in.name} plays: the judge refused {count} performances of {generator.name} (best fit {best[role]:.2f})."
-        )
+        said = f"The {generator.stand_in.name} plays: the judge accepted none of {count} performances of {generator.name} (best fit {best[role]:.2f})."
         out.append(replace(n, note=" ".join((said, n.note)).strip()))
     return out
 
