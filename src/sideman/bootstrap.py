@@ -155,7 +155,7 @@ def generate(
     source: Source, out: str | Path, *, stems: str | Iterable[str | StemRole] = DEFAULT_STEMS, style: str | None = None, seed: int = 1,
     order: Order | None = None, analysis: MusicAnalysis | str | Path | None = None, progress: StepProgress = no_progress,
 ) -> tuple[NewStem, ...]:  # fmt: skip
-    """Write new stems for a song: ROLE.flac, ROLE.mid, fit.json in `out`, the best candidate of each role first.
+    """Write new stems for a song: ROLE.flac, ROLE.mid (of engines that write notes), fit.json in `out`, the best candidate of each role first.
 
     `order` says more than stems, style and seed: candidates, a part of the song, chords, words, tempo (see `Order`). `analysis` saves
     analysing again.

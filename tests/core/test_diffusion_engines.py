@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from tiny_originals import original_ace_step, original_stable_audio_three
 from sideman.core.audio import AudioClip
 from sideman.core.generation.backends import assembled, open_network
 from sideman.core.generation.clips import Anchor, AudioModel, ClipWish
+from sideman.core.models.runtime import torch_place
 from sideman.core.models.runtime.session import Precision
 from sideman.core.models.runtime.torch_place import TorchPlace
 from sideman.core.music import Key, StemRole
@@ -44,6 +46,14 @@ WAYS: dict[str, list[dict[str, object]]] = {
     "turbo": [{"guide": SONG}],
 }
 CASES = [pytest.param(name, way, id=f"{name}-{'-'.join(way) or 'words'}") for name, ways in WAYS.items() for way in ways]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def thirty_two_bits() -> Iterator[None]:
+    """Equal to the last digits whatever the processor multiplies fastest; half precision has tests of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch_place, "_precision", lambda torch, device: Precision.FLOAT32)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -219,6 +229,27 @@ def test_published_checkpoints_that_do_not_fit_name_their_tensors(tmp_path: Path
     shutil.rmtree(three / "text_encoder")
     with pytest.raises(UnusableModel, match=r"no readable config.json"):
         assembled("stable-audio-3", three)
+
+
+def test_no_length_is_one_frame_too_long_for_the_pipeline(opened: Callable) -> None:
+    """It sizes noise as ceil(frames / 25 * 25), which for 125 of 2,001 lengths is one more than the song's."""
+    model = opened("ace")
+    for tenths in range(100, 900):
+        seconds = model._whole_frames(tenths / 10)  # type: ignore[attr-defined]
+        frames = math.ceil(seconds * 25)
+        assert math.ceil(frames / 25 * 25) == frames and seconds >= tenths / 10 - 1e-9 and abs(seconds * 25 - frames) < 1e-6
+    assert made(model, wish(seconds=16.45, song=SONG))[0].shape == (2, round(16.45 * 48000))
+
+
+def test_a_clip_in_which_nothing_plays_stays_quiet(opened: Callable) -> None:
+    model = opened("ace")
+    loud = made(model, wish(song=SONG))[0]
+    decoder = model._pipeline.vae.decoder  # type: ignore[attr-defined]
+    kept = decoder.conv2.weight_g.data.clone()
+    decoder.conv2.weight_g.data.mul_(1e-3)
+    quiet = made(model, wish(song=SONG))[0]
+    decoder.conv2.weight_g.data.copy_(kept)
+    assert np.abs(quiet).max() < 0.01 * np.abs(loud).max()
 
 
 def test_repeating_a_wish_repeats_the_clip(opened: Callable) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,14 +17,24 @@ from tiny_networks import musicgen
 
 from sideman.core.audio import AudioClip
 from sideman.core.generation.backends import open_network, refuse_without_extra, room
-from sideman.core.generation.backends.musicgen import MusicGen
+from sideman.core.generation.backends.musicgen import MusicGen, open_musicgen
 from sideman.core.generation.backends.musicgen.codes import undelayed
 from sideman.core.generation.clips import Anchor, ClipWish
 from sideman.core.models.memory import Residence
+from sideman.core.models.runtime import torch_place
+from sideman.core.models.runtime.session import Precision
 from sideman.core.music import StemRole
 from sideman.errors import Cancelled, MissingAsset, NotEnoughMemory, UnusableModel
 
 RATE = 32000
+
+
+@pytest.fixture(scope="module", autouse=True)
+def thirty_two_bits() -> Iterator[None]:
+    """Equal to the last digits whatever the processor multiplies fastest; half precision has tests of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch_place, "_precision", lambda torch, device: Precision.FLOAT32)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -137,6 +148,13 @@ def test_a_stop_comes_within_one_token(opened: dict[str, MusicGen]) -> None:
         opened["mono"].clips([wish(seconds=5.0)], stop)
     assert calls == 7
     assert made(opened["mono"], wish())[0].shape == (1, RATE)  # and it works on
+
+
+def test_half_precision_gives_numbers(folders: dict[str, Path]) -> None:
+    place = torch_place.TorchPlace("cpu", Precision.BFLOAT16, 1)
+    for name in ("mono", "melody"):
+        (x,) = made(open_musicgen(folders[name], name, place), wish(lead=sound(), melody=np.full(40, 4) if name == "melody" else None))
+        assert x.dtype == np.float32 and np.isfinite(x).all() and x.any()
 
 
 def test_the_delay_pattern_is_undone() -> None:

@@ -21,9 +21,10 @@ from sideman.core.generation.passages import passages
 from sideman.core.generation.prompts import PassageFacts, avoided, prompt_for
 from sideman.core.music import Key, NoteEvent, StemRole
 from sideman.core.pipelines.concurrency import Watch
-from sideman.core.pipelines.new_stems import new_stems
+from sideman.core.pipelines.new_stems import new_stems, ranked
 from sideman.core.pipelines.performing import judged_mono
 from sideman.core.pipelines.songs import Song, StemWishes
+from sideman.core.pipelines.splicing import BaseStem
 from sideman.errors import Cancelled, UsageError
 from sideman.testing import ShortSong
 from sideman.testing.audio_models import Play, ScriptedModel, hiss, obedient
@@ -66,6 +67,17 @@ def test_passages_of_a_part_begin_and_end_there(context: SongContext) -> None:
     found = passages(context, (5.0, 12.5), 60.0)
     assert (found[0].start_s, found[-1].end_s) == (5.0, 12.5)
     assert passages(context, (100.0, 110.0), 10.0) == ()
+
+
+def test_passages_go_on_where_the_grid_ends_before_the_song(context: SongContext) -> None:
+    found = passages(replace(context, duration_s=400.0), None, 20.0)
+    assert found[-1].end_s == 400.0 and max(p.seconds for p in found) <= 20.0 + 1e-6
+    assert all(a.end_s == b.start_s for a, b in itertools.pairwise(found))
+
+
+def test_a_key_that_was_not_found_is_not_said(context: SongContext) -> None:
+    assert passages(context, None, 20.0)[0].facts.key is not None
+    assert passages(replace(context, key_known=False), None, 20.0)[0].facts.key is None
 
 
 def test_prompts_say_what_is_known() -> None:
@@ -115,6 +127,22 @@ def test_a_continued_passage_hears_the_bars_before_it(context: SongContext, band
     assert len(wish.melody) == pytest.approx((wish.lead.duration_s + wish.seconds - TAIL_S) * CHROMA_RATE_HZ, abs=2)
     first = wishes[0].lead
     assert first is not None and np.abs(first.samples).max() > 0.01  # nothing was played before the song: its first bars stand for it
+
+
+def test_a_melody_without_a_lead_begins_with_the_passage(context: SongContext, band: SessionBand, tmp_path: Path) -> None:
+    class Resting(SessionBand):
+        def generate(self, *args, **more):  # type: ignore[no-untyped-def]
+            made = super().generate(*args, **more)
+            silent = np.zeros((2, made.audio.frames), np.float32)
+            silent.T.tofile(made.audio.path)
+            return replace(made, notes=(NoteEvent(made.passages_s[0][0] if made.passages_s else 10.0, 30.0, 69, 80),))
+
+    model = ScriptedModel(hiss, (Anchor.CONTINUE, Anchor.MELODY))
+    (stem,) = generator(model, Resting.open(carried("soundfont.sf3"))).generate_all(context, [request(StemRole.PIANO)], tmp_path)
+    k = next(i for i, (a, b) in enumerate(stem.passages_s) if a <= 10.0 < b)
+    wish = model.asked[k][0]
+    assert wish.lead is None and wish.melody is not None
+    assert int(np.argmax(wish.melody == 9)) == pytest.approx((10.0 - stem.passages_s[k][0]) * CHROMA_RATE_HZ, abs=1)
 
 
 def test_a_joined_passage_hears_the_song(context: SongContext, band: SessionBand, song: ShortSong, tmp_path: Path) -> None:
@@ -202,10 +230,12 @@ def test_a_stop_leaves_no_drafts(context: SongContext, band: SessionBand, tmp_pa
     assert not [p for p in tmp_path.rglob("*") if p.is_file()]
 
 
-def played(song: ShortSong, recording: Recording, model: ScriptedModel, band: SessionBand, **wishes: object):
+def played(song: ShortSong, recording: Recording, model: ScriptedModel, band: SessionBand, tries: int = 3, **wishes: object):
     asked = replace(StemWishes((StemRole.DRUMS,), "rock", 1), **wishes)  # type: ignore[arg-type]
     steps: list[str] = []
-    made = new_stems(Song(recording, song.truth), asked, lambda: generator(model, band), Watch(lambda step, share: steps.append(step)), 2)
+    made = new_stems(
+        Song(recording, song.truth), asked, lambda: generator(model, band, tries), Watch(lambda step, share: steps.append(step)), 2
+    )
     return made, set(steps)
 
 
@@ -216,6 +246,17 @@ def test_a_late_performance_is_brought_back_onto_the_song(song: ShortSong, recor
     assert on_time.accepted and mended.report.score > on_time.report.score - 0.15
     assert "straightened" in dict(mended.stem.provenance.parameters) and "straightened" not in dict(on_time.stem.provenance.parameters)
     assert mended.stem.audio.frames == recording.frames
+
+
+def test_a_part_played_anew_keeps_the_stem_around_it(song: ShortSong, recording: Recording, band: SessionBand) -> None:
+    base, within = song.stems[StemRole.DRUMS], (8.0, 20.0)
+    for late_s in (0.0, 0.09):
+        (made,), _ = played(song, recording, ScriptedModel(obedient(late_s)), band, within_s=within, base=BaseStem(base))
+        x = read_all(made.stem.audio)
+        assert np.array_equal(x[:, : round(7.9 * RATE)], base.samples[:, : round(7.9 * RATE)])
+        assert np.array_equal(x[:, round(20.1 * RATE) :], base.samples[:, round(20.1 * RATE) :])
+        seam = np.sqrt((x[:, round(7.96 * RATE) : round(8.05 * RATE)] ** 2).mean())
+        assert seam > 0.2 * np.sqrt((base.samples**2).mean()) and made.stem.notes == ()
 
 
 def test_slips_are_found_and_nothing_is_moved_without_evidence(song: ShortSong, recording: Recording, tmp_path: Path) -> None:
@@ -243,6 +284,17 @@ def test_what_the_judge_refuses_is_played_again_then_by_the_band(song: ShortSong
     assert best.rank == 1 and best.accepted and best.stem.provenance.engine == "session band"
     assert "the judge accepted none of 4 performances of scripted-small" in best.note and "The session band plays" in best.note
     assert [n.stem.provenance.engine for n in made[1:]] == ["scripted-small"] * 2
+
+
+def test_what_stands_in_comes_before_what_was_refused(song: ShortSong, recording: Recording, band: SessionBand) -> None:
+    made, _ = played(song, recording, ScriptedModel(hiss), band, tries=1)
+    refused, stand_in = made[1], made[0]
+    worse = replace(stand_in, report=replace(stand_in.report, score=0.0, verdict=fit.Verdict.REJECTED))
+    assert [n.stands_in for n in ranked([refused, worse])] == [True, False]
+    assert [n.stands_in for n in ranked([replace(refused, report=replace(refused.report, verdict=fit.Verdict.WARNED)), worse])] == [
+        False,
+        True,
+    ]
 
 
 def test_a_second_performance_that_fits_is_taken(song: ShortSong, recording: Recording, band: SessionBand) -> None:

@@ -53,7 +53,7 @@ def test_a_network_from_the_offer_to_the_stem(studio: Server, song_file: Path) -
     )
     ask, wish = (
         f"/recordings/{recording['id']}/generations",
-        {"roles": ["bass", "drums"], "engine": "musicgen-small", "seed": 3, "durationS": 12},
+        {"roles": ["bass", "drums"], "engine": "musicgen-small", "seed": 3, "durationS": 8},
     )
     refused = studio.http.post(f"/api/v1{ask}", json=wish)
     assert refused.status_code == 409 and "musicgen-small is not installed" in refused.json()["detail"]

@@ -12,7 +12,7 @@ from model_hub import Hub
 
 from sideman.app.models import Models
 from sideman.core.models.catalog import Catalog, ModelCard, Policy, Repository, Use, catalog
-from sideman.errors import Cancelled, DownloadFailed, ModelRefused, UnusableModel
+from sideman.errors import Cancelled, DownloadFailed, MissingAsset, ModelRefused, UnusableModel
 from sideman.infra import hub as hubs
 from sideman.infra.weights import Consent, WeightStore
 
@@ -93,6 +93,25 @@ def test_a_gate_is_explained_and_the_token_goes_to_the_hub_alone(hub: Hub, tmp_p
     assert blobs == {None} and {token for path, token in hub.tokens if not path.startswith("/blob-")} == {"Bearer sesame"}
 
 
+def test_a_token_that_is_none_is_named_without_being_shown(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hub.gates["bob/text"] = "sesame"
+    monkeypatch.setenv("HF_TOKEN", "sesame\n")  # as mounted secrets often end
+    models(hub, tmp_path).install("net", ADA)
+    for wrong in ("se\x07same", "ses ame", "sésame"):
+        monkeypatch.setenv("HF_TOKEN", wrong)
+        with pytest.raises(ModelRefused, match="HF_TOKEN does not hold a token") as refused:
+            models(hub, tmp_path / "other").install("net", ADA)
+        assert "same" not in str(refused.value)
+
+
+def test_a_listing_that_is_elsewhere_gets_no_token(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", "sesame")
+    hub.moved = {"/api/models/ada/net/revision/main": f"http://localhost:{hub.server_address[1]}/api/models/ada/net/revision/main"}
+    models(hub, tmp_path).install("net", ADA)
+    asked = [token for path, token in hub.tokens if path.startswith("/api/models/ada/net")]
+    assert asked == ["Bearer sesame", None]
+
+
 def test_the_token_is_the_one_that_the_hubs_own_tool_keeps(tmp_path: Path) -> None:
     (tmp_path / "token").write_text("kept\n")
     assert hubs.token({"HF_TOKEN": "given", "HF_HOME": str(tmp_path)}) == "given"
@@ -162,6 +181,9 @@ def test_what_has_another_layout_is_made_into_the_librarys(hub: Hub, tmp_path: P
     def refuse(folder: Path) -> Path:
         raise UnusableModel("no")
 
+    (tmp_path / "models/.arriving/net.whole").mkdir(parents=True)  # a process was killed while it put things in their place
+    (tmp_path / "models/.arriving/net.whole/left").write_text("")
+    store.install(CARD, ADA, lambda path: path, assemble=assemble)
     with pytest.raises(UnusableModel):
         store.install(CARD, ADA, lambda path: path, assemble=refuse)
     assert store.installed("net") == installed and not (tmp_path / "models/.arriving/net").exists()
@@ -180,6 +202,13 @@ def test_the_policy_and_the_revenue_limit(hub: Hub, tmp_path: Path) -> None:
             assert (
                 asks == (card.use is Use.REVENUE_LIMIT) and card.size_bytes > 10**9 and card.repositories and "vocals" not in card.roles
             ) or card.family == "ace-step"
+
+
+def test_what_could_not_be_converted_is_not_fetched(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(MissingAsset, match="needs the extra `neural`"):
+        models(hub, tmp_path, dataclasses.replace(CARD, converted=True)).install("net", ADA)
+    assert not hub.tokens
 
 
 def test_the_cards_name_what_their_publishers_ask(hub: Hub) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from sideman.core.generation.backends import FAMILIES, assembled
+from sideman.core.generation.backends import FAMILIES, assembled, refuse_without_extra
 from sideman.core.models.catalog import Catalog, ModelCard, Policy
 from sideman.core.separation import families
 from sideman.errors import UnusableModel
@@ -84,6 +84,8 @@ class Models:
     def install(self, name: str, consent: Consent | None, progress: Progress = no_progress) -> Installed:
         """Fetch a model. Raises ConsentNeeded with the terms (nobody accepted them, or other ones), ModelRefused, DownloadFailed."""
         card = self.allowed(name)
+        if card.converted:
+            refuse_without_extra(card.family)  # before gigabytes are fetched that it could not convert
         return self.store.install(card, consent, converter(card.family), progress, assembler(card.family))
 
     def import_files(self, name: str, paths: Sequence[Path], consent: Consent | None) -> Installed:

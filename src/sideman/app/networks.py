@@ -5,18 +5,20 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
 from sideman.app.models import Models
+from sideman.core.audio import AudioClip
 from sideman.core.generation import Generator
-from sideman.core.generation.backends import open_network, refuse_without_extra, room
-from sideman.core.generation.clips import AudioModel
+from sideman.core.generation.backends import Room, open_network, refuse_without_extra, room
+from sideman.core.generation.clips import Anchor, AudioModel, ClipWish, Progress
 from sideman.core.generation.neural import NeuralFacts, NeuralGenerator
 from sideman.core.models.catalog import ModelCard, Use
 from sideman.core.models.memory import Residence
 from sideman.core.models.runtime import Request
-from sideman.core.music import StemRole
+from sideman.core.music import Provenance, StemRole
 from sideman.errors import MissingAsset, ModelError
 from sideman.infra.weights import Installed
 
@@ -38,8 +40,10 @@ class Networks:
     """Generators by the name of their model card. A network stays loaded between jobs, and is let go when nobody asks for a while."""
 
     def __init__(self, models: Models, request: Request, residence: Residence, idle_s: float = IDLE_S) -> None:
-        self._models, self._request, self._residence, self._idle_s = models, request, residence, idle_s
-        self._used, self._keys = 0.0, set[Hashable]()
+        self._models, self._request, self._idle_s = models, request, idle_s
+        self._shared, self._of_device = residence, Residence()
+        self._used, self._users = 0.0, 0
+        self._held = dict[Hashable, tuple[Residence, Room]]()
         self._timer: threading.Timer | None = None
         self._lock = threading.Lock()
 
@@ -85,14 +89,28 @@ class Networks:
         def load() -> AudioModel:
             return open_network(card.family, installed.folder, card.name, device, threads)
 
-        found = self._residence.get(key, card.name, where.need_bytes, load, where.available)
-        self._touch(key)
-        return found
+        residence = self._of_device if where.own else self._shared
+        found = residence.get(key, card.name, where.need_bytes, load, where.available)
+        with self._lock:
+            self._held[key] = residence, where
+        self._touch()
+        return _InUse(found, self._working)
 
-    def _touch(self, key: Hashable) -> None:
+    @contextmanager
+    def _working(self) -> Iterator[None]:
+        """Nothing is let go while it works, and the waiting begins when it has ended."""
+        with self._lock:
+            self._users += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._users -= 1
+            self._touch()
+
+    def _touch(self) -> None:
         with self._lock:
             self._used = time.monotonic()
-            self._keys.add(key)
             if self._timer is None:
                 self._timer = self._wait(self._idle_s)
 
@@ -104,12 +122,46 @@ class Networks:
 
     def _let_go(self) -> None:
         with self._lock:
-            left = self._used + self._idle_s - time.monotonic()
+            left = self._idle_s if self._users else self._used + self._idle_s - time.monotonic()
             self._timer = self._wait(left) if left > 0 else None
-            keys = [] if left > 0 else [*self._keys]
-            self._keys -= set(keys)
-        for key in keys:
-            self._residence.release(key)
+            released = {} if left > 0 else dict(self._held)
+            for key in released:
+                del self._held[key]
+        for key, (residence, where) in released.items():
+            residence.release(key)
+            where.available()  # gives back what torch keeps for itself
+
+
+@dataclass(frozen=True, eq=False)
+class _InUse:
+    """A network that says when it works."""
+
+    network: AudioModel
+    working: Callable[[], AbstractContextManager[None]]
+
+    @property
+    def sample_rate_hz(self) -> int:
+        return self.network.sample_rate_hz
+
+    @property
+    def longest_s(self) -> float:
+        return self.network.longest_s
+
+    @property
+    def at_once(self) -> int:
+        return self.network.at_once
+
+    @property
+    def anchors(self) -> tuple[Anchor, ...]:
+        return self.network.anchors
+
+    @property
+    def provenance(self) -> Provenance:
+        return self.network.provenance
+
+    def clips(self, wishes: Sequence[ClipWish], progress: Progress) -> tuple[AudioClip, ...]:
+        with self.working():
+            return self.network.clips(wishes, progress)
 
 
 def _weights(installed: Installed) -> str:

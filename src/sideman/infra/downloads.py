@@ -12,7 +12,7 @@ from typing import Any
 
 from sideman.core.models.catalog import ModelFile
 from sideman.errors import DownloadFailed
-from sideman.infra.hub import HUB, TIMEOUT_S, headers_for
+from sideman.infra.hub import HUB, TIMEOUT_S, Redirects, headers_for, host, note
 from sideman.infra.package_index import SCHEME, fetch_source
 
 BLOCK = 1 << 20
@@ -47,9 +47,9 @@ def fetch(file: ModelFile, target: Path, progress: Callable[[int], None], hub: s
     request = urllib.request.Request(file.url, headers=headers_for(file.url, hub) | ({"Range": f"bytes={have}-"} if have else {}))
     told: dict[str, str] = {}
     try:
-        opener = urllib.request.build_opener(_Redirects(told))
+        opener = urllib.request.build_opener(Redirects(told))
         with opener.open(request, timeout=TIMEOUT_S) as answer:
-            _note(told, answer.headers)
+            note(told, answer.headers)
             if have and answer.status != 206:
                 have = 0
             total = have + int(answer.headers.get("Content-Length") or 0)
@@ -62,7 +62,7 @@ def fetch(file: ModelFile, target: Path, progress: Callable[[int], None], hub: s
     except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
         reason = getattr(error, "reason", None) or error
         raise DownloadFailed(
-            f"{file.name} could not be fetched from {_host(file.url)} ({reason}): try again, or bring the file and use `sideman models import`"
+            f"{file.name} could not be fetched from {host(file.url)} ({reason}): try again, or bring the file and use `sideman models import`"
         ) from error
     if total and have < total:
         raise DownloadFailed(f"{file.name} stopped after {have:,} of {total:,} bytes: the same command goes on from there")
@@ -87,33 +87,7 @@ def _received(answer: Any, part: Path, have: int, progress: Callable[[int], None
     return have
 
 
-class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Hubs state hash and revision in the answer that sends us on to the file itself."""
-
-    def __init__(self, told: dict[str, str]) -> None:
-        self._told = told
-
-    def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
-        _note(self._told, headers)
-        if req.full_url.startswith("https:") and not newurl.startswith("https:"):
-            raise urllib.error.URLError(f"it was sent on to an address that is not https: {_host(newurl)}")
-        sent = super().redirect_request(req, fp, code, msg, headers, newurl)
-        if sent is not None and _host(newurl) != _host(req.full_url):
-            sent.remove_header("Authorization")  # the token is for the hub alone
-        return sent
-
-
-def _note(told: dict[str, str], headers: Any) -> None:
-    for name in ("x-linked-etag", "x-repo-commit"):
-        if headers.get(name) and name not in told:
-            told[name] = headers[name]
-
-
 def _advice(code: int) -> str:
     if code in (401, 403):
         return "its publisher wants you to sign in there and accept its terms: do, and set HF_TOKEN; or fetch it yourself and use `sideman models import`"
     return "it may have moved; fetch it yourself and use `sideman models import`"
-
-
-def _host(url: str) -> str:
-    return url.split("/")[2] if "//" in url else url

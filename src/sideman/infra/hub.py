@@ -32,16 +32,19 @@ class Listing:
 
 
 def token(environment: Mapping[str, str] | None = None) -> str | None:
-    """What the hub's own command line keeps: HF_TOKEN, or the file that `hf auth login` writes."""
+    """What the hub's own command line keeps: HF_TOKEN, or the file that `hf auth login` writes. Raises ModelRefused for what is none."""
     env = os.environ if environment is None else environment
-    if env.get(TOKEN):
-        return env[TOKEN]
-    home = Path(env.get("HF_HOME") or Path.home() / ".cache/huggingface")
-    path = Path(env.get("HF_TOKEN_PATH") or home / "token")
-    try:
-        return path.read_text(encoding="utf-8").strip() or None
-    except OSError:
-        return None
+    found, where = (env.get(TOKEN) or "").strip(), TOKEN
+    if not found:
+        home = Path(env.get("HF_HOME") or Path.home() / ".cache/huggingface")
+        path = Path(env.get("HF_TOKEN_PATH") or home / "token")
+        try:
+            found, where = path.read_text(encoding="ascii", errors="replace").strip(), str(path)
+        except OSError:
+            return None
+    if not (found.isascii() and found.isprintable()) or " " in found:
+        raise ModelRefused(f"{where} does not hold a token of the model hub: set it to the one that your account there shows")
+    return found or None
 
 
 def headers_for(url: str, hub: str) -> dict[str, str]:
@@ -52,11 +55,39 @@ def headers_for(url: str, hub: str) -> dict[str, str]:
     return found
 
 
+class Redirects(urllib.request.HTTPRedirectHandler):
+    """Hubs state hash and revision in the answer that sends us on to the file itself; a token is for the hub alone."""
+
+    def __init__(self, told: dict[str, str]) -> None:
+        self._told = told
+
+    def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
+        note(self._told, headers)
+        if req.full_url.startswith("https:") and not newurl.startswith("https:"):
+            raise urllib.error.URLError(f"it was sent on to an address that is not https: {host(newurl)}")
+        sent = super().redirect_request(req, fp, code, msg, headers, newurl)
+        if sent is not None and host(newurl) != host(req.full_url):
+            sent.remove_header("Authorization")
+        return sent
+
+
+def note(told: dict[str, str], headers: Any) -> None:
+    """Keep what an answer states of the file."""
+    for name in ("x-linked-etag", "x-repo-commit"):
+        if headers.get(name) and name not in told:
+            told[name] = headers[name]
+
+
+def host(url: str) -> str:
+    return url.split("/")[2] if "//" in url else url
+
+
 def listing(repository: Repository, hub: str, revision: str) -> Listing:
     """Raises DownloadFailed, and ModelRefused where the publisher wants a sign-in."""
     url = f"{hub}/api/models/{repository.name}/revision/{revision}?blobs=true"
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, headers=headers_for(url, hub)), timeout=TIMEOUT_S) as answer:
+        request = urllib.request.Request(url, headers=headers_for(url, hub))
+        with urllib.request.build_opener(Redirects({})).open(request, timeout=TIMEOUT_S) as answer:
             data: dict[str, Any] = json.load(answer)
         commit, siblings = str(data["sha"]), list(data["siblings"])
         wanted = [s for s in siblings if any(fnmatch(s["rfilename"], p) for p in repository.patterns)]

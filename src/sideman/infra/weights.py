@@ -19,7 +19,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from sideman.core.models.catalog import ModelCard, ModelFile
-from sideman.errors import ConsentNeeded, DownloadFailed, MissingAsset, ModelError, ModelNotInstalled, UnusableModel
+from sideman.errors import ConsentNeeded, DownloadFailed, ModelError, ModelNotInstalled, UnusableModel
 from sideman.infra.downloads import check, fetch, sha256_of
 from sideman.infra.hub import HUB, listing
 
@@ -134,7 +134,7 @@ class WeightStore:
         for repository in card.repositories:
             key = f"{card.name}/{repository.name}"
             found = listing(repository, self._hub, self._pins().get(key, repository.revision))
-            self._keep_pins(self._pins() | {key: found.commit})
+            self._keep_pin(key, found.commit)
             out += found.files
         return out
 
@@ -187,7 +187,12 @@ class WeightStore:
         """Whether there was anything to remove."""
         with self._alone(card):
             there = [
-                p for p in (self.folder / card.name, *(self.folder / k / card.name for k in (".arriving", ".importing"))) if p.exists()
+                p
+                for p in (
+                    self.folder / card.name,
+                    *(self.folder / k / n for k in (".arriving", ".importing") for n in (card.name, f"{card.name}.whole")),
+                )
+                if p.exists()
             ]
             for path in there:
                 try:
@@ -222,7 +227,7 @@ class WeightStore:
         path.mkdir(parents=True, exist_ok=True)
         held = sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
         converted = sum(f.size_bytes for f in card.files if not f.name.endswith((".safetensors", ".onnx")))
-        converted += sum(r.size_bytes for r in card.repositories) if card.converted else 0
+        converted += card.memory_mb << 20 if card.converted else 0
         need, free = card.size_bytes + converted - held, shutil.disk_usage(path).free
         if need > free:
             raise DownloadFailed(
@@ -251,12 +256,14 @@ class WeightStore:
                     "source_sha256": source_sha256, "revision": revision, "roles": list(file.roles),
                 })  # fmt: skip
             whole = assemble(arriving)
-        except (UnusableModel, DownloadFailed, MissingAsset):
+        except (UnusableModel, DownloadFailed):
             shutil.rmtree(arriving, ignore_errors=True)
             raise
         if whole != arriving:
             rows = [_made_of(p, whole, arrived) for p in sorted(whole.rglob("*")) if p.is_file()]
-            whole = whole.replace(arriving.with_name(f"{arriving.name}.whole"))
+            beside = self._whole(card, arriving)
+            shutil.rmtree(beside, ignore_errors=True)  # of a process that was killed here
+            whole = whole.replace(beside)
             shutil.rmtree(arriving)
             arriving = whole.replace(arriving)
         kept = {row["name"] for row in rows}
@@ -274,16 +281,19 @@ class WeightStore:
         shutil.rmtree(former, ignore_errors=True)
         return self.require(card)
 
+    @staticmethod
+    def _whole(card: ModelCard, arriving: Path) -> Path:
+        return arriving.with_name(f"{card.name}.whole")
+
     def _pin(self, card: ModelCard, file: ModelFile, path: Path, sha256: str) -> None:
         """A file whose hash nobody publishes is the one that came first. The pins outlive the model."""
         if file.sha256 or path.name != Path(file.name).name or not file.url:
             return
-        pins, name = self._pins(), f"{card.name}/{file.name}"
-        if pins.setdefault(name, sha256) != sha256:
+        first = self._keep_pin(f"{card.name}/{file.name}", sha256)
+        if first != sha256:
             raise DownloadFailed(
-                f"{file.name} is not the file that was first installed here (SHA-256 {pins[name][:12]}...): delete its line in {self.folder / PINS} to accept the new one"
+                f"{file.name} is not the file that was first installed here (SHA-256 {first[:12]}...): delete its line in {self.folder / PINS} to accept the new one"
             )
-        self._keep_pins(pins)
 
     def _pins(self) -> dict[str, str]:
         path = self.folder / PINS
@@ -292,8 +302,16 @@ class WeightStore:
         except (OSError, ValueError, TypeError) as error:
             raise UnusableModel(f"{path} cannot be read ({error}): delete it to forget which files came first") from error
 
-    def _keep_pins(self, pins: dict[str, str]) -> None:
-        (self.folder / PINS).write_text(json.dumps(pins, indent=1), encoding="utf-8")
+    def _keep_pin(self, name: str, value: str) -> str:
+        """What is pinned under a name: the first value that came. Several models may be installed at once."""
+        path = self.folder / PINS
+        with FileLock(self.folder / ".locks" / PINS):
+            pins = self._pins()
+            if name not in pins:
+                partial_file = path.with_suffix(".partial")
+                partial_file.write_text(json.dumps(pins | {name: value}, indent=1), encoding="utf-8")
+                os.replace(partial_file, path)
+            return pins.get(name, value)
 
 
 def _made_of(path: Path, folder: Path, arrived: list[tuple[ModelFile, Path, str, str]]) -> dict[str, Any]:

@@ -45,7 +45,7 @@ class Studio:
         self.access = Access(services)
         self.recordings = RecordingLibrary(services, self.access, self._decoder)
         self.intake = Intake(services, self.access, self._decoder)
-        self.demo = DemoSong(self.access, self.intake)
+        self.demo = DemoSong(self.access, self.intake, services.settings.data)
         self.uploads = Uploads(services, self.access, self.intake)
         self.timelines = Timelines(services, self.access)
         self.stems = StemLibrary(services, self.access)

@@ -88,7 +88,7 @@ def store_generation(services: Services, arguments: Json, inputs: Json) -> Json:
     facts = summary(from_jams(json.loads(b"".join(services.blobs.read(analysis_key)))))
     stems = []
     for name, made in inputs.items():
-        for row in made["stems"] if name.startswith("play ") and made else ():
+        for row in made.get("stems", [made]) if name.startswith("play ") and made else ():  # tasks of an older worker gave one stem
             report = row["report"]
             stems.append(_stem(
                 row, arguments["recording_id"], arguments["job_id"], "generated", generation_id=arguments["generation_id"],

@@ -219,7 +219,8 @@ def find_loudness(context: TaskContext, arguments: Json, inputs: Json, progress:
 
 def generate(context: TaskContext, arguments: Json, inputs: Json, progress: Progress) -> Json:
     """New stems, judged: audio, MIDI where there are notes, and fit report of each."""
-    roles = tuple(StemRole(r) for r in arguments["roles"])
+    named = arguments["roles"] if "roles" in arguments else [arguments["role"]]  # plans of jobs under way outlive an update
+    roles = tuple(StemRole(r) for r in named)
     title = f"play {', '.join(r.value for r in roles)}"
     analysis = context.analysis(arguments["analysis_key"] or inputs["store analysis"]["jams_key"])
     decoded = context.recording(inputs["decode"]["decoded_key"], arguments["name"])

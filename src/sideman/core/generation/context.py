@@ -79,6 +79,8 @@ class SongContext:
     surroundings: Surroundings | None = None
     free: bool = False
     """No pulse was found: the grid only counts seconds."""
+    key_known: bool = True
+    """False where none was found, and `key` only says something for players who need one."""
     audio: AudioReader | None = None
     """The recording itself, for engines that listen to it."""
 
@@ -206,6 +208,7 @@ class SongContext:
             groove=analysis.groove.value if analysis.groove and analysis.groove.confidence >= TRUSTED_GROOVE else None,
             surroundings=surroundings,
             free=analysis.grid is None,
+            key_known=analysis.key is not None,
         )
 
 

@@ -110,12 +110,15 @@ class NeuralGenerator:
         model = self._model()
         anchor = model.anchors[0]
         lead_s = LONGEST_LEAD_S if anchor is Anchor.CONTINUE else 0.0
-        anew = Anchor.REPAINT in model.anchors and requests[0].base is not None
+        anew = _repaints(model, requests[0])
         planned = passages(context, requests[0].within_s, model.longest_s - lead_s - TAIL_S - (2 * AROUND_S if anew else 0))
-        guides = [self._guide(context, r, folder) for r in requests] if anchor is not Anchor.JOIN and not anew else []
-        progress(GUIDE_SHARE)
+        guides: list[GeneratedStem] = []
         drafts = [_Draft(r, folder / f"{self.name}-{r.role}-{r.seed}-draft.f32") for r in requests]
         try:
+            if anchor is not Anchor.JOIN and not anew:
+                for request in requests:
+                    guides.append(self._guide(context, request, folder))
+            progress(GUIDE_SHARE)
             for k, passage in enumerate(planned):
                 song = (
                     _excerpt(context.audio, passage.start_s, passage.seconds + TAIL_S) if anchor is Anchor.JOIN and context.audio else None
@@ -150,7 +153,7 @@ class NeuralGenerator:
             liveliness=request.liveliness, tempo_bpm=facts.tempo_bpm, key=facts.key if request.role.pitched else None,
             beats_per_bar=facts.beats_per_bar,
         )  # fmt: skip
-        if request.base is not None and Anchor.REPAINT in model.anchors:
+        if request.base is not None and _repaints(model, request):
             around = _excerpt(request.base, passage.start_s - AROUND_S, passage.seconds + 2 * AROUND_S)
             return replace(wish, seconds=around.duration_s, guide=around, repaint_s=(AROUND_S, AROUND_S + passage.seconds), song=None)
         if guide is None:
@@ -160,7 +163,9 @@ class NeuralGenerator:
             before = context.audio if request.role is StemRole.OTHER and context.audio is not None else guide.audio
             lead, melody = _lead(before, passage, lead_s), None
             if Anchor.MELODY in model.anchors and request.role.pitched:
-                melody = pitch_classes(guide.notes, passage.start_s - lead_s, passage.end_s, request.role in PITCHED_BELOW)
+                melody = pitch_classes(
+                    guide.notes, passage.start_s - (lead_s if lead is not None else 0), passage.end_s, request.role in PITCHED_BELOW
+                )
             return replace(wish, lead=lead, melody=melody)
         return replace(wish, guide=_excerpt(guide.audio, passage.start_s, passage.seconds + TAIL_S))
 
@@ -169,10 +174,20 @@ class NeuralGenerator:
         audio = draft.levelled(context.loudness_lufs)
         prompt = prompt_for(request.role, request.style, planned[0].facts, request.words) if planned else ""
         asked = [("weights", self._facts.weights), ("weights licence", self._facts.licence), ("use of results", self._facts.use)]
-        asked += [("style", request.style), ("seed", str(request.seed)), ("prompt", prompt), ("anchor", model.anchors[0].value)]
+        asked += [
+            ("style", request.style),
+            ("seed", str(request.seed)),
+            ("prompt", prompt),
+            ("anchor", (Anchor.REPAINT if _repaints(model, request) else model.anchors[0]).value),
+        ]
         provenance = replace(of_model, engine=self.name, parameters=(*asked, *of_model.parameters))
         spans = tuple((p.start_s, p.end_s) for p in planned)
         return GeneratedStem(request.role, request.style, request.seed, audio, (), 0, provenance, spans)
+
+
+def _repaints(model: AudioModel, request: GenerationRequest) -> bool:
+    """Whether it hears the stem around the part that it makes anew."""
+    return Anchor.REPAINT in model.anchors and request.base is not None
 
 
 class _Draft:
@@ -212,11 +227,12 @@ class _Draft:
             self._at += step
 
     def levelled(self, song_lufs: float) -> ScratchAudio:
-        """At the loudness of its role against the song, under full scale."""
+        """At the loudness of its role against the song, or of the stem whose part it becomes; under full scale."""
         self._silence(self.request.frames - self._at)
         draft = self._writer.finish()
-        loudness = integrated_loudness(draft)
-        target = song_lufs + LEVEL_LU.get(self.request.role, USUAL_LEVEL_LU)
+        loudness, target = integrated_loudness(draft), song_lufs + LEVEL_LU.get(self.request.role, USUAL_LEVEL_LU)
+        if self.request.base is not None and np.isfinite(around := integrated_loudness(self.request.base)):
+            target = around
         gain = 10 ** ((target - loudness) / 20) if np.isfinite(loudness) else 1.0
         gain = min(gain, CEILING / self._writer.peak) if self._writer.peak > 0 else 1.0
         with ScratchWriter(draft.path.with_name(draft.path.name.replace("-draft", "")), self._rate, 2) as writer:

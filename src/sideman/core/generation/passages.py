@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sideman.core.generation.context import ContextBar, SongContext
 from sideman.core.generation.prompts import PassageFacts
@@ -35,9 +35,12 @@ def passages(context: SongContext, within_s: tuple[float, float] | None, longest
     ]
     if not edges:
         return ()
-    edges[-1] = (edges[-1][0], end, edges[-1][2])
-    first = max(begin, float(context.seconds_at(edges[0][2].start)))
-    edges[0] = (first, *edges[0][1:])
+    last = edges[-1]
+    step = _seconds(context, last[2])[1] - _seconds(context, last[2])[0]
+    while edges[-1][1] < end - 0.01:  # the grid ends before the song: bars of the same length go on
+        edges.append((edges[-1][1], min(end, edges[-1][1] + step), replace(last[2], index_in_section=1)))
+    if within_s is not None:
+        edges[0] = (begin, *edges[0][1:])
     out: list[Passage] = []
     held: list[tuple[float, float, ContextBar]] = []
     for edge in edges:
@@ -61,7 +64,7 @@ def _passage(context: SongContext, held: Sequence[tuple[float, float, ContextBar
     beats = sum(b.pulses for b in bars) / context.pulses_per_beat
     energy = round(sum(b.energy for b in bars) / len(bars))
     facts = PassageFacts(
-        None if context.free else 60 * beats / (end - start), context.key_at(bars[0].start),
+        None if context.free else 60 * beats / (end - start), context.key_at(bars[0].start) if context.key_known else None,
         None if context.free else round(bars[0].pulses / context.pulses_per_beat), energy,
     )  # fmt: skip
     return Passage(held[0][0], held[-1][1], (end - start) / len(bars), facts)

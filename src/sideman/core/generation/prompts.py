@@ -1,4 +1,4 @@
-"""Words for networks that know only words: role, style, tempo, key, section and energy, and what a person adds."""
+"""Words for networks that know only words: role, style, tempo, key and energy, and what a person adds."""
 
 from __future__ import annotations
 
@@ -27,7 +27,6 @@ class PassageFacts:
     key: Key | None
     beats_per_bar: int | None
     energy: int
-    section: str = ""
 
 
 def prompt_for(role: StemRole, style: str, facts: PassageFacts, words: str = "") -> str:

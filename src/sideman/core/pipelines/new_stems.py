@@ -10,7 +10,7 @@ from sideman.core import fit
 from sideman.core.fit.listening import SAMPLE_RATE_HZ
 from sideman.core.generation import Generator
 from sideman.core.pipelines.concurrency import Watch, together
-from sideman.core.pipelines.performing import NewStem, Stage, played, rescued
+from sideman.core.pipelines.performing import FITTING, NewStem, Stage, played, rescued
 from sideman.core.pipelines.songs import Song, StemWishes, song_context
 
 __all__ = ["NewStem", "new_stems", "ranked"]
@@ -50,9 +50,12 @@ def new_stems(song: Song, wishes: StemWishes, generators: Callable[[], Generator
 
 
 def ranked(made: Sequence[NewStem]) -> tuple[NewStem, ...]:
-    """Best first within each role; equal scores in the order of their seeds."""
+    """Best first within each role: what fits, then what stands in for the rest, by score; equal scores in the order of their seeds."""
     out: list[NewStem] = []
     for role in dict.fromkeys(n.stem.role for n in made):
-        of_role = sorted((n for n in made if n.stem.role is role), key=lambda n: (-n.report.score, n.stem.seed))
+        of_role = sorted(
+            (n for n in made if n.stem.role is role),
+            key=lambda n: (n.report.verdict not in FITTING, not n.stands_in, -n.report.score, n.stem.seed),
+        )
         out += [replace(n, rank=k + 1) for k, n in enumerate(of_role)]
     return tuple(out)

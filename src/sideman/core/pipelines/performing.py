@@ -15,6 +15,7 @@ from sideman.core.fit import figures
 from sideman.core.fit.listening import SAMPLE_RATE_HZ, Heard
 from sideman.core.fit.slips import anchors_of, find_slips
 from sideman.core.generation import GeneratedStem, GenerationRequest, Generator, SongContext
+from sideman.core.generation.generator import EARLY_S
 from sideman.core.music import MusicAnalysis, NoteEvent, StemRole
 from sideman.core.pipelines.concurrency import Watch
 from sideman.core.pipelines.songs import Song, StemWishes
@@ -28,12 +29,16 @@ Report = Callable[[float], None]
 
 @dataclass(frozen=True, eq=False)
 class NewStem:
-    """A generated stem and what the judge says of it. rank: 1 for the best candidate of its role. note: what a listener must know."""
+    """A generated stem and what the judge says of it. rank: 1 for the best candidate of its role. note: what a listener must know.
+
+    stands_in: it plays because what was asked for did not fit.
+    """
 
     stem: GeneratedStem
     report: fit.FitReport
     rank: int = 1
     note: str = ""
+    stands_in: bool = False
 
     @property
     def accepted(self) -> bool:
@@ -66,7 +71,7 @@ def played(stage: Stage, generator: Generator, wanted: Sequence[tuple[StemRole, 
     said = " ".join(n for n in (generator.note, FREE_NOTE if stage.context.free else "") if n)
     out = []
     for k, stem in enumerate(stems):
-        out.append(replace(_heard(stage, _in_base(stage, stem)), note=said))
+        out.append(replace(_heard(stage, stem), note=said))
         report(PLAYED_SHARE + (1 - PLAYED_SHARE) * (k + 1) / len(stems))
     return out
 
@@ -76,23 +81,24 @@ def _in_base(stage: Stage, stem: GeneratedStem) -> GeneratedStem:
     base, within_s = stage.wishes.base, stage.wishes.within_s
     if base is None or within_s is None:
         return stem
-    audio = spliced(base.audio, stem.audio, within_s, stem.audio.path.with_suffix(".spliced.f32"))
-    stem.audio.remove()
-    return replace(stem, audio=audio, notes=spliced_notes(base.notes, stem.notes, within_s))
+    early_s = EARLY_S if stem.notes else 0.0
+    audio = spliced(base.audio, stem.audio, within_s, stem.audio.path.with_suffix(".spliced.f32"), early_s)
+    notes = spliced_notes(base.notes, stem.notes, within_s) if stem.notes else ()  # what a network plays there is not known
+    return replace(stem, audio=audio, notes=notes)
 
 
 def _heard(stage: Stage, stem: GeneratedStem) -> NewStem:
     """Judged as it is; and once more with its passages brought back to the song's accents, where they seem to have slipped."""
-    first = _judged(stage, stem)
-    if not stem.passages_s or first.accepted or stage.context.free:
-        return first
-    straight = _straightened(stage, stem)
-    if straight is None:
-        return first
-    second = _judged(stage, straight)
-    better, worse = (second, first) if second.report.score > first.report.score else (first, second)
-    worse.stem.audio.remove()
-    return better
+    made = [stem]
+    heard = [_judged(stage, _in_base(stage, stem))]
+    if stem.passages_s and not heard[0].accepted and not stage.context.free and (straight := _straightened(stage, stem)) is not None:
+        made.append(straight)
+        heard.append(_judged(stage, _in_base(stage, straight)))
+    best = max(heard, key=lambda n: n.report.score)
+    for audio in {id(s.audio): s.audio for s in (*made, *(n.stem for n in heard))}.values():
+        if audio is not best.stem.audio:
+            audio.remove()
+    return best
 
 
 def _straightened(stage: Stage, stem: GeneratedStem) -> GeneratedStem | None:
@@ -144,7 +150,7 @@ def rescued(stage: Stage, generator: Generator, made: Sequence[NewStem], watch: 
             continue
         count = stage.wishes.candidates + generator.tries - 1
         said = f"The {generator.stand_in.name} plays: the judge accepted none of {count} performances of {generator.name} (best fit {best[role]:.2f})."
-        out.append(replace(n, note=" ".join((said, n.note)).strip()))
+        out.append(replace(n, note=" ".join((said, n.note)).strip(), stands_in=True))
     return out
 
 

@@ -24,10 +24,13 @@ class BaseStem:
     notes: tuple[NoteEvent, ...] = ()
 
 
-def spliced(old: AudioReader, new: AudioReader, within_s: tuple[float, float], path: Path) -> ScratchAudio:
-    """`new` inside the span, `old` outside, as long as `new`, with equal-power fades centred on both ends; same rate."""
+def spliced(old: AudioReader, new: AudioReader, within_s: tuple[float, float], path: Path, early_s: float = EARLY_S) -> ScratchAudio:
+    """`new` inside the span, `old` outside, as long as `new`, with equal-power fades centred on both ends; same rate.
+
+    early_s: the new sound begins so much before the span, where its notes may.
+    """
     rate, half = new.sample_rate_hz, FADE_S / 2
-    begin, end = (t - EARLY_S for t in within_s)
+    begin, end = (t - early_s for t in within_s)
     with ScratchWriter(path, rate, new.channels) as writer:
         for start in range(0, new.frames, BLOCK_S * rate):
             count = min(BLOCK_S * rate, new.frames - start)

@@ -47,7 +47,7 @@ def command(
     part: Range = None, chords: Chords = None, prompt: Prompt = "", temperature: Temperature = 1.0, energy: Energy = 0, tempo: Tempo = None,
     seconds: Seconds = None, variation: Variation = 0, like: Like = None, engine: Engine = "", analysis: Analysis = None, json_output: Json = False,
 ) -> None:  # fmt: skip
-    """Write new stems for SONG on its own grid and chords: ROLE.flac, ROLE.mid and fit.json.
+    """Write new stems for SONG on its own grid and chords: ROLE.flac, ROLE.mid (of the band) and fit.json.
 
     Example: sideman generate song.mp3 -o band --stems bass,drums --style funk --candidates 4 --range chorus --seed 7
     """
@@ -60,7 +60,18 @@ def command(
     with progress_bars(json_output) as progress:
         made = bootstrap.generate(song, out, order=order, analysis=analysis, progress=progress)
     if json_output:
-        rows = [report_json(n.report) | {"style": n.stem.style, "seed": n.stem.seed, "rank": n.rank, "file": file_name(n)} for n in made]
+        rows = [
+            report_json(n.report)
+            | {
+                "style": n.stem.style,
+                "seed": n.stem.seed,
+                "rank": n.rank,
+                "file": file_name(n),
+                "engine": n.stem.provenance.engine,
+                "note": n.note,
+            }
+            for n in made
+        ]
         print_json({"stems": rows})
         return
     for n in made:

@@ -14,13 +14,15 @@ from sideman.core.generation.backends.loading import quietly
 from sideman.core.generation.clips import AudioModel
 from sideman.core.models.runtime.session import Precision
 from sideman.core.models.runtime.torch_place import TorchPlace, place
-from sideman.errors import MissingAsset, UnusableModel
+from sideman.errors import MissingAsset, ModelError, UnusableModel
 
 FAMILIES = ("musicgen", "stable-audio-open", "stable-audio-3", "ace-step")
 NEEDS = {"musicgen": ("torch", "transformers"), "stable-audio-open": ("torch", "transformers", "diffusers", "torchsde")}
 ALL = ("torch", "transformers", "diffusers")
 BYTES = {Precision.FLOAT32: 4, Precision.BFLOAT16: 2, Precision.FLOAT16: 2}
 PIPELINE = "model_index.json"
+LARGER_PARTS = 0.7
+"""Of a pipeline: its network and its codec, without the encoder of texts."""
 
 
 def refuse_without_extra(family: str) -> None:
@@ -35,7 +37,7 @@ def open_network(family: str, folder: Path, name: str, device: str | None, threa
     refuse_without_extra(family)
     where = place(device, threads)
     opener = _opener(family)
-    with quietly():
+    with quietly(), where.working(name):
         return opener(folder, name, where)
 
 
@@ -55,19 +57,21 @@ def _opener(family: str) -> Callable[[Path, str, TorchPlace], AudioModel]:
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """What a network takes where it would run, and how much is free there (None: nobody says)."""
+    """What a network takes where it would run, and how much is free there (None: nobody says). own: a device with memory of its own."""
 
     need_bytes: int
     available: Callable[[], int | None]
+    own: bool
 
 
 def room(family: str, memory_mb: int, device: str | None, threads: int) -> Room:
-    """memory_mb: at 32 bits. On a device of its own a network may need no more than its largest part at once. Raises MissingAsset."""
+    """memory_mb: at 32 bits. On a device of its own a pipeline may need no more than its larger parts at once. Raises MissingAsset."""
     refuse_without_extra(family)
     where = place(device, threads)
     need = (memory_mb << 20) * BYTES[where.precision] // BYTES[Precision.FLOAT32]
-    off_loads = where.sharded and family != "musicgen"
-    return Room(need, (lambda: None) if off_loads else (lambda: where.free_bytes))
+    if where.sharded and family != "musicgen":
+        need = round(LARGER_PARTS * need)
+    return Room(need, where.room, where.sharded)
 
 
 def assembled(family: str, folder: Path) -> Path:
@@ -83,5 +87,10 @@ def assembled(family: str, folder: Path) -> Path:
     else:
         raise UnusableModel(f"no network of family {family!r} is known: there are {', '.join(FAMILIES)}")
     with quietly():
-        convert(folder, out)
+        try:
+            convert(folder, out)
+        except OSError as error:
+            raise ModelError(
+                f"the converted network cannot be written into {out} ({error.strerror or error}): make room and try again"
+            ) from error
     return out

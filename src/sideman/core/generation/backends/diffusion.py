@@ -61,9 +61,10 @@ def _placed(pipeline: Any, name: str, place: TorchPlace) -> Any:
     free = place.free_bytes
     if not place.sharded or free is None or ROOM * sum(sizes) <= free:
         return pipeline.to(place.device)
-    if ROOM * max(sizes) > free:
+    larger = sum(sorted(sizes)[-2:])
+    if ROOM * larger > free:
         raise NotEnoughMemory(
-            f"the largest part of {name} needs {ROOM * max(sizes) / MB:,.0f} MB and {free / MB:,.0f} MB are free on {place.device}: choose a smaller model, or SIDEMAN_DEVICE=cpu"
+            f"the two larger parts of {name} need {ROOM * larger / MB:,.0f} MB and {free / MB:,.0f} MB are free on {place.device}: choose a smaller model, or SIDEMAN_DEVICE=cpu"
         )
     pipeline.enable_model_cpu_offload(device=place.device)
     return pipeline

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from sideman.core.models.runtime.torch_place import lacks_memory
 from sideman.errors import UnusableModel
 
 NAMED = 3
@@ -36,6 +37,8 @@ def loaded_whole(load: Callable[[], Any], name: str) -> Any:
     try:
         found = load()
     except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, ImportError, SafetensorError) as error:
+        if lacks_memory(error):
+            raise
         said = str(error).strip().split("\n")[0][:200]
         raise UnusableModel(f"{name} cannot be loaded ({said}): it is damaged or not what its card says, install it again") from error
     if not isinstance(found, tuple):

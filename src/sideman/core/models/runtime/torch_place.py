@@ -55,12 +55,20 @@ class TorchPlace:
             torch.set_num_threads(self.threads)
         try:
             yield
-        except torch.OutOfMemoryError as error:
+        except (RuntimeError, MemoryError) as error:
+            if not lacks_memory(error):
+                raise
+            advice = "" if self.device == "cpu" else ", or use SIDEMAN_DEVICE=cpu"
             raise NotEnoughMemory(
-                f"{self.device} has not enough memory for {name}: ask for fewer candidates or a smaller model, or use SIDEMAN_DEVICE=cpu"
+                f"{self.device} has not enough memory for {name}: ask for fewer candidates or a smaller model{advice}"
             ) from error
         finally:
             self.tidy()
+
+    def room(self) -> int | None:
+        """Memory that is free there once torch has given back what it only keeps."""
+        self.tidy()
+        return self.free_bytes
 
     def tidy(self) -> None:
         """Give back memory that torch keeps for itself."""
@@ -78,6 +86,12 @@ class TorchPlace:
     def parameters(self) -> tuple[tuple[str, str], ...]:
         """What a result says of where it was made."""
         return ("torch", version("torch")), ("device", self.device), ("precision", self.precision.value)
+
+
+def lacks_memory(error: BaseException) -> bool:
+    """Whether an error of torch or of the allocator means that memory ran out; on a CPU torch has no class for it."""
+    said = str(error).lower()
+    return isinstance(error, MemoryError) or any(words in said for words in ("can't allocate memory", "out of memory", "not enough memory"))
 
 
 def place(wanted: str | None, threads: int, precision: Precision | None = None) -> TorchPlace:
@@ -106,7 +120,7 @@ def _precision(torch, device: str) -> Precision:  # type: ignore[no-untyped-def]
     """MPS stays at 32 bits: Stable Audio 3 gives noise there at 16 (its own documentation)."""
     kind = device.split(":")[0]
     if kind == "cuda":
-        return Precision.BFLOAT16 if torch.cuda.is_bf16_supported() else Precision.FLOAT16
+        return Precision.BFLOAT16 if torch.cuda.is_bf16_supported(including_emulation=False) else Precision.FLOAT16
     if kind == "xpu" or (kind == "cpu" and (torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported())):
         return Precision.BFLOAT16
     return Precision.FLOAT32

@@ -110,4 +110,4 @@ def _filled(module: Any, tensors: Tensors, prefix: str, name: str) -> Any:
     if odd:
         what = "lacks" if found.missing_keys else "has no place for"
         raise UnusableModel(f"{name} is no checkpoint of ACE-Step 1.5 as published: {prefix.rstrip('.')} {what} {', '.join(odd[:NAMED])}")
-    return module
+    return module.to(next(iter(own.values())).dtype)  # as exact as it was published, and no larger

@@ -12,7 +12,7 @@ import torch
 from transformers import LogitsProcessor, LogitsProcessorList, StoppingCriteria, StoppingCriteriaList
 
 TOP_K = 250
-COLDEST = 1e-3
+COLDEST = 1e-6
 
 
 class Enough(Exception):

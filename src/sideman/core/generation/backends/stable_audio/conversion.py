@@ -155,7 +155,7 @@ def _filled(module: Any, tensors: Tensors, name: str, part: str, computed: tuple
     if absent or left:
         said = f"lacks {', '.join(absent[:NAMED])}" if absent else f"holds {', '.join(left[:NAMED])}, which have no place"
         raise UnusableModel(f"{name} is no checkpoint of Stable Audio 3 as published: its {part} {said}")
-    return module
+    return module.to(next(iter(tensors.values())).dtype)  # as exact as it was published, and no larger
 
 
 def _load(load: Callable[..., Any], tensors: Tensors, name: str, part: str) -> tuple[list[str], list[str]]:

@@ -35,6 +35,7 @@ class StableAudio3:
 
     def _sibling(self, kind: Any) -> Any:
         found = kind(**self._pipeline.components)
+        found._all_hooks = getattr(self._pipeline, "_all_hooks", [])  # parts that wait elsewhere go back after its work too
         found.set_progress_bar_config(disable=True)
         return found
 

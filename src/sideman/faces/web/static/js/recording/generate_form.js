@@ -11,17 +11,10 @@ import { notifyError } from '../toasts.js'
 /** @typedef {{engine: string, name: string, licence: string, about: string, use: string, roles: string[], problem: string | null}} Generator */
 /** @typedef {{roles: string[], style: string, seed: string, prompt?: string, energy?: string, temperature?: string, engine?: string}} Wish */
 
-/** @type {Promise<Engines> | null} */
-let asked = null
-
 export function useEngines() {
   const [engines, setEngines] = useState(/** @type {Engines | null} */ (null))
   useEffect(() => {
-    asked ??= get('/engines')
-    asked.then(setEngines, (error) => {
-      asked = null
-      notifyError(error)
-    })
+    get('/engines').then(setEngines, notifyError) // each time: a network may have been installed since
   }, [])
   return engines
 }
