@@ -16,6 +16,7 @@ from conftest import Api, Tab
 from playwright.sync_api import Route
 from serving import serving
 
+from sideman.core.music import StemRole
 from sideman.testing import ShortSong
 
 
@@ -83,6 +84,34 @@ def test_an_upload_is_analysed_played_and_accompanied(tab: Tab, song: ShortSong,
     for left in (1, 0):
         page.locator(".take").first.get_by_role("button", name="Discard").click()
         tab.until(lambda left=left: page.locator(".lane").count() == before + left and page.locator(".take").count() == left)
+
+
+@pytest.mark.slow
+def test_the_drawer_names_engines_and_fits_a_loop(tab: Tab, api: Api, analysed: dict[str, Any], song: ShortSong, tmp_path: Path) -> None:
+    grid = song.truth.require_grid()
+    start, end = (round(grid.downbeats_s[k] * 44100) for k in (2, 6))
+    loop = tmp_path / "four bars.flac"
+    soundfile.write(loop, song.stems[StemRole.DRUMS].samples[:, start:end].T, 44100)
+    api.add(loop)
+    page = tab.page
+    tab.open(f"/recording/{analysed['id']}")
+    page.locator(".lane").first.wait_for()
+    before = page.locator(".lane").count()
+    tab.button("Generate", ".song-head").click()
+    drawer = page.get_by_role("dialog", name="Generate")
+    drawer.get_by_label("Engine").select_option("musicgen-small")
+    assert "sideman models install musicgen-small" in drawer.get_by_role("alert").inner_text()
+    assert "no commercial use" in drawer.locator(".engine").inner_text()
+    assert drawer.get_by_role("button", name="Vocals").count() == 0
+    assert drawer.locator("footer").get_by_role("button", name="Generate").is_disabled()
+    drawer.get_by_label("Engine").select_option("band")
+    assert drawer.get_by_role("alert").count() == 0 and drawer.get_by_role("button", name="Vocals").count() == 1
+    own = drawer.get_by_role("region", name="A loop of yours")
+    own.get_by_label("Loop", exact=True).select_option(label="four bars")
+    own.get_by_label("It plays").select_option("drums")
+    own.get_by_role("button", name="Fit it").click()
+    tab.until(lambda: page.locator(".lane").count() == before + 1, 60)
+    assert page.locator(".lane-head").filter(has_text="four bars").locator(".verdict.accepted").count() == 1
 
 
 @pytest.mark.slow

@@ -147,6 +147,7 @@ def body(route: str, w: World) -> dict[str, Any] | None:
         "POST /api/v1/batch/analyse": batch, "POST /api/v1/batch/trash": batch, "POST /api/v1/batch/tag": batch | {"add": ["x"]},
         "POST /api/v1/batch/export": batch, "POST /api/v1/batch/generate": batch | {"roles": ["bass"]},
         "POST /api/v1/models/{name}/install": {"accept": True}, "POST /api/v1/recordings/{recording_id}/separations": {"preset": "preview"},
+        "POST /api/v1/recordings/{recording_id}/fits": {"clip": recording, "role": "bass"},
         "POST /api/v1/users": {"name": f"new {uuid4().hex}"}, "PATCH /api/v1/users/{user_id}": {"role": "viewer"},
         "POST /api/v1/recordings/{recording_id}/mixes": {"lanes": [{"stemId": w.ids["stem_id"]}]},
         "PATCH /api/v1/recordings/{recording_id}": {"title": "new"}, "POST /api/v1/recordings/{recording_id}/analyses": {"separate": False},

@@ -332,7 +332,7 @@ ROUTES = {
     "make": "POST /api/v1/recordings/{recording_id}/mixes · POST /api/v1/recordings/{recording_id}/exports",
     "write": """
         PATCH /api/v1/recordings/{recording_id} · POST /api/v1/recordings/{recording_id}/analyses
-        POST /api/v1/recordings/{recording_id}/separations · POST /api/v1/recordings/{recording_id}/annotations
+        POST /api/v1/recordings/{recording_id}/separations · POST /api/v1/recordings/{recording_id}/fits · POST /api/v1/recordings/{recording_id}/annotations
         POST /api/v1/recordings/{recording_id}/corrections · DELETE /api/v1/recordings/{recording_id}/corrections/{correction_id}
         POST /api/v1/recordings/{recording_id}/generations · DELETE /api/v1/generations/{generation_id} · DELETE /api/v1/mixes/{mix_id}
         DELETE /api/v1/stems/{stem_id} · PATCH /api/v1/collections/{collection_id} · POST /api/audio/{audio_id}/analyze

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import time
+import uuid
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +17,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from sideman.core.music import Chord
+from sideman.core.audio import AudioClip, write_audio
+from sideman.core.music import Chord, StemRole
+from sideman.testing import ShortSong
 
 WAIT_S = 180
 
@@ -238,3 +241,27 @@ def test_what_can_be_played_is_told(api: Server) -> None:
     engines = api.ask("GET", "/engines")
     assert len(engines["styleCards"]) == len(engines["styles"]) >= 12 and all(len(s["traits"]) == 3 for s in engines["styleCards"])
     assert "no words" in engines["parts"]["vocals"] and set(engines["parts"]) == set(engines["generationRoles"])
+
+
+def test_a_loop_of_the_library_is_fitted_onto_a_recording(api: Server, recording: dict[str, Any], song: ShortSong, tmp_path: Path) -> None:
+    """Two bars of the song's own drums, cut on a downbeat and played 4 % slower."""
+    start, end = (round(song.truth.require_grid().downbeats_s[k] * 44100) for k in (2, 6))
+    loop = tmp_path / "slow drums.flac"
+    write_audio(AudioClip(song.stems[StemRole.DRUMS].samples[:, start:end], round(44100 / 1.04)), loop)
+    with loop.open("rb") as file:
+        clip = api.ask("POST", "/recordings", files={"file": (loop.name, file)})
+    ask = f"/recordings/{recording['id']}/fits"
+    job = api.done(api.ask("POST", ask, json={"clip": clip["id"], "role": "drums"})["id"])
+    stems = [s for s in api.ask("GET", f"/stems?recording={recording['id']}&origin=fitted")["items"]]
+    assert [(s["role"], s["name"]) for s in stems] == [("drums", "slow drums")] and job["kind"] == "fit"
+    placement = stems[0]["provenance"]["placement"]
+    assert placement["tempo_ratio"] == pytest.approx(1.04, abs=0.01) and placement["repeats"]
+    assert stems[0]["verdict"] == "accepted" and stems[0]["report"]["score"] == stems[0]["score"]
+    assert stems[0]["durationS"] == pytest.approx(recording["durationS"], abs=0.01)
+    assert api.ask("POST", ask, json={"clip": clip["id"], "role": "drums"})["id"] == job["id"], "equal wishes are one job"
+    for wrong, code in (
+        ({"clip": str(uuid.uuid4())}, 404),
+        ({"clip": clip["id"], "role": "kazoo"}, 422),
+        ({"clip": clip["id"], "at": "the moon"}, 422),
+    ):
+        assert api.http.post(f"/api/v1{ask}", json=wrong).status_code == code

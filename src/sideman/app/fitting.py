@@ -53,7 +53,7 @@ def fit(
     with opened(song) as recording, opened(clip) as loop, staged(out) as folder:
         refuse_unusable(loop)
         known = analysis or engine.analyze(recording, lambda step, share: progress("analyse", share), engines.analyzers.engines())
-        made = fit_clip(Song(recording, known), loop, wish.role, _conform(wish, known), Watch(progress))
+        made = fit_clip(Song(recording, known), loop, wish.role, conform_wish(wish, known), Watch(progress))
         name = Path(loop.info.name).stem or "clip"
         path = write_lossless(made.audio, folder / name)
         facts = report_json(made.report) | {"placement": placement_json(made.placement, known)}
@@ -63,7 +63,8 @@ def fit(
     return Fitted(out / path.name, made.placement, made.report)
 
 
-def _conform(wish: FitWish, analysis: MusicAnalysis) -> ConformWish:
+def conform_wish(wish: FitWish, analysis: MusicAnalysis) -> ConformWish:
+    """In beats of the song. Raises UsageError for parts that it does not have, AnalysisError without beats."""
     grid = analysis.require_grid()
     at_beat = round(float(grid.beat_at(part_of(analysis, wish.at)[0]))) if wish.at else None
     within = None

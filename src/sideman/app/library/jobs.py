@@ -34,8 +34,9 @@ from sideman.infra.database import (
     now,
 )
 
-ANALYSIS, SEPARATION, GENERATION, MIX, EXPORT, MODEL = "analysis", "separation", "generation", "mix", "export", "model"
-KINDS = (ANALYSIS, SEPARATION, GENERATION, MIX, EXPORT, MODEL)
+ANALYSIS, SEPARATION, GENERATION, FIT = "analysis", "separation", "generation", "fit"
+MIX, EXPORT, MODEL = "mix", "export", "model"
+KINDS = (ANALYSIS, SEPARATION, GENERATION, FIT, MIX, EXPORT, MODEL)
 DAY_S = 86_400
 
 log = logging.getLogger("sideman.jobs")

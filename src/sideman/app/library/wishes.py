@@ -87,6 +87,30 @@ class SeparationWish:
 
 
 @dataclass(frozen=True, slots=True)
+class LoopWish:
+    """clip: the recording that holds the loop. The rest as in `sideman fit`: at, within are parts of the song; None is decided by listening."""
+
+    clip: str
+    role: StemRole = StemRole.OTHER
+    at: str | None = None
+    within: str | None = None
+    repeat: bool | None = None
+    semitones: int | None = None
+    follow_chords: bool | None = None
+
+    def details(self) -> Json:
+        """What was said."""
+        said = {
+            "at": self.at,
+            "within": self.within,
+            "repeat": self.repeat,
+            "semitones": self.semitones,
+            "follow_chords": self.follow_chords,
+        }
+        return {"clip": self.clip, "role": self.role.value} | {k: v for k, v in said.items() if v is not None}
+
+
+@dataclass(frozen=True, slots=True)
 class MixLane:
     """stem_id None is the recording itself."""
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sideman.app.analyzers import AnalysisWish
-from sideman.app.library.jobs import ANALYSIS, EXPORT, GENERATION, MIX, MODEL, SEPARATION, JobDesk
+from sideman.app.library.jobs import ANALYSIS, EXPORT, FIT, GENERATION, MIX, MODEL, SEPARATION, JobDesk
 from sideman.app.library.services import Services
 from sideman.app.library.timeline import Timelines
 from sideman.app.library.webhooks import Webhooks
@@ -20,6 +20,8 @@ CHILD_CONTEXT = "sideman.bootstrap:task_context"
 HEAVY = "sideman.app.workflows.tasks:"
 PASSED_ON = ("within_s", "progression", "tempo_bpm", "duration_s", "prompt", "temperature", "energy", "variation", "engine")
 """What a generation hands to its tasks as it was asked for."""
+LOOP = ("clip_key", "clip_name", "clip_title", "role", "at", "within", "repeat", "semitones", "follow_chords")
+"""What a fit hands to its task."""
 NETWORK_TIMEOUT_S = 86_400
 
 
@@ -39,7 +41,10 @@ class JobHandlers:
             recording = self._s.recordings.get(job.recording_id)
         except NotFound as error:
             raise JobFailed("the recording was deleted before the job began") from error
-        plans = {ANALYSIS: self._analysis, SEPARATION: self._separation, GENERATION: self._generation, MIX: self._mix, EXPORT: self._export}
+        plans = {
+            ANALYSIS: self._analysis, SEPARATION: self._separation, GENERATION: self._generation, FIT: self._fit, MIX: self._mix,
+            EXPORT: self._export,
+        }  # fmt: skip
         if job.kind not in plans:
             raise JobFailed(f"this version of Sideman knows no jobs of kind {job.kind!r}: update the worker")
         return plans[job.kind](job, recording)
@@ -77,20 +82,29 @@ class JobHandlers:
         return (self._decode(recording),), (apart,), (store,)
 
     def _generation(self, job: JobRecord, recording: RecordingRecord) -> Plan:
-        """Without an analysis the job begins with one, so that a generation can be asked for at once."""
-        known = self._timelines.latest(recording.id)
         where = {"job_id": job.id, "recording_id": recording.id}
-        if known is None:
-            analysis_key = None
-            store = Task("store analysis", "store the analysis", "analysis", ORCHESTRATION, where, 0.2)
-            before: Plan = (*self._understand(recording, False, job.request.get("engines")), (store,))
-        else:
-            analysis_key, before = self._timelines.keep(_with_chords(known, job.request.get("chords", ()))), ((self._decode(recording),),)
+        analysis_key, before = self._understood(job, recording)
         common = {"name": recording.file_name, "analysis_key": analysis_key, "style": job.request["style"]}
         common |= {k: job.request[k] for k in PASSED_ON if k in job.request} | self._material(job, recording)
         play = _playing(job.request, common)
         finish = where | {"generation_id": job.entity_id, "analysis_key": analysis_key}
         return (*before, play, (Task("store", "store", "generation", ORCHESTRATION, finish, 0.2),))
+
+    def _understood(self, job: JobRecord, recording: RecordingRecord) -> tuple[str | None, Plan]:
+        """Blob of the analysis and what comes before a task that works on it: without one the job begins with one, and the key is None."""
+        known = self._timelines.latest(recording.id)
+        if known is not None:
+            return self._timelines.keep(_with_chords(known, job.request.get("chords", ()))), ((self._decode(recording),),)
+        where = {"job_id": job.id, "recording_id": recording.id}
+        store = Task("store analysis", "store the analysis", "analysis", ORCHESTRATION, where, 0.2)
+        return None, (*self._understand(recording, False, job.request.get("engines")), (store,))
+
+    def _fit(self, job: JobRecord, recording: RecordingRecord) -> Plan:
+        analysis_key, before = self._understood(job, recording)
+        arguments = {"name": recording.file_name, "analysis_key": analysis_key} | {k: v for k, v in job.request.items() if k in LOOP}
+        fit = Task("fit", "fit the loop", f"{HEAVY}fit_loop", CPU, arguments, 5)
+        finish = {"job_id": job.id, "recording_id": recording.id, "analysis_key": analysis_key}
+        return (*before, (fit,), (Task("store", "store", "fit", ORCHESTRATION, finish, 0.2),))
 
     def _material(self, job: JobRecord, recording: RecordingRecord) -> dict[str, Any]:
         """Blobs that a generation listens to: the song's own drums, the stem of which a part is played anew, the song it is to be like."""

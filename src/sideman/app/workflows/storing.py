@@ -99,6 +99,20 @@ def store_generation(services: Services, arguments: Json, inputs: Json) -> Json:
     return {"stems": [s.id for s in stems]}
 
 
+def store_fit(services: Services, arguments: Json, inputs: Json) -> Json:
+    """Keep a fitted loop as a stem of the song, with its report."""
+    analysis_key = arguments["analysis_key"] or inputs["store analysis"]["jams_key"]
+    facts = summary(from_jams(json.loads(b"".join(services.blobs.read(analysis_key)))))
+    row = inputs["fit"]
+    report = row["report"]
+    stem = _stem(
+        row, arguments["recording_id"], arguments["job_id"], "fitted", tempo_bpm=facts["tempo_bpm"], key_index=facts["key_index"],
+        score=report["score"], verdict=report["verdict"], report=report,
+    )  # fmt: skip
+    services.results.put_stems([stem])
+    return {"stems": [stem.id]}
+
+
 def store_file(services: Services, arguments: Json, inputs: Json) -> Json:
     """Point a mix or an export to the file that was made."""
     made = inputs[arguments["task"]]
@@ -112,5 +126,6 @@ STORE: dict[str, Callable[[Services, Json, Json], Json]] = {
     "analysis": store_analysis,
     "separation": store_separation,
     "generation": store_generation,
+    "fit": store_fit,
     "file": store_file,
 }

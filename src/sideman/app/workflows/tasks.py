@@ -13,12 +13,14 @@ import time
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from sideman.app import mixing as mixing_cases
 from sideman.app.analyzers import AnalysisWish
 from sideman.app.engines import BAND, Engines
+from sideman.app.fitting import FitWish, conform_wish, placement_json
 from sideman.app.generation import report_json, write_stem_midi
 from sideman.app.mixing import MixInput
 from sideman.app.models import Models
@@ -26,6 +28,7 @@ from sideman.core import analysis as analysis_engine
 from sideman.core.audio import AudioReader, Recording, lossless_facts, write_lossless, write_peaks
 from sideman.core.music import MusicAnalysis, NoteEvent, Provenance, StemRole, from_jams, read_midi, to_jams
 from sideman.core.pipelines.concurrency import Watch
+from sideman.core.pipelines.fitting import fit_clip, refuse_unusable
 from sideman.core.pipelines.new_stems import NewStem, new_stems
 from sideman.core.pipelines.orders import Order, Prepared, prepare
 from sideman.core.pipelines.songs import Song
@@ -281,6 +284,23 @@ def _order(context: TaskContext, roles: tuple[StemRole, ...], arguments: Json, f
 
 def _opened(context: TaskContext, key: str | None, files: ExitStack) -> Recording | None:
     return files.enter_context(Recording.open(files.enter_context(context.blobs.file(key)))) if key else None
+
+
+def fit_loop(context: TaskContext, arguments: Json, inputs: Json, progress: Progress) -> Json:
+    """A loop on the song: its beats, its key, its level, its length; judged."""
+    progress("fit the loop", 0.05)
+    analysis = context.analysis(arguments["analysis_key"] or inputs["store analysis"]["jams_key"])
+    said = {k: arguments[k] for k in ("at", "within", "repeat", "semitones", "follow_chords") if k in arguments}
+    wish = FitWish(StemRole(arguments["role"]), **said)
+    with context.recording(inputs["decode"]["decoded_key"], arguments["name"]) as recording, _folder() as folder, ExitStack() as files:
+        clip = files.enter_context(Recording.open(files.enter_context(context.blobs.file(arguments["clip_key"])), arguments["clip_name"]))
+        refuse_unusable(clip)
+        watch = Watch(lambda step, share: progress(f"{step} the loop", 0.1 + 0.8 * share))
+        made = fit_clip(Song(recording, analysis), clip, wish.role, conform_wish(wish, analysis), watch)
+        placement = placement_json(made.placement, analysis)
+        provenance = {"engine": "fit", "version": metadata.version("sideman"), "clip": arguments["clip_title"], "placement": placement}
+        row = _stem_row(context, wish.role.value, write_lossless(made.audio, folder / wish.role.value), made.audio, provenance)
+        return row | {"name": arguments["clip_title"], "report": report_json(made.report), "audio_s": recording.duration_s}
 
 
 def mix(context: TaskContext, arguments: Json, inputs: Json, progress: Progress) -> Json:

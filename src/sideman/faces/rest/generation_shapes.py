@@ -49,6 +49,22 @@ class GenerateRequest(Shape):
     again: bool = False
 
 
+class FitRequest(Shape):
+    """clip: the recording of the library that holds the loop. role: what it plays. at: where it begins (`bar 9`, `chorus`, `0:31-0:40`), range: the
+    part of the song that it may fill. loop: through that part (true) or once (false). transpose: semitones; followChords: chord by chord.
+    What is left out is decided by listening.
+    """
+
+    clip: Ident
+    role: Name = "other"
+    at: Name | None = None
+    range: Name | None = None
+    loop: bool | None = None
+    transpose: int | None = Field(None, ge=-24, le=24)
+    follow_chords: bool | None = None
+    again: bool = False
+
+
 class GenerationShape(Shape):
     id: str
     recording_id: str

@@ -78,12 +78,12 @@ class RecordingChange(Shape):
 
 
 class StemShape(Shape):
-    """origin: separated, part (of a stem), excerpt (of a preview), generated or imported. score, verdict and report: what the judge says of a generated stem."""
+    """origin: separated, part (of a stem), excerpt (of a preview), generated, fitted or imported. score, verdict and report: what the judge says of a generated or fitted stem."""
 
     id: str
     recording_id: str
     generation_id: str | None
-    origin: Literal["separated", "part", "excerpt", "generated", "imported"]
+    origin: Literal["separated", "part", "excerpt", "generated", "fitted", "imported"]
     role: str
     name: str
     size_bytes: int

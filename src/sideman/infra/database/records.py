@@ -100,7 +100,7 @@ class CorrectionRecord:
 
 @dataclass(frozen=True, slots=True)
 class StemRecord:
-    """origin: separated, part (of a stem), excerpt (of a preview), generated, imported. container: flac or wav. report: the fit report of a generated stem."""
+    """origin: separated, part (of a stem), excerpt (of a preview), generated, fitted, imported. container: flac or wav. report: the fit report of a generated stem."""
 
     id: str
     recording_id: str

@@ -8,14 +8,14 @@ from fastapi import APIRouter, Request, Response
 
 from sideman.app.library.access import Caller
 from sideman.app.library.studio import Studio
-from sideman.app.library.wishes import GenerationWish, MixLane, MixWish
+from sideman.app.library.wishes import GenerationWish, LoopWish, MixLane, MixWish
 from sideman.core.music import StemRole
 from sideman.errors import NotFound, UsageError
 from sideman.faces.rest.callers import StudioHere, Who
 from sideman.faces.rest.delivery import FILE_RESPONSES, deliver, link
-from sideman.faces.rest.generation_shapes import GenerateRequest, GenerationShape
+from sideman.faces.rest.generation_shapes import FitRequest, GenerateRequest, GenerationShape
 from sideman.faces.rest.parameters import HowAsked, Id, Skip, Take
-from sideman.faces.rest.shapes import MixRequest, MixShape, StemShape
+from sideman.faces.rest.shapes import JobShape, MixRequest, MixShape, StemShape
 from sideman.faces.rest.shaping import mix_file, stem_shape
 
 router = APIRouter(tags=["generations and mixes"])
@@ -34,6 +34,15 @@ def generate(studio: StudioHere, who: Who, recording_id: Id, wanted: GenerateReq
         wanted.prompt, wanted.temperature, wanted.energy, wanted.variation, wanted.like, wanted.base, wanted.engine,
     )  # fmt: skip
     return GenerationShape.model_validate(studio.jobs.generate(who, recording_id, wish, replace(how, again=wanted.again)))
+
+
+@router.post("/recordings/{recording_id}/fits", status_code=202)
+def fit(studio: StudioHere, who: Who, recording_id: Id, wanted: FitRequest, how: HowAsked) -> JobShape:
+    """Bring a loop that lies in the library onto this recording, as a stem of it: its beats, its key, its level, its length."""
+    wish = LoopWish(
+        wanted.clip, StemRole.parse(wanted.role), wanted.at, wanted.range, wanted.loop, wanted.transpose, wanted.follow_chords
+    )  # fmt: skip
+    return JobShape.of(studio.jobs.view(studio.fits.fit(who, recording_id, wish, replace(how, again=wanted.again))))
 
 
 @router.get("/recordings/{recording_id}/generations")

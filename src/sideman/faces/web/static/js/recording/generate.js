@@ -7,6 +7,7 @@ import { chordName, harteLabel, usesFlats } from '../music.js'
 import { text } from '../text.js'
 import { notify, notifyError } from '../toasts.js'
 import { GenerateForm, useEngines } from './generate_form.js'
+import { FitLoop } from './fit_loop.js'
 import { Takes } from './takes.js'
 
 /** @typedef {import('./generate_form.js').Wish & {candidates: number, range: string, chords: string}} FullWish */
@@ -91,6 +92,7 @@ export function GenerateDrawer({ desk, reload }) {
       <label class="field"><span>${t.chords}</span><textarea rows="3" spellcheck="false" aria-invalid=${wrong !== null} value=${written} onInput=${(/** @type {any} */ e) => setWish({ ...wish, chords: e.target.value })}></textarea>
         <small class=${wrong ? 'error' : 'hint'} role=${wrong ? 'alert' : undefined}>${wrong ?? t.chordsHint}</small></label>
       ${wish.chords && wish.chords !== original && html`<button class="btn sm" onClick=${() => setWish({ ...wish, chords: '' })}><${Icon} name="undo-2" />${t.chordsReset}</button>`}`}
-      <${Takes} desk=${desk} reload=${reload} onAgain=${() => ask('')} onMore=${ask} part=${part} /></div>
+      <${Takes} desk=${desk} reload=${reload} onAgain=${() => ask('')} onMore=${ask} part=${part} />
+      ${engines && html`<${FitLoop} recordingId=${recording.id} roles=${engines.generationRoles} part=${part} />`}</div>
     <footer><span class="grow muted">${text.common.stems(wish.roles.length * wish.candidates)}</span><button class="btn primary" disabled=${!engines || unusable || !wish.roles.length || wrong !== null || busy} onClick=${() => ask(wish.seed)}><${Icon} name="wand-sparkles" />${t.go}</button></footer></div>`
 }

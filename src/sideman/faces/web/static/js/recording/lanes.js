@@ -12,7 +12,7 @@ import { notify, notifyError } from '../toasts.js'
 export function LaneHead({ desk, row, index, reload }) {
   const { lane, title, stem } = row
   const original = stem === null
-  const generated = stem?.origin === 'generated'
+  const generated = stem?.origin === 'generated' || stem?.origin === 'fitted'
   const chosen = desk.chosen.value === index
   const t = text.lane
   const setPan = (/** @type {number} */ v) => (lane.pan.value = Math.abs(v) < 0.05 ? 0 : v)
@@ -21,7 +21,7 @@ export function LaneHead({ desk, row, index, reload }) {
       ${!original && html`<button class="toggle mute" aria-pressed=${lane.mute.value} aria-label=${t.mute(title)} title=${t.mute(title)} onClick=${() => desk.mute(row)}>M</button>
       <button class="toggle solo" aria-pressed=${lane.solo.value} aria-label=${t.solo(title)} title=${t.solo(title)} onClick=${() => desk.solo(row)}>S</button>
       <${LaneMenu} desk=${desk} row=${row} reload=${reload} />`}</div>
-    <div class="row levels">${generated && html`<em class=${`verdict ${stem.verdict}`} title=${stem.name}>${text.recording.generated}</em>`}<${Slider} label=${t.volume(title)} said=${t.percent(Math.round(lane.volume.value * 100))} min=${0} max=${1.25} step=${0.01} value=${lane.volume.value} kind="tinted" onInput=${(/** @type {number} */ v) => (lane.volume.value = v)} onReset=${() => (lane.volume.value = 1)} />
+    <div class="row levels">${generated && html`<em class=${`verdict ${stem.verdict}`} title=${stem.report?.reason ?? stem.name}>${stem.origin === 'fitted' ? text.recording.fitted : text.recording.generated}</em>`}<${Slider} label=${t.volume(title)} said=${t.percent(Math.round(lane.volume.value * 100))} min=${0} max=${1.25} step=${0.01} value=${lane.volume.value} kind="tinted" onInput=${(/** @type {number} */ v) => (lane.volume.value = v)} onReset=${() => (lane.volume.value = 1)} />
       <span class="pan"><${Slider} label=${t.pan(title)} said=${t.panned(Math.round(lane.pan.value * 100))} min=${-1} max=${1} step=${0.02} value=${lane.pan.value} kind="centred" onInput=${setPan} onReset=${() => setPan(0)} /></span>
       ${!original && html`<button class="toggle minus" aria-pressed=${desk.without.value === lane.key} aria-label=${t.minus(title)} title=${t.minus(title)} onClick=${() => desk.minus(row)}><${Icon} name="headphones" /></button>`}</div>
     <div class="meter" aria-hidden="true"><i></i></div></div>`
@@ -46,7 +46,7 @@ function LaneMenu({ desk, row, reload }) {
     <${MenuItem} icon="headphones" title=${off ? text.lane.minusOff : text.lane.minus(title)} onClick=${() => desk.minus(row)} />
     <${MenuItem} icon="download" title=${text.lane.download(title)} onClick=${() => (location.href = `/api/v1/stems/${stem.id}/file?attachment=true`)} />
     ${stem.midiUrl && html`<${MenuItem} icon="keyboard-music" title="MIDI" onClick=${() => (location.href = `/api/v1/stems/${stem.id}/midi`)} />`}
-    ${stem.origin === 'generated' && mayEdit() && html`<${MenuItem} icon="trash-2" title=${text.lane.discard(title)} onClick=${discard} />`}<//>`
+    ${['generated', 'fitted'].includes(stem.origin) && mayEdit() && html`<${MenuItem} icon="trash-2" title=${text.lane.discard(title)} onClick=${discard} />`}<//>`
 }
 
 /** @param {{desk: import('./player.js').Desk, row: import('./player.js').Row, index: number, onScrub: (e: PointerEvent) => void}} props */

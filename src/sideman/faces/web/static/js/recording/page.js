@@ -84,7 +84,7 @@ function addLanes(engine, song) {
   if (!song.stems.length) engine.original.value = true
   for (const stem of song.stems) {
     if (engine.lane(stem.id)) continue
-    engine.add({ key: stem.id, url: `/api/v1/stems/${stem.id}`, audio: stem.audio, muted: ['generated', 'excerpt', 'part'].includes(stem.origin) })
+    engine.add({ key: stem.id, url: `/api/v1/stems/${stem.id}`, audio: stem.audio, muted: ['generated', 'fitted', 'excerpt', 'part'].includes(stem.origin) })
   }
   if (first && song.stems.length) engine.original.value = false
 }

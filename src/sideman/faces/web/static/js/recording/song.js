@@ -3,14 +3,14 @@ import { ApiError, get } from '../api.js'
 import { nameOf } from '../kit/roles.js'
 import { text } from '../text.js'
 
-/** @typedef {{id: string, name: string, role: string, origin: 'separated' | 'part' | 'excerpt' | 'generated' | 'imported', generationId: string | null, score: number | null, verdict: string | null, report: any, provenance: any, audioUrl: string, midiUrl: string | null, createdAt: string, audio: import('../player/engine.js').AudioFacts}} Stem */
+/** @typedef {{id: string, name: string, role: string, origin: 'separated' | 'part' | 'excerpt' | 'generated' | 'fitted' | 'imported', generationId: string | null, score: number | null, verdict: string | null, report: any, provenance: any, audioUrl: string, midiUrl: string | null, createdAt: string, audio: import('../player/engine.js').AudioFacts}} Stem */
 /** @typedef {{durationS: number, tempoBpm: number | null, meter: string | null, key: {name: string, camelot: string} | null, beats: [number, number][], chords: [number, number, string, number][], keys: [number, number, string][], sections: [number, number, string, number][], otherReadings: [string, number, string, number][], readingsWithBeats: string[], sectionNames: [number, string, number][], lyrics: [number, number, string][], remarks: string[], provenance: Record<string, {engine: string, version: string, confidence: number}>}} Timeline */
 /** @typedef {{id: string, kind: string, values: any, createdAt: string, revertedAt: string | null}} Correction */
 /** @typedef {{id: string, title: string, artist: string, fileName: string, durationS: number, status: string, audioUrl: string, artworkUrl: string | null, key: any, tempoBpm: number | null}} Recording */
 /** @typedef {{recording: Recording, timeline: Timeline | null, corrections: Correction[], stems: Stem[], audio: import('../player/engine.js').AudioFacts | null}} Song */
 
 const ORDER = ['vocals', 'lead', 'drums', 'bass', 'guitar', 'piano', 'pad', 'strings', 'other', 'backing', 'kick', 'snare', 'toms', 'hats', 'cymbals', 'residual']
-const RANK = /** @type {Record<string, number>} */ ({ separated: 0, imported: 0, part: 1, generated: 2, excerpt: 3 })
+const RANK = /** @type {Record<string, number>} */ ({ separated: 0, imported: 0, part: 1, generated: 2, fitted: 2, excerpt: 3 })
 
 /** What may not be there yet. @template T @param {Promise<T>} wanted @returns {Promise<T | null>} */
 async function orNothing(wanted) {
@@ -47,7 +47,7 @@ export async function loadStems(id) {
 
 /** @param {Stem} stem */
 export function laneTitle(stem) {
-  if (stem.origin === 'imported') return stem.name
+  if (stem.origin === 'imported' || stem.origin === 'fitted') return stem.name
   if (stem.origin === 'excerpt') return text.separate.excerptLane(nameOf(stem.role))
   if (stem.origin !== 'generated') return nameOf(stem.role)
   const style = stem.provenance?.style ? ` ${stem.provenance.style}` : ''
