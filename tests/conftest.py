@@ -25,6 +25,19 @@ if threading.current_thread() is threading.main_thread():  # a run in the backgr
 atexit.register(shutil.rmtree, os.environ["SIDEMAN_MODELS"], ignore_errors=True)
 
 
+LONGEST_FIRST = (
+    "test_faults.py", "test_pages.py", "test_player.py", "test_access.py", "test_cli_library.py", "test_deployment.py", "test_taking_apart.py",
+    "test_long_recordings.py", "test_timeline_cli.py", "test_outages.py", "test_musicgen.py", "test_diffusion_engines.py", "test_accessible.py",
+    "test_network_jobs.py", "test_fleet.py", "test_separation_jobs.py",
+)  # fmt: skip
+"""Files go whole to one of two processes: a long one at the end would leave the other waiting."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    rank = {name: k for k, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: rank.get(item.path.name, len(rank)))
+
+
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
