@@ -75,6 +75,13 @@ def test_passages_go_on_where_the_grid_ends_before_the_song(context: SongContext
     assert all(a.end_s == b.start_s for a, b in itertools.pairwise(found))
 
 
+def test_sections_are_said_by_their_guessed_names(context: SongContext) -> None:
+    names = tuple(f"part {k}" for k in range(1 + max(b.section for b in context.bars)))
+    found = passages(replace(context, section_names=names), None, 60.0)
+    assert found[0].facts.section == "part 0" and passages(context, None, 60.0)[0].facts.section in ("", *context.section_names)
+    assert "part 0" in prompt_for(StemRole.BASS, "rock", found[0].facts)
+
+
 def test_a_key_that_was_not_found_is_not_said(context: SongContext) -> None:
     assert passages(context, None, 20.0)[0].facts.key is not None
     assert passages(replace(context, key_known=False), None, 20.0)[0].facts.key is None

@@ -86,6 +86,13 @@ def test_a_gate_is_explained_and_the_token_goes_to_the_hub_alone(hub: Hub, tmp_p
     ):
         here.install("net", ADA)
     assert here.get("net").installed is None
+    hub.gates["ada/net"] = "sesame"
+    both = dataclasses.replace(CARD, repositories=tuple(dataclasses.replace(r, gate=r.gate or "Ada's Terms") for r in CARD.repositories))
+    with pytest.raises(
+        ModelRefused, match=r"ada/net is open .*\(Ada's Terms\).*accept them, and those of http.*/bob/text \(Bob's Terms\), and set"
+    ):
+        models(hub, tmp_path, both).install("net", Consent.given("Ada", both.licence_text))
+    del hub.gates["ada/net"]
     monkeypatch.setenv("HF_TOKEN", "sesame")
     hub.tokens.clear()
     here.install("net", ADA)

@@ -9,7 +9,7 @@ import json
 import os
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
@@ -82,8 +82,8 @@ def host(url: str) -> str:
     return url.split("/")[2] if "//" in url else url
 
 
-def listing(repository: Repository, hub: str, revision: str) -> Listing:
-    """Raises DownloadFailed, and ModelRefused where the publisher wants a sign-in."""
+def listing(repository: Repository, hub: str, revision: str, gated: Sequence[Repository] = ()) -> Listing:
+    """Raises DownloadFailed, and ModelRefused where the publisher wants a sign-in. gated: all repositories of the model that have a gate."""
     url = f"{hub}/api/models/{repository.name}/revision/{revision}?blobs=true"
     try:
         request = urllib.request.Request(url, headers=headers_for(url, hub))
@@ -94,7 +94,7 @@ def listing(repository: Repository, hub: str, revision: str) -> Listing:
         files = tuple(_file(repository, hub, commit, s) for s in wanted)
     except urllib.error.HTTPError as error:
         if error.code in (401, 403):
-            raise ModelRefused(gate(repository, hub)) from error
+            raise ModelRefused(gate(repository, hub, [r for r in gated if r != repository])) from error
         raise DownloadFailed(
             f"{url} answers {error.code} {error.reason}: it may have moved; bring its files and use `sideman models import`"
         ) from error
@@ -110,12 +110,13 @@ def listing(repository: Repository, hub: str, revision: str) -> Listing:
     return Listing(commit, files)
 
 
-def gate(repository: Repository, hub: str) -> str:
-    """What somebody does who is not let in."""
+def gate(repository: Repository, hub: str, others: Sequence[Repository] = ()) -> str:
+    """What somebody does who is not let in, also at the model's other gates."""
     terms = f" ({repository.gate})" if repository.gate else ""
+    also = "".join(f", and those of {hub}/{r.name} ({r.gate})" for r in others)
     return (
-        f"{repository.name} is open only to people who accepted its publisher's terms{terms}: sign in at {hub}/{repository.name}, accept them, "
-        f"and set {TOKEN} to a token of your account; or bring its files and use `sideman models import`"
+        f"{repository.name} is open only to people who accepted its publisher's terms{terms}: sign in at {hub}/{repository.name}, accept "
+        f"them{also}, and set {TOKEN} to a token of your account; or bring its files and use `sideman models import`"
     )
 
 

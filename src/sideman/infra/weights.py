@@ -133,7 +133,8 @@ class WeightStore:
         out: list[ModelFile] = []
         for repository in card.repositories:
             key = f"{card.name}/{repository.name}"
-            found = listing(repository, self._hub, self._pins().get(key, repository.revision))
+            gated = [r for r in card.repositories if r.gate]
+            found = listing(repository, self._hub, self._pins().get(key, repository.revision), gated)
             self._keep_pin(key, found.commit)
             out += found.files
         return out

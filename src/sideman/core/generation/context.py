@@ -79,6 +79,8 @@ class SongContext:
     surroundings: Surroundings | None = None
     free: bool = False
     """No pulse was found: the grid only counts seconds."""
+    section_names: tuple[str, ...] = ()
+    """What each section seems to be (verse, chorus), empty where nothing was guessed."""
     key_known: bool = True
     """False where none was found, and `key` only says something for players who need one."""
     audio: AudioReader | None = None
@@ -208,6 +210,7 @@ class SongContext:
             groove=analysis.groove.value if analysis.groove and analysis.groove.confidence >= TRUSTED_GROOVE else None,
             surroundings=surroundings,
             free=analysis.grid is None,
+            section_names=tuple(s.name for s in (analysis.sections.value if analysis.sections else ())),
             key_known=analysis.key is not None,
         )
 

@@ -63,8 +63,10 @@ def _passage(context: SongContext, held: Sequence[tuple[float, float, ContextBar
     start, end = _seconds(context, bars[0])[0], _seconds(context, bars[-1])[1]
     beats = sum(b.pulses for b in bars) / context.pulses_per_beat
     energy = round(sum(b.energy for b in bars) / len(bars))
+    section = bars[0].section
+    name = context.section_names[section] if 0 <= section < len(context.section_names) else ""
     facts = PassageFacts(
         None if context.free else 60 * beats / (end - start), context.key_at(bars[0].start) if context.key_known else None,
-        None if context.free else round(bars[0].pulses / context.pulses_per_beat), energy,
+        None if context.free else round(bars[0].pulses / context.pulses_per_beat), energy, name,
     )  # fmt: skip
     return Passage(held[0][0], held[-1][1], (end - start) / len(bars), facts)

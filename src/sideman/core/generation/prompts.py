@@ -1,4 +1,4 @@
-"""Words for networks that know only words: role, style, tempo, key and energy, and what a person adds."""
+"""Words for networks that know only words: role, style, section, tempo, key and energy, and what a person adds."""
 
 from __future__ import annotations
 
@@ -21,12 +21,13 @@ POOR = "speech, noise, distortion, low quality"
 
 @dataclass(frozen=True, slots=True)
 class PassageFacts:
-    """What a passage of the song is like. key None: none was found. energy 0 to 3."""
+    """What a passage of the song is like. key None: none was found. energy 0 to 3. section: what it seems to be, empty for no guess."""
 
     tempo_bpm: float | None
     key: Key | None
     beats_per_bar: int | None
     energy: int
+    section: str = ""
 
 
 def prompt_for(role: StemRole, style: str, facts: PassageFacts, words: str = "") -> str:
@@ -35,6 +36,8 @@ def prompt_for(role: StemRole, style: str, facts: PassageFacts, words: str = "")
     said = [words.strip(" .,")] if words.strip() else []
     said.append(SAID.get(role) or f"solo {PART_NAMES.get(role, role.value).split(' (')[0]}, isolated stem")
     said += [known.title.lower(), ENERGY_WORDS[max(0, min(3, facts.energy))]]
+    if facts.section:
+        said.append(facts.section)
     if facts.tempo_bpm is not None:
         said.append(f"{round(facts.tempo_bpm)} bpm")
     if facts.key is not None and role.pitched:
