@@ -6,7 +6,8 @@ STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 SERVER_STAMP := $(VENV)/.installed-server
 OUT ?= demo
-# PyTorch's own index of wheels for CPUs: the usual ones for Linux bring gigabytes of CUDA, which the tests do not need.
+# PyTorch's own index of wheels for CPUs: the usual ones for Linux bring gigabytes of CUDA, which the tests do not need. The version is that of
+# the extra `dev` in pyproject.toml; it is installed alone, so that no other package is looked for there.
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 DATA ?= library
 PORT ?= 5000
@@ -30,7 +31,8 @@ $(SERVER_STAMP): $(STAMP)
 	@touch $@
 
 $(DEV_STAMP): $(STAMP)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --extra-index-url $(TORCH_INDEX) -e '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --retries 2 --extra-index-url $(TORCH_INDEX) 'torch==2.13.0'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $@
 
 demo: $(SERVER_STAMP)  ## run the main job on the demo song, or on SONG=path, and leave it in the library DATA=library
