@@ -26,16 +26,17 @@ atexit.register(shutil.rmtree, os.environ["SIDEMAN_MODELS"], ignore_errors=True)
 
 
 LONGEST_FIRST = (
-    "test_faults.py", "test_pages.py", "test_player.py", "test_access.py", "test_cli_library.py", "test_deployment.py", "test_taking_apart.py",
-    "test_long_recordings.py", "test_timeline_cli.py", "test_outages.py", "test_musicgen.py", "test_diffusion_engines.py", "test_accessible.py",
-    "test_network_jobs.py", "test_fleet.py", "test_separation_jobs.py",
+    "test_faults.py", "test_access.py", "test_cli_library.py", "test_deployment.py", "test_long_recordings.py", "test_timeline_cli.py",
+    "test_outages.py", "test_musicgen.py", "test_diffusion_engines.py", "test_network_jobs.py", "test_fleet.py", "test_separation_jobs.py",
 )  # fmt: skip
 """Files go whole to one of two processes: a long one at the end would leave the other waiting."""
+LAST = ("test_pages.py", "test_player.py", "test_taking_apart.py", "test_accessible.py")
+"""A browser keeps an event loop running in its process, in which others could not start theirs."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    rank = {name: k for k, name in enumerate(LONGEST_FIRST)}
-    items.sort(key=lambda item: rank.get(item.path.name, len(rank)))
+    rank = {name: k - len(LONGEST_FIRST) for k, name in enumerate(LONGEST_FIRST)} | {name: 1 + k for k, name in enumerate(LAST)}
+    items.sort(key=lambda item: rank.get(item.path.name, 0))
 
 
 @pytest.fixture(autouse=True)
