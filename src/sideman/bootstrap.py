@@ -93,7 +93,7 @@ def models(settings: Settings | None = None) -> Models:
 def convert_weights(family: str, path: Path) -> Path:
     """A published checkpoint, made ready to run, beside it (of a generator: its folder, inside it). Raises UnusableModel."""
     if family in FAMILIES and not path.is_dir():
-        raise UsageError(f"a {family} network is a folder of files: give the folder that holds them")
+        raise UsageError(f"{path} is not a folder: a network of the family {family} is one of several files, give its folder")
     return assembler(family)(path) if family in FAMILIES else converter(family)(path)
 
 

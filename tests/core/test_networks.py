@@ -43,6 +43,7 @@ def networks(tmp_path: Path, policy: Policy = Policy(), idle_s: float = 60.0) ->
     brought = tmp_path / "brought"
     brought.mkdir(parents=True, exist_ok=True)
     (brought / "config.json").write_text("{}")
+    (brought / "model.safetensors").write_bytes(b"scripted")
     for name in ("musicgen-small", "musicgen-medium"):
         if not policy.commercial_only and models.get(name).installed is None:
             models.import_files(name, [brought], Consent.given("Ada", catalog().get(name).licence_text))

@@ -137,7 +137,9 @@ def test_a_hub_that_gives_something_else_is_named(hub: Hub, tmp_path: Path) -> N
     with pytest.raises(DownloadFailed, match=r"answers 404 .*sideman models import"):
         here.install("net", ADA)
     gone = Models(Catalog([CARD]), WeightStore(tmp_path / "models", "http://127.0.0.1:9"), Policy())
-    with pytest.raises(DownloadFailed, match="ada/net cannot be listed at http://127.0.0.1:9"):
+    with pytest.raises(
+        DownloadFailed, match="ada/net cannot be listed at http://127.0.0.1:9 .* bring a folder with the files of ada/net and bob/text"
+    ):
         gone.install("net", ADA)
     assert not list((tmp_path / "models/net").rglob("*"))
 
@@ -147,19 +149,27 @@ def test_a_folder_that_was_brought_by_hand_is_installed(hub: Hub, tmp_path: Path
     (brought / "text").mkdir(parents=True)
     (brought / "config.json").write_text("{}")
     (brought / "text/config.json").write_text("[]")
-    (brought / ".cache").mkdir()
-    (brought / ".cache/lock").write_text("")
+    (brought / "model.safetensors").write_bytes(WEIGHTS)
+    (brought / "shadow").write_text("a secret that belongs to nobody's model")
+    (brought / "deep/er").mkdir(parents=True)
+    (brought / "deep/er/model.safetensors").write_bytes(WEIGHTS)
     installed = here.import_files("net", [brought], ADA)
-    assert sorted(f.name for f in installed.files) == ["config.json", "text/config.json"] and installed.folder == tmp_path / "models/net"
+    assert (
+        sorted(f.name for f in installed.files) == ["config.json", "model.safetensors", "text/config.json"]
+        and installed.folder == tmp_path / "models/net"
+    )
     for wrong, sentence in (
-        ([brought / "config.json"], "give the folder that holds them"),
+        ([brought / "config.json"], "is not a folder: give the one that holds the files of net"),
         ([brought, brought], "give the one folder"),
-        ([tmp_path / "no"], "is none"),
+        ([tmp_path / "no"], "is not a folder"),
     ):
         with pytest.raises(UnusableModel, match=sentence):
             here.import_files("net", wrong, ADA)
     (tmp_path / "bare").mkdir()
-    with pytest.raises(UnusableModel, match="holds no files"):
+    with pytest.raises(UnusableModel, match=r"holds nothing of net: bring the files of ada/net .* and bob/text"):
+        here.import_files("net", [tmp_path / "bare"], ADA)
+    (tmp_path / "bare/config.json").write_text("{}")
+    with pytest.raises(UnusableModel, match=r"is no musicgen network as it is published: it lacks model\*.safetensors"):
         here.import_files("net", [tmp_path / "bare"], ADA)
     assert here.get("net").installed == installed
 
@@ -198,7 +208,7 @@ def test_what_has_another_layout_is_made_into_the_librarys(hub: Hub, tmp_path: P
 
 def test_the_policy_and_the_revenue_limit(hub: Hub, tmp_path: Path) -> None:
     commercial = Policy(commercial_only=True)
-    with pytest.raises(ModelRefused, match="commercial-safe weights only, and these are non-commercial"):
+    with pytest.raises(ModelRefused, match="commercial-safe weights only .SIDEMAN_MODEL_POLICY., and the use of these is non-commercial"):
         models(hub, tmp_path, policy=commercial).install("net", ADA)
     assert {c.name for c in catalog() if c.task == "generation" and commercial.allows(c)} == {
         "stable-audio-3-small", "stable-audio-3-medium", "stable-audio-open", "ace-step", "ace-step-turbo",

@@ -138,7 +138,7 @@ def test_a_policy_hides_and_refuses(hub: Hub, weights: bytes, tmp_path: Path) ->
     known = card(hub, weights)
     strict = models(tmp_path, known, Policy(commercial_only=True))
     assert not strict.get("small").allowed
-    with pytest.raises(ModelRefused, match="commercial-safe weights only, and these are contested"):
+    with pytest.raises(ModelRefused, match="commercial-safe weights only .SIDEMAN_MODEL_POLICY., and the use of these is contested"):
         strict.install("small", ADA)
     free = dataclasses.replace(known, use=Use.COMMERCIAL)
     safe = models(tmp_path, free, Policy(commercial_only=True))

@@ -82,8 +82,8 @@ def host(url: str) -> str:
     return url.split("/")[2] if "//" in url else url
 
 
-def listing(repository: Repository, hub: str, revision: str, gated: Sequence[Repository] = ()) -> Listing:
-    """Raises DownloadFailed, and ModelRefused where the publisher wants a sign-in. gated: all repositories of the model that have a gate."""
+def listing(repository: Repository, hub: str, revision: str, all_of_it: Sequence[Repository] = ()) -> Listing:
+    """Raises DownloadFailed, and ModelRefused where the publisher wants a sign-in. all_of_it: every repository of the model, for the advice."""
     url = f"{hub}/api/models/{repository.name}/revision/{revision}?blobs=true"
     try:
         request = urllib.request.Request(url, headers=headers_for(url, hub))
@@ -94,14 +94,15 @@ def listing(repository: Repository, hub: str, revision: str, gated: Sequence[Rep
         files = tuple(_file(repository, hub, commit, s) for s in wanted)
     except urllib.error.HTTPError as error:
         if error.code in (401, 403):
-            raise ModelRefused(gate(repository, hub, [r for r in gated if r != repository])) from error
+            raise ModelRefused(gate(repository, hub, [r for r in all_of_it if r.gate and r != repository])) from error
         raise DownloadFailed(
             f"{url} answers {error.code} {error.reason}: it may have moved; bring its files and use `sideman models import`"
         ) from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         reason = getattr(error, "reason", None) or error
+        bring = " and ".join(r.name for r in all_of_it) or repository.name
         raise DownloadFailed(
-            f"{repository.name} cannot be listed at {hub} ({reason}): try again, or bring its files and use `sideman models import`"
+            f"{repository.name} cannot be listed at {hub} ({reason}): try again, or bring a folder with the files of {bring} and use `sideman models import`"
         ) from error
     if not files:
         raise DownloadFailed(

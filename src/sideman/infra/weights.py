@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from fnmatch import fnmatch
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from filelock import FileLock, Timeout
@@ -24,6 +25,8 @@ from sideman.infra.downloads import check, fetch, sha256_of
 from sideman.infra.hub import HUB, listing
 
 RECORD, PINS = "installed.json", "pins.json"
+PIPELINE_FILES = ["model_index.json", "*/*.json", "*/*.model", "*/*.txt", "*/*.jinja", "*/*.safetensors"]
+"""What a folder in diffusers' layout is made of."""
 Progress = Callable[[float], None]
 Convert = Callable[[Path], Path]
 """What a family does to a file that arrived, so that it can be run: gives the path of the result (the same, or a converted one)."""
@@ -133,8 +136,7 @@ class WeightStore:
         out: list[ModelFile] = []
         for repository in card.repositories:
             key = f"{card.name}/{repository.name}"
-            gated = [r for r in card.repositories if r.gate]
-            found = listing(repository, self._hub, self._pins().get(key, repository.revision), gated)
+            found = listing(repository, self._hub, self._pins().get(key, repository.revision), card.repositories)
             self._keep_pin(key, found.commit)
             out += found.files
         return out
@@ -143,13 +145,11 @@ class WeightStore:
         """A model of several files from a folder that was brought here by hand, laid out as its publisher does or as its library does."""
         accepted = _accepted(card, consent)
         if not path.is_dir():
-            raise UnusableModel(f"{card.name} is a folder of files: give the folder that holds them, {path} is none")
+            raise UnusableModel(f"{path} is not a folder: give the one that holds the files of {card.name}")
         with self._alone(card):
             arriving = self._arriving(card, ".importing")
             try:
-                for source in sorted(
-                    p for p in path.rglob("*") if p.is_file() and not any(part.startswith(".") for part in p.relative_to(path).parts)
-                ):
+                for source in _belonging(card, path):
                     target = arriving / source.relative_to(path)
                     target.parent.mkdir(parents=True, exist_ok=True)
                     _copy(source, target)
@@ -159,7 +159,8 @@ class WeightStore:
                     if p.is_file()
                 ]
                 if not arrived:
-                    raise UnusableModel(f"{path} holds no files: give the folder of {card.name}")
+                    names = " and ".join(f"{r.name} ({', '.join(r.patterns)})" for r in card.repositories)
+                    raise UnusableModel(f"{path} holds nothing of {card.name}: bring the files of {names}")
                 return self._settle(card, accepted, (lambda file: file, assemble), arriving, arrived)
             finally:
                 shutil.rmtree(arriving, ignore_errors=True)
@@ -345,6 +346,14 @@ def _brought(file: ModelFile, card: ModelCard, paths: Sequence[Path]) -> Path:
     if len(card.files) == 1 and len(paths) == 1:
         return paths[0]
     raise UnusableModel(f"{card.name} needs {' or '.join(names)}: give that file, as its authors publish it")
+
+
+def _belonging(card: ModelCard, folder: Path) -> list[Path]:
+    """Files of a folder that a card's repositories name, or that a pipeline in its library's layout has; nothing else is copied."""
+    wanted = [str(PurePosixPath(r.folder) / pattern) for r in card.repositories for pattern in r.patterns]
+    wanted += PIPELINE_FILES if (folder / PIPELINE_FILES[0]).is_file() else []
+    named = ((p, p.relative_to(folder).as_posix()) for p in sorted(folder.rglob("*")) if p.is_file())
+    return [p for p, name in named if any(fnmatch(name, w) and name.count("/") == w.count("/") for w in wanted)]
 
 
 def _copy(path: Path, target: Path) -> None:

@@ -108,6 +108,7 @@ class ModelCard:
             *self.statements,
             f"Trained on: {self.provenance}",
             f"Source: {self.homepage}",
+            *(f"Gated: accept {r.gate} at huggingface.co/{r.name} first, and set HF_TOKEN." for r in self.repositories if r.gate),
             *([self.asks] if self.asks else []),
         ]
         return "\n".join(lines)
@@ -131,7 +132,9 @@ class Policy:
         if self.allowed is not None and card.name not in self.allowed:
             raise ModelRefused(f"{card.name} is not on this installation's list of models: ask its administrator (SIDEMAN_MODELS_ALLOWED)")
         if self.commercial_only and card.use not in SELLABLE:
-            raise ModelRefused(f"{card.name} is refused: this installation takes commercial-safe weights only, and these are {card.use}")
+            raise ModelRefused(
+                f"{card.name} is refused: this installation takes commercial-safe weights only (SIDEMAN_MODEL_POLICY), and the use of these is {card.use}"
+            )
 
     def allows(self, card: ModelCard) -> bool:
         try:

@@ -42,7 +42,7 @@ def converter(family: str) -> Callable[[Path], Path]:
         from sideman.core.separation.backends.mdx import convert as convert_mdx
 
         return convert_mdx
-    raise UnusableModel(f"this version of Sideman cannot run models of the family {family!r}")
+    raise UnusableModel(f"no family of models is named {family!r}: there are demucs, roformer, scnet, mdx, stable-audio-3 and ace-step")
 
 
 def open_separator(card: ModelCard, files: Sequence[WeightFile], request: Request, residence: Residence) -> Separator:

@@ -15,7 +15,10 @@ from sideman.errors import SidemanError
 from sideman.faces.cli.library_options import Data, Json
 from sideman.faces.cli.terminal import print_json, table
 
-EXTRAS = {"server": ("dbos", "fastapi", "sqlalchemy"), "postgres": ("psycopg",), "azure": ("azure.storage.blob",), "s3": ("boto3",)}
+EXTRAS = {
+    "server": ("dbos", "fastapi", "sqlalchemy"), "postgres": ("psycopg",), "azure": ("azure.storage.blob",), "s3": ("boto3",),
+    "separation": ("openvino",), "torch": ("torch",), "neural": ("torch", "transformers", "diffusers", "torchsde"),
+}  # fmt: skip
 
 
 def command(data: Data = None, json_output: Json = False) -> None:

@@ -11,7 +11,7 @@ import typer
 
 from sideman import bootstrap
 from sideman.app.models import ModelState
-from sideman.errors import ConsentNeeded, ModelError
+from sideman.errors import ConsentNeeded, ModelError, UsageError
 from sideman.faces.cli.arguments import Json
 from sideman.faces.cli.terminal import print_json, progress_bars, say
 
@@ -19,6 +19,9 @@ Name = Annotated[str, typer.Argument(help="Name of the model, as `sideman models
 Accept = Annotated[bool, typer.Option("--accept", help="Accept the terms that the command prints, without being asked.")]
 
 application = typer.Typer(no_args_is_help=True, help="Network weights: what there is, under which terms, installing and removing.")
+
+TASKS = {"separation": "Separation", "analysis": "Analysis", "generation": "New stems (sideman generate --engine NAME)"}
+MOST_FILES = 6
 
 
 @application.command("list")
@@ -31,8 +34,12 @@ def list_models(json_output: Json = False) -> None:
     if json_output:
         print_json({"models": [_facts(s) for s in states]})
         return
-    for s in states:
-        say(f"{s.card.name:<22} {_mb(s.card.size_bytes):>7}  {s.card.use.value:<14} {_state(s):<16} {s.card.brings}")
+    task = ""
+    for s in sorted(states, key=lambda s: list(TASKS).index(s.card.task) if s.card.task in TASKS else len(TASKS)):
+        if s.card.task != task:
+            task = s.card.task
+            say(TASKS.get(task, task))
+        say(f"  {s.card.name:<22} {_mb(s.card.size_bytes):>7}  {s.card.use.value:<14} {_state(s):<16} {s.card.brings}")
 
 
 @application.command()
@@ -47,6 +54,7 @@ def show(name: Name, json_output: Json = False) -> None:
         return
     card = state.card
     say(f"{card.title} ({card.name}): {card.brings}")
+    say(f"Stems: {', '.join(card.roles)}" if card.roles else f"Task: {card.task}")
     say(f"{_mb(card.size_bytes)} to fetch, {card.memory_mb:,} MB of memory while it runs; {_state(state)}")
     if state.problem:
         say(state.problem)
@@ -55,7 +63,11 @@ def show(name: Name, json_output: Json = False) -> None:
         say(f"{score.metric}, {score.test_set} ({score.source}): " + ", ".join(f"{k} {v:.1f} dB" for k, v in score.values_db))
     if state.installed:
         say(f"accepted by {state.installed.consent.who} on {state.installed.consent.when}")
-        for f in state.installed.files:
+        if len(state.installed.files) > MOST_FILES:
+            say(
+                f"{len(state.installed.files)} files in {state.installed.folder} from {state.installed.files[0].source}; `--json` lists their hashes"
+            )
+        for f in state.installed.files if len(state.installed.files) <= MOST_FILES else ():
             say(f"{f.path}  sha256 {f.sha256}  from {f.source}{' at ' + f.revision if f.revision else ''}")
 
 
@@ -89,6 +101,7 @@ def install(name: Name, accept: Accept = False, json_output: Json = False) -> No
     Example: sideman models install htdemucs
     """
     models = bootstrap.models()
+    models.allowed(name)
     with progress_bars(json_output) as progress:
         consent = models.consent(name, _accepted(models.get(name), accept))
         installed = models.install(name, consent, lambda share: progress(f"fetch {name}", share))
@@ -96,7 +109,7 @@ def install(name: Name, accept: Accept = False, json_output: Json = False) -> No
         progress("try it out", 0.0)
         bootstrap.engines().separators.try_out(name)
         progress("try it out", 1.0)
-    _told(models.get(name), json_output, f"{name} is installed in {installed.files[0].path.parent}")
+    _told(models.get(name), json_output, f"{name} is installed in {installed.folder}")
 
 
 @application.command("import")
@@ -109,8 +122,12 @@ def import_model(
     Example: sideman models import htdemucs 955717e8-8726e21a.th --accept
     """
     models = bootstrap.models()
+    models.allowed(name)
+    absent = [str(f) for f in files if not f.exists()]
+    if absent:
+        raise UsageError(f"there is no {', '.join(absent)}: name the files of {name}, or the folder that holds them")
     installed = models.import_files(name, files, models.consent(name, _accepted(models.get(name), accept)))
-    _told(models.get(name), json_output, f"{name} is installed in {installed.files[0].path.parent}")
+    _told(models.get(name), json_output, f"{name} is installed in {installed.folder}")
 
 
 @application.command()
@@ -157,7 +174,7 @@ def _accepted(state: ModelState, accept: bool) -> str:
         except typer.Abort:
             accept = False
     if not accept:
-        raise ConsentNeeded(f"the terms of {state.card.name} were not accepted: nothing was fetched (--accept accepts them in a script)")
+        raise ConsentNeeded(f"the terms of {state.card.name} were not accepted: nothing was installed (--accept accepts them in a script)")
     try:
         return getpass.getuser()
     except (OSError, KeyError):  # a container's user may have no name

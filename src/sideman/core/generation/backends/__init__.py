@@ -19,8 +19,16 @@ from sideman.errors import MissingAsset, ModelError, UnusableModel
 FAMILIES = ("musicgen", "stable-audio-open", "stable-audio-3", "ace-step")
 NEEDS = {"musicgen": ("torch", "transformers"), "stable-audio-open": ("torch", "transformers", "diffusers", "torchsde")}
 ALL = ("torch", "transformers", "diffusers")
-BYTES = {Precision.FLOAT32: 4, Precision.BFLOAT16: 2, Precision.FLOAT16: 2}
+NEED = {Precision.FLOAT32: 1.0, Precision.BFLOAT16: 0.75, Precision.FLOAT16: 0.75}
+"""Of the memory at 32 bits: weights take half, but are loaded from files of 32 bits, and sound is decoded in 32."""
 PIPELINE = "model_index.json"
+PIPELINE_PARTS = ("transformer/*.safetensors", "vae/*.safetensors", "text_encoder/*.safetensors")
+HOLDS = {
+    "musicgen": ("config.json", "model*.safetensors"), "stable-audio-open": (PIPELINE, *PIPELINE_PARTS),
+    "stable-audio-3": ("model.safetensors", "model_config.json", "text_encoder/config.json", "text_encoder/model*.safetensors"),
+    "ace-step": ("config.json", "model*.safetensors", "vae/*.safetensors", "Qwen3-Embedding-0.6B/model*.safetensors"),
+}  # fmt: skip
+"""What a folder of each family must hold."""
 LARGER_PARTS = 0.7
 """Of a pipeline: its network and its codec, without the encoder of texts."""
 
@@ -68,14 +76,23 @@ def room(family: str, memory_mb: int, device: str | None, threads: int) -> Room:
     """memory_mb: at 32 bits. On a device of its own a pipeline may need no more than its larger parts at once. Raises MissingAsset."""
     refuse_without_extra(family)
     where = place(device, threads)
-    need = (memory_mb << 20) * BYTES[where.precision] // BYTES[Precision.FLOAT32]
+    need = round((memory_mb << 20) * NEED[where.precision])
     if where.sharded and family != "musicgen":
         need = round(LARGER_PARTS * need)
     return Room(need, where.room, where.sharded)
 
 
+def _refuse_incomplete(family: str, folder: Path) -> None:
+    """Raises UnusableModel that names what a folder lacks, before anything is loaded."""
+    wanted = PIPELINE_PARTS if (folder / PIPELINE).exists() else HOLDS.get(family, ())
+    absent = [pattern for pattern in wanted if not any(folder.glob(pattern))]
+    if absent:
+        raise UnusableModel(f"{folder} is no {family} network as it is published: it lacks {', '.join(absent)}")
+
+
 def assembled(family: str, folder: Path) -> Path:
     """The folder that `open_network` takes: the same, or one inside it that was made of the published files. Raises UnusableModel."""
+    _refuse_incomplete(family, folder)
     if family in ("musicgen", "stable-audio-open") or (folder / PIPELINE).exists():
         return folder
     refuse_without_extra(family)
