@@ -32,7 +32,12 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
 @pytest.fixture(scope="module")
 def studio(tmp_path_factory: pytest.TempPathFactory, hub: Hub) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("networks")
-    settings = {"SIDEMAN_HUB": hub.address, "SIDEMAN_MODELS": str(folder / "models"), "SIDEMAN_DEVICE": "cpu"}
+    settings = {
+        "SIDEMAN_HUB": hub.address,
+        "SIDEMAN_MODELS": str(folder / "models"),
+        "SIDEMAN_DEVICE": "cpu",
+        "SIDEMAN_MODEL_THREADS": "1",
+    }  # beside another process of tests
     with serving(folder, **settings) as running, httpx.Client(base_url=running.url, timeout=60) as http:
         yield Server(http)
 
