@@ -75,6 +75,16 @@ def streams(wishes: Sequence[ClipWish]) -> list[torch.Generator]:
     return [torch.Generator().manual_seed(w.seed) for w in wishes]
 
 
+def on_step(steps: int, progress: Progress) -> Callable[..., dict[str, Any]]:
+    """What a pipeline calls after each of its steps; the decoding after them counts as one more."""
+
+    def reported(pipeline: Any, step: int, t: Any, values: dict[str, Any]) -> dict[str, Any]:
+        progress((step + 1) / (steps + 1))
+        return values
+
+    return reported
+
+
 def stereo(clip: AudioClip, sample_rate_hz: int, frames: int) -> torch.Tensor:
     """[2, frames] at the pipeline's rate."""
     return torch.from_numpy(exact(fold_to_stereo(resample(clip, sample_rate_hz).samples), frames))

@@ -12,8 +12,6 @@ from sideman.core.models.memory import available_bytes
 from sideman.core.models.runtime.session import Precision
 from sideman.errors import MissingAsset, NotEnoughMemory
 
-BYTES = {Precision.FLOAT32: 4, Precision.BFLOAT16: 2, Precision.FLOAT16: 2}
-
 
 @dataclass(frozen=True, slots=True)
 class TorchPlace:

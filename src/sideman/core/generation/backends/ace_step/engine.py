@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from sideman.core.audio import AudioClip
-from sideman.core.generation.backends.diffusion import as_clips, at_once, in_groups, open_pipeline, provenance, stereo, streams
+from sideman.core.generation.backends.diffusion import as_clips, at_once, in_groups, on_step, open_pipeline, provenance, stereo, streams
 from sideman.core.generation.clips import Anchor, ClipWish, Progress
 from sideman.core.models.runtime.torch_place import TorchPlace
 from sideman.core.music import Provenance, StemRole
@@ -66,10 +66,6 @@ class AceStep:
             return in_groups(wishes, alike, self.at_once, self._made, progress)
 
     def _made(self, wishes: list[ClipWish], progress: Progress) -> list[AudioClip]:
-        def on_step(pipeline: Any, step: int, t: Any, values: dict[str, Any]) -> dict[str, Any]:
-            progress((step + 1) / (self._steps + 1))
-            return values
-
         first = wishes[0]
         seconds = self._whole_frames(max(LEAST_S, first.seconds))
         with torch.random.fork_rng():
@@ -78,7 +74,7 @@ class AceStep:
                 [w.prompt for w in wishes], lyrics=[""] * len(wishes), audio_duration=seconds, num_inference_steps=self._steps,
                 guidance_scale=1.0 if self._turbo else GUIDANCE, shift=TURBO_SHIFT if self._turbo else BASE_SHIFT, generator=streams(wishes),
                 bpm=round(first.tempo_bpm) if first.tempo_bpm else None, keyscale=_key(first), timesignature=_meter(first),
-                callback_on_step_end=on_step, output_type="latent", **self._task(first, seconds),
+                callback_on_step_end=on_step(self._steps, progress), output_type="latent", **self._task(first, seconds),
             )  # fmt: skip
         return as_clips(self._decoded(found.audios), wishes, self.sample_rate_hz)
 

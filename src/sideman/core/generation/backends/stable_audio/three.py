@@ -10,7 +10,7 @@ import torch
 from diffusers import StableAudio3AudioToAudioPipeline, StableAudio3InpaintPipeline
 
 from sideman.core.audio import AudioClip
-from sideman.core.generation.backends.diffusion import as_clips, at_once, in_groups, open_pipeline, provenance, stereo, streams
+from sideman.core.generation.backends.diffusion import as_clips, at_once, in_groups, on_step, open_pipeline, provenance, stereo, streams
 from sideman.core.generation.clips import Anchor, ClipWish, Progress
 from sideman.core.models.runtime.torch_place import TorchPlace
 from sideman.core.music import Provenance
@@ -58,12 +58,8 @@ class StableAudio3:
             return in_groups(wishes, alike, self.at_once, self._made, progress)
 
     def _made(self, wishes: list[ClipWish], progress: Progress) -> list[AudioClip]:
-        def on_step(pipeline: Any, step: int, t: Any, values: dict[str, Any]) -> dict[str, Any]:
-            progress((step + 1) / (self._steps + 1))
-            return values
-
         common: dict[str, Any] = {
-            "prompt": [w.prompt for w in wishes], "num_inference_steps": self._steps, "generator": streams(wishes), "callback_on_step_end": on_step,
+            "prompt": [w.prompt for w in wishes], "num_inference_steps": self._steps, "generator": streams(wishes), "callback_on_step_end": on_step(self._steps, progress),
         }  # fmt: skip
         first = wishes[0]
         if first.guide is not None and first.repaint_s is not None:
