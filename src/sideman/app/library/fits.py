@@ -27,7 +27,7 @@ class FitDesk:
         known = self._timelines.latest(recording_id)
         if known is not None:
             known.require_grid()
-            for part in (wish.at, wish.within):
+            for part in (wish.fit.at, wish.fit.within):
                 if part is not None:
                     part_of(known, part)
         latest = self._s.results.analysis(recording_id)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from sideman.app.engines import BAND
+from sideman.app.fitting import FitWish
 from sideman.app.separators import Separators
 from sideman.core.models.catalog import Use
 from sideman.core.music import StemRole
@@ -88,26 +89,15 @@ class SeparationWish:
 
 @dataclass(frozen=True, slots=True)
 class LoopWish:
-    """clip: the recording that holds the loop. The rest as in `sideman fit`: at, within are parts of the song; None is decided by listening."""
+    """clip: the recording that holds the loop. fit: where and how it is to lie on the song."""
 
     clip: str
-    role: StemRole = StemRole.OTHER
-    at: str | None = None
-    within: str | None = None
-    repeat: bool | None = None
-    semitones: int | None = None
-    follow_chords: bool | None = None
+    fit: FitWish
 
     def details(self) -> Json:
-        """What was said."""
-        said = {
-            "at": self.at,
-            "within": self.within,
-            "repeat": self.repeat,
-            "semitones": self.semitones,
-            "follow_chords": self.follow_chords,
-        }
-        return {"clip": self.clip, "role": self.role.value} | {k: v for k, v in said.items() if v is not None}
+        """What was said; what is left out is decided by listening."""
+        said = {k: v for k, v in asdict(self.fit).items() if v is not None}
+        return {"clip": self.clip} | said | {"role": self.fit.role.value}
 
 
 @dataclass(frozen=True, slots=True)

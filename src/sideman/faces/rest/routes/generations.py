@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from fastapi import APIRouter, Request, Response
 
+from sideman.app.fitting import FitWish
 from sideman.app.library.access import Caller
 from sideman.app.library.studio import Studio
 from sideman.app.library.wishes import GenerationWish, LoopWish, MixLane, MixWish
@@ -39,9 +40,9 @@ def generate(studio: StudioHere, who: Who, recording_id: Id, wanted: GenerateReq
 @router.post("/recordings/{recording_id}/fits", status_code=202)
 def fit(studio: StudioHere, who: Who, recording_id: Id, wanted: FitRequest, how: HowAsked) -> JobShape:
     """Bring a loop that lies in the library onto this recording, as a stem of it: its beats, its key, its level, its length."""
-    wish = LoopWish(
-        wanted.clip, StemRole.parse(wanted.role), wanted.at, wanted.range, wanted.loop, wanted.transpose, wanted.follow_chords
-    )  # fmt: skip
+    role = StemRole.parse(wanted.role)
+    place = FitWish(role, wanted.at, wanted.range, wanted.loop, wanted.transpose, wanted.follow_chords)
+    wish = LoopWish(wanted.clip, place)
     return JobShape.of(studio.jobs.view(studio.fits.fit(who, recording_id, wish, replace(how, again=wanted.again))))
 
 
