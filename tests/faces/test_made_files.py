@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import tempfile
 import time
 import uuid
 import zipfile
@@ -18,7 +19,7 @@ import pytest
 import soundfile
 
 from sideman.core.audio import AudioClip, write_audio
-from sideman.core.music import Chord, StemRole
+from sideman.core.music import Chord, StemRole, from_jams, read_midi
 from sideman.testing import ShortSong
 
 WAIT_S = 180
@@ -133,6 +134,42 @@ def test_an_export_holds_every_stem_its_midi_and_the_analysis(api: Server, recor
         assert sum(n.endswith((".flac", ".wav")) for n in names) == len(stems) and "analysis.jams" in names
         assert sum(n.endswith(".mid") for n in names) == len(takes)
         assert json.loads(archive.read("analysis.jams"))["file_metadata"]["duration"] == pytest.approx(recording["durationS"], abs=0.1)
+
+
+@pytest.mark.slow
+def test_an_export_at_an_even_tempo_has_everything_on_one_grid(api: Server, recording: dict[str, Any], takes: list[dict[str, Any]]) -> None:
+    at = f"/recordings/{recording['id']}"
+    own = api.ask("GET", f"{at}/timeline")["tempoBpm"]
+    wish = {"tempoBpm": round(own * 1.1)}
+    made = api.ask("POST", f"{at}/exports", json=wish)
+    api.done(made["jobId"])
+    assert f"{wish['tempoBpm']} bpm" in made["fileName"]
+    with zipfile.ZipFile(io.BytesIO(api.http.get(api.ask("GET", f"/mixes/{made['id']}")["downloadUrl"]).content)) as archive:
+        names = archive.namelist()
+        assert {"analysis.jams", "timeline.mid", "tempo-map.json"} <= set(names)
+        even = from_jams(json.loads(archive.read("analysis.jams")))
+        beats = even.require_grid().times
+        assert np.diff(beats) == pytest.approx(60 / wish["tempoBpm"], abs=2e-4)
+        sounds = [n for n in names if n.endswith(".flac")]
+        lengths = {soundfile.info(io.BytesIO(archive.read(n))).duration for n in sounds}
+        assert len(lengths) == 1 and lengths.pop() == pytest.approx(even.duration_s, abs=1e-3)
+        assert len([n for n in sounds if "/" not in n]) == 1, "the recording itself"
+        midi = next(n for n in names if n.startswith("generated/") and n.endswith(".mid"))
+        steps = on_grid(archive.read(midi), beats)
+        assert np.median(np.abs(steps - np.round(steps))) < 0.1, "played on sixteenths of the even grid"
+        back = json.loads(archive.read("tempo-map.json"))
+        assert [round(s, 3) for s, _ in back["anchors"]] == [round(b[0], 3) for b in api.ask("GET", f"{at}/timeline")["beats"]]
+    assert api.ask("POST", f"{at}/exports", json=wish)["id"] == made["id"], "the same file is not made twice"
+    far = api.http.post(f"/api/v1{at}/exports", json={"tempoBpm": 399})
+    assert far.status_code == 422 and "too far from the song's" in far.json()["detail"]
+
+
+def on_grid(midi: bytes, beats: np.ndarray) -> np.ndarray:
+    """Places of the notes in sixteenths of the grid."""
+    with tempfile.NamedTemporaryFile(suffix=".mid") as file:
+        Path(file.name).write_bytes(midi)
+        starts = [n.start_s for part in read_midi(Path(file.name)) for n in part.notes]
+    return 4 * np.interp(starts, beats, np.arange(len(beats)))
 
 
 @pytest.mark.slow

@@ -13,11 +13,11 @@ from importlib import metadata
 
 from sideman.app.analyzers import AnalysisWish
 from sideman.app.library.access import Access, Caller
-from sideman.app.library.batches import BatchItem, each
+from sideman.app.library.batches import BatchItem
 from sideman.app.library.generation_checks import refuse_missing, refuse_outside, resolved
 from sideman.app.library.services import Services
-from sideman.app.library.wishes import FORMATS, MOST_LANES, NOW, FileWish, GenerationWish, How, MixWish, Playable
-from sideman.errors import Conflict, NotFound, QuotaExceeded, ServiceUnavailable, SidemanError, UsageError
+from sideman.app.library.wishes import NOW, GenerationWish, How, Playable
+from sideman.errors import Conflict, NotFound, QuotaExceeded, ServiceUnavailable, SidemanError
 from sideman.infra.database import (
     BATCH,
     GenerationQuery,
@@ -139,7 +139,7 @@ class JobDesk:
                 request["feel"] = [feel.id if feel else None, *(c.id for c in self._s.results.corrections(wish.like))]
             asked = {"roles": roles, "style": wish.style, "seed": wish.seed, "again": how.again} | wish.details()
             new = self.new(who, GENERATION, recording, request, how, asked)
-            if not how.again and (done := self._still_there(new, self._s.results.generation)) is not None:
+            if not how.again and (done := self.still_there(new, self._s.results.generation)) is not None:
                 return done
             records.append(GenerationRecord(new_id(), who.user_id, recording_id, None, roles, parameters, now()))
             return replace(new, entity_id=records[-1].id)
@@ -179,60 +179,7 @@ class JobDesk:
                 items[recording_id] = BatchItem(recording_id, job, None)
         return tuple(items[i] for i in ids)
 
-    def mix(self, who: Caller, recording_id: str, wish: MixWish, how: How = NOW) -> MixRecord:
-        """Sum lanes of a recording into one file."""
-        recording = self._access.readable(who, recording_id)
-        stems = {s.id: s for s in self._s.results.stems_of(recording_id=recording_id)}
-        if not 0 < len(wish.lanes) <= MOST_LANES or wish.file_format not in FORMATS:
-            raise UsageError(f"a mix has 1 to {MOST_LANES} lanes and is written as {', '.join(FORMATS)}")
-        if any(lane.stem_id is not None and lane.stem_id not in stems for lane in wish.lanes):
-            raise NotFound("this recording has no such stem: take the lanes from its list of stems")
-        request = {
-            "lanes": [[lane.stem_id, lane.gain_db, lane.pan] for lane in wish.lanes], "format": wish.file_format, "target_lufs": wish.target_lufs,
-        }  # fmt: skip
-        file = FileWish(MIX, _file_name(recording, f" (mix).{wish.file_format}"), request, request)
-        return self._s.results.mix(self._make_file(who, recording, file, how))
-
-    def export(self, who: Caller, recording_id: str, how: How = NOW) -> MixRecord:
-        """Every stem, its MIDI and the analysis in one ZIP."""
-        recording = self._access.readable(who, recording_id)
-        stems = [s.id for s in self._s.results.stems_of(recording_id=recording_id) if s.origin != "excerpt"]
-        if not stems:
-            raise Conflict("this recording has no stems yet: analyse it first")
-        latest = self._s.results.analysis(recording_id)
-        corrections = [c.id for c in self._s.results.corrections(recording_id)]
-        request = {"stems": stems, "analysis": latest.id if latest else None, "corrections": corrections}
-        file = FileWish(EXPORT, _file_name(recording, " (stems).zip"), request, {})
-        return self._s.results.mix(self._make_file(who, recording, file, how))
-
-    def batch_export(self, who: Caller, recording_ids: Sequence[str]) -> tuple[BatchItem, ...]:
-        """Each on its own, as batch_analyse."""
-
-        def one(recording_id: str) -> JobRecord | None:
-            made = self.export(who, recording_id, How(BATCH))
-            return next(iter(self._s.jobs.many([made.job_id])), None) if made.job_id else None
-
-        return each(recording_ids, one)
-
-    def _make_file(self, who: Caller, recording: RecordingRecord, wish: FileWish, how: How) -> str:
-        """The id of the mix or export that is made, or was made before."""
-        self._access.require(who, "editor")
-        record = MixRecord(new_id(), who.user_id, recording.id, wish.kind, wish.request, wish.file_name, None, None, None, None, now())
-
-        def prepare(_recording_id: str) -> NewJob | JobRecord:
-            new = self.new(who, wish.kind, recording, wish.request, how, wish.asked)
-            done = None if how.again else self._still_there(new, self._s.results.mix)
-            return done or replace(new, entity_id=record.id)
-
-        job = self.ask_all((recording.id,), prepare, raises=True, before=lambda: self._s.results.add_mix(record))[0].job
-        assert job is not None and job.entity_id is not None
-        if job.entity_id == record.id:
-            self._s.results.update_mix(record.id, job_id=job.id)
-        else:
-            self._s.results.delete_mix(record.id)  # an equal job was there already
-        return job.entity_id
-
-    def _still_there(self, new: NewJob, find: Callable[[str], object]) -> JobRecord | None:
+    def still_there(self, new: NewJob, find: Callable[[str], object]) -> JobRecord | None:
         """The completed job of an equal request, if what it made was not deleted since."""
         done = self._s.jobs.completed(new.request_hash)
         if done is None or done.entity_id is None:
@@ -398,19 +345,6 @@ class JobDesk:
         except NotFound:
             raise NotFound("there is no such mix: it may have been deleted") from None
         return found
-
-    def mixes(self, who: Caller, recording_id: str) -> tuple[MixRecord, ...]:
-        self._access.readable(who, recording_id)
-        return self._s.results.mixes(recording_id)
-
-    def delete_mix(self, who: Caller, mix_id: str) -> None:
-        self._access.writable(who, self.mix_of(who, mix_id).recording_id)
-        self._s.results.delete_mix(mix_id)
-
-
-def _file_name(recording: RecordingRecord, ending: str) -> str:
-    """A recording's title as the name of a file: no folders in it, no control characters, not too long."""
-    return "".join("-" if c in "/\\" else c for c in recording.title if c.isprintable())[:150] + ending
 
 
 def eta_s(job: JobRecord) -> float | None:

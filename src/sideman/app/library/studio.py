@@ -8,6 +8,7 @@ from sideman.app.library.access import Access
 from sideman.app.library.collections import Collections
 from sideman.app.library.decoder import Decoder
 from sideman.app.library.demo import DemoSong
+from sideman.app.library.files import FileDesk
 from sideman.app.library.fits import FitDesk
 from sideman.app.library.housekeeping import Housekeeping
 from sideman.app.library.intake import Intake
@@ -54,6 +55,7 @@ class Studio:
         self.jobs = JobDesk(services, self.access, playable)
         self.separations = SeparationDesk(services, self.access, self.jobs, playable.separators)
         self.fits = FitDesk(services, self.access, self.jobs, self.timelines)
+        self.files = FileDesk(services, self.access, self.jobs, self.timelines)
         self.models = ModelDesk(self.access, self.jobs, models)
         self.webhooks = Webhooks(services, self.access)
         self.housekeeping = Housekeeping(services)

@@ -117,6 +117,17 @@ class MixWish:
 
 
 @dataclass(frozen=True, slots=True)
+class ExportWish:
+    """even_tempo: everything warped onto one tempo. tempo_bpm: which, None for the song's own."""
+
+    even_tempo: bool = False
+    tempo_bpm: float | None = None
+
+
+AS_IT_IS = ExportWish()
+
+
+@dataclass(frozen=True, slots=True)
 class FileWish:
     """A file to be made by a job. asked: see NewJob."""
 

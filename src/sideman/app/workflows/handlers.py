@@ -18,6 +18,7 @@ from sideman.infra.jobs import CPU, GPU, ORCHESTRATION, Plan, Stage, Task
 
 CHILD_CONTEXT = "sideman.bootstrap:task_context"
 HEAVY = "sideman.app.workflows.tasks:"
+PACKING = "sideman.app.workflows.packing:"
 PASSED_ON = ("within_s", "progression", "tempo_bpm", "duration_s", "prompt", "temperature", "energy", "variation", "engine")
 """What a generation hands to its tasks as it was asked for."""
 LOOP = ("clip_key", "clip_name", "clip_title", "role", "at", "within", "repeat", "semitones", "follow_chords")
@@ -139,8 +140,16 @@ class JobHandlers:
         chosen = [stems[i] for i in job.request["stems"] if i in stems]
         files = [{"key": s.blob_key, "midi": s.midi_key, "name": s.name, "origin": s.origin, "container": s.container} for s in chosen]
         known = self._timelines.latest(recording.id)
-        arguments = {"files": files, "analysis_key": self._timelines.keep(known) if known else None, "title": recording.title}
-        return self._file(job, Task("export", "pack", f"{HEAVY}export_zip", CPU, arguments, 5))
+        arguments: dict[str, Any] = {
+            "files": files,
+            "analysis_key": self._timelines.keep(known) if known else None,
+            "title": recording.title,
+        }
+        if (tempo_bpm := job.request.get("tempo_bpm")) is not None:
+            if known is None:
+                raise JobFailed("the analysis by whose beats the tempo was to be made even is gone: analyse the recording again")
+            arguments |= {"tempo_bpm": tempo_bpm, "recording_key": recording.content_key, "recording_name": recording.file_name}
+        return self._file(job, Task("export", "pack", f"{PACKING}export_zip", CPU, arguments, 5))
 
     @staticmethod
     def _file(job: JobRecord, task: Task) -> Plan:

@@ -10,7 +10,6 @@ import json
 import math
 import tempfile
 import time
-import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from importlib import metadata
@@ -316,30 +315,3 @@ def mix(context: TaskContext, arguments: Json, inputs: Json, progress: Progress)
         return {
             "blob_key": context.blobs.put(out), "size_bytes": out.stat().st_size, "integrated_lufs": round(lufs, 2) if math.isfinite(lufs) else None,
         }  # fmt: skip
-
-
-def export_zip(context: TaskContext, arguments: Json, inputs: Json, progress: Progress) -> Json:
-    """Stems and MIDI by origin, and the analysis, in a ZIP that stores audio as it is."""
-    with _folder() as folder:
-        out, taken = folder / "stems.zip", set[str]()
-        with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
-            for k, file in enumerate(arguments["files"]):
-                name = _unique(f"{file['origin']}/{_plain(file['name'])}", taken)
-                with context.blobs.file(file["key"]) as path:
-                    archive.write(path, f"{name}.{file['container']}")
-                if file["midi"]:
-                    archive.writestr(f"{name}.mid", b"".join(context.blobs.read(file["midi"])))
-                progress("pack", (k + 1) / len(arguments["files"]))
-            if arguments["analysis_key"]:
-                archive.writestr("analysis.jams", b"".join(context.blobs.read(arguments["analysis_key"])))
-        return {"blob_key": context.blobs.put(out), "size_bytes": out.stat().st_size}
-
-
-def _plain(name: str) -> str:
-    return "".join(c if c.isalnum() or c in " -_()" else "_" for c in name).strip() or "stem"
-
-
-def _unique(name: str, taken: set[str]) -> str:
-    free = next(n for n in (name, *(f"{name} {k}" for k in range(2, 1000))) if n not in taken)
-    taken.add(free)
-    return free

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sideman.core.audio.stretching import Anchor
-from sideman.core.music import Annotation, BeatGrid, EnergyPoint, MusicAnalysis, Provenance
+from sideman.core.music import Annotation, BeatGrid, EnergyPoint, MusicAnalysis, NoteEvent, Provenance
 from sideman.errors import UsageError
 
 FORMAT = "sideman-tempo-map"
@@ -63,6 +63,13 @@ def even_tempo(grid: BeatGrid, duration_s: float, tempo_bpm: float | None = None
     return TempoMap(tempo, grid.times_s, tuple(float(t) for t in target), duration_s)
 
 
+def moved_notes(notes: Sequence[NoteEvent], tempo_map: TempoMap) -> tuple[NoteEvent, ...]:
+    if not notes:
+        return ()
+    starts, ends = (tempo_map.at(np.array(times)) for times in ([n.start_s for n in notes], [n.end_s for n in notes]))
+    return tuple(replace(n, start_s=max(0.0, float(a)), end_s=float(b)) for n, a, b in zip(notes, starts, ends, strict=True))
+
+
 def straightened(analysis: MusicAnalysis, tempo_map: TempoMap) -> MusicAnalysis:
     """The analysis with all its times moved along."""
 
@@ -76,15 +83,7 @@ def straightened(analysis: MusicAnalysis, tempo_map: TempoMap) -> MusicAnalysis:
 
     grid = analysis.require_grid()
     even = BeatGrid.from_times(tempo_map.at(grid.times), grid.positions, grid.meter)
-    notes = tuple(
-        replace(
-            a,
-            value=replace(
-                a.value, notes=tuple(replace(n, start_s=max(0.0, moved(n.start_s)), end_s=moved(n.end_s)) for n in a.value.notes)
-            ),
-        )
-        for a in analysis.notes
-    )
+    notes = tuple(replace(a, value=replace(a.value, notes=moved_notes(a.value.notes, tempo_map))) for a in analysis.notes)
     return replace(
         analysis, duration_s=tempo_map.duration_s, grid=Annotation(even, analysis.grid.confidence if analysis.grid else 1.0, Provenance("sideman straighten")),
         alternatives=(), key_spans=spans(analysis.key_spans), chords=spans(analysis.chords), sections=spans(analysis.sections),

@@ -181,6 +181,14 @@ class MixRequest(Shape):
     again: bool = False
 
 
+class ExportRequest(Shape):
+    """tempoBpm: an even tempo of this many beats a minute; evenTempo alone: the song's own."""
+
+    even_tempo: bool = False
+    tempo_bpm: float | None = Field(default=None, ge=10, le=400, allow_inf_nan=False)
+    again: bool = False
+
+
 class MixShape(Shape):
     """downloadUrl is there once the job is done."""
 

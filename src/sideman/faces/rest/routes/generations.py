@@ -9,14 +9,14 @@ from fastapi import APIRouter, Request, Response
 from sideman.app.fitting import FitWish
 from sideman.app.library.access import Caller
 from sideman.app.library.studio import Studio
-from sideman.app.library.wishes import GenerationWish, LoopWish, MixLane, MixWish
+from sideman.app.library.wishes import ExportWish, GenerationWish, LoopWish, MixLane, MixWish
 from sideman.core.music import StemRole
 from sideman.errors import NotFound, UsageError
 from sideman.faces.rest.callers import StudioHere, Who
 from sideman.faces.rest.delivery import FILE_RESPONSES, deliver, link
 from sideman.faces.rest.generation_shapes import FitRequest, GenerateRequest, GenerationShape
 from sideman.faces.rest.parameters import HowAsked, Id, Skip, Take
-from sideman.faces.rest.shapes import JobShape, MixRequest, MixShape, StemShape
+from sideman.faces.rest.shapes import ExportRequest, JobShape, MixRequest, MixShape, StemShape
 from sideman.faces.rest.shaping import mix_file, stem_shape
 
 router = APIRouter(tags=["generations and mixes"])
@@ -70,20 +70,22 @@ def delete_generation(studio: StudioHere, who: Who, generation_id: Id) -> None:
 @router.post("/recordings/{recording_id}/mixes", status_code=202)
 def mix(studio: StudioHere, who: Who, recording_id: Id, wanted: MixRequest, how: HowAsked) -> MixShape:
     lanes = tuple(MixLane(lane.stem_id, lane.gain_db, lane.pan) for lane in wanted.lanes)
-    made = studio.jobs.mix(who, recording_id, MixWish(lanes, wanted.file_format, wanted.target_lufs), replace(how, again=wanted.again))
+    made = studio.files.mix(who, recording_id, MixWish(lanes, wanted.file_format, wanted.target_lufs), replace(how, again=wanted.again))
     return _shape(studio, who, made.id)
 
 
 @router.post("/recordings/{recording_id}/exports", status_code=202)
-def export(studio: StudioHere, who: Who, recording_id: Id, how: HowAsked) -> MixShape:
-    """Every stem, its MIDI and the analysis in one ZIP."""
-    return _shape(studio, who, studio.jobs.export(who, recording_id, how).id)
+def export(studio: StudioHere, who: Who, recording_id: Id, how: HowAsked, wanted: ExportRequest | None = None) -> MixShape:
+    """Every stem, its MIDI and the analysis in one ZIP; with `evenTempo` warped onto one tempo, with the recording itself and the map."""
+    asked = wanted or ExportRequest()
+    wish = ExportWish(asked.even_tempo or asked.tempo_bpm is not None, asked.tempo_bpm)
+    return _shape(studio, who, studio.files.export(who, recording_id, wish, replace(how, again=asked.again)).id)
 
 
 @router.get("/recordings/{recording_id}/mixes")
 def list_mixes(studio: StudioHere, who: Who, recording_id: Id) -> list[MixShape]:
     """Mixes and exports, newest first."""
-    return [_shape(studio, who, m.id) for m in studio.jobs.mixes(who, recording_id)]
+    return [_shape(studio, who, m.id) for m in studio.files.mixes(who, recording_id)]
 
 
 @router.get("/mixes/{mix_id}")
@@ -93,7 +95,7 @@ def get_mix(studio: StudioHere, who: Who, mix_id: Id) -> MixShape:
 
 @router.delete("/mixes/{mix_id}", status_code=204)
 def delete_mix(studio: StudioHere, who: Who, mix_id: Id) -> None:
-    studio.jobs.delete_mix(who, mix_id)
+    studio.files.delete_mix(who, mix_id)
 
 
 @router.get("/mixes/{mix_id}/file", responses=FILE_RESPONSES, response_class=Response)

@@ -21,7 +21,7 @@ from sideman.faces.rest.shapes import BatchAnalyse, BatchGenerate, BatchShape, B
 router = APIRouter(tags=["jobs"])
 MOST_IN_A_BATCH = 10_000
 State = Literal["queued", "running", "completed", "failed", "cancelled"]
-Kind = Literal["analysis", "separation", "generation", "mix", "export", "model"]
+Kind = Literal["analysis", "separation", "generation", "fit", "mix", "export", "model"]
 
 
 @router.get("/jobs")
@@ -89,7 +89,7 @@ def batch_tag(studio: StudioHere, who: Who, wanted: BatchTag) -> BatchShape:
 def batch_export(studio: StudioHere, who: Who, wanted: BatchTarget) -> BatchShape:
     """A ZIP of stems for each."""
     studio.access.require(who, "editor")
-    return BatchShape.of(studio.jobs.batch_export(who, _targets(studio, who, wanted)))
+    return BatchShape.of(studio.files.batch_export(who, _targets(studio, who, wanted)))
 
 
 def _targets(studio: Studio, who: Caller, wanted: BatchTarget) -> tuple[str, ...]:

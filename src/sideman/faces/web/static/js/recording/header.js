@@ -1,6 +1,6 @@
 // Title, facts, corrections, and what can be done with the recording.
 import { html } from '../ui.js'
-import { get, post, remove } from '../api.js'
+import { post, remove } from '../api.js'
 import { clock } from '../format.js'
 import { Artwork } from '../kit/artwork.js'
 import { Menu, MenuItem } from '../kit/controls.js'
@@ -9,6 +9,7 @@ import { keyName } from '../music.js'
 import { mayEdit } from '../session.js'
 import { text } from '../text.js'
 import { notify, notifyError } from '../toasts.js'
+import { ExportMenu } from './export_menu.js'
 import { correctionName } from './song.js'
 
 /** @param {{desk: import('./player.js').Desk, reload: () => void}} props */
@@ -85,38 +86,4 @@ function pickAnnotations(use) {
   input.accept = '.jams,.beats,.lab,.txt,.csv,.mid,.midi'
   input.addEventListener('change', () => input.files?.[0] && use(input.files[0]))
   input.click()
-}
-
-/** @param {{desk: import('./player.js').Desk}} props */
-function ExportMenu({ desk }) {
-  const { recording, stems } = desk.song
-  const pack = async () => {
-    try {
-      await post(`/recordings/${recording.id}/exports`)
-      notify(text.recording.exporting)
-    } catch (error) {
-      notifyError(error)
-    }
-  }
-  const jams = async () => {
-    try {
-      const document_ = await get(`/recordings/${recording.id}/jams`)
-      save(new Blob([JSON.stringify(document_, null, 1)], { type: 'application/json' }), `${recording.title}.jams`)
-    } catch (error) {
-      notifyError(error)
-    }
-  }
-  return html`<${Menu} label=${text.recording.export} icon="download" caption=${text.recording.export}>
-    <${MenuItem} icon="layers" title=${text.recording.stemsZip} hint=${text.recording.stemsZipHint} disabled=${!stems.length || !mayEdit()} onClick=${pack} />
-    <${MenuItem} icon="activity" title=${text.recording.jams} hint=${text.recording.jamsHint} onClick=${jams} />
-    <${MenuItem} icon="file-music" title=${text.recording.file} hint=${text.recording.fileHint} onClick=${() => (location.href = `/api/v1/recordings/${recording.id}/file?attachment=true`)} /><//>`
-}
-
-/** @param {Blob} blob @param {string} name */
-function save(blob, name) {
-  const link = document.createElement('a')
-  link.href = URL.createObjectURL(blob)
-  link.download = name
-  link.click()
-  setTimeout(() => URL.revokeObjectURL(link.href), 10_000)
 }

@@ -1,0 +1,59 @@
+// What can be taken out of a recording: stems as they are or at an even tempo, JAMS, the file that was added.
+import { html, useState } from '../ui.js'
+import { get, post } from '../api.js'
+import { Dialog, Menu, MenuItem } from '../kit/controls.js'
+import { mayEdit } from '../session.js'
+import { text } from '../text.js'
+import { notify, notifyError } from '../toasts.js'
+
+/** @param {{desk: import('./player.js').Desk}} props */
+export function ExportMenu({ desk }) {
+  const { recording, stems, timeline } = desk.song
+  const [asking, setAsking] = useState(false)
+  const pack = async (/** @type {any} */ wish = {}) => {
+    try {
+      await post(`/recordings/${recording.id}/exports`, wish)
+      setAsking(false)
+      notify(text.recording.exporting)
+    } catch (error) {
+      notifyError(error)
+    }
+  }
+  const jams = async () => {
+    try {
+      const document_ = await get(`/recordings/${recording.id}/jams`)
+      save(new Blob([JSON.stringify(document_, null, 1)], { type: 'application/json' }), `${recording.title}.jams`)
+    } catch (error) {
+      notifyError(error)
+    }
+  }
+  const may = stems.length > 0 && mayEdit()
+  return html`<${Menu} label=${text.recording.export} icon="download" caption=${text.recording.export}>
+    <${MenuItem} icon="layers" title=${text.recording.stemsZip} hint=${text.recording.stemsZipHint} disabled=${!may} onClick=${() => pack()} />
+    <${MenuItem} icon="activity" title=${text.recording.evenZip} hint=${text.recording.evenZipHint} disabled=${!may || timeline.tempoBpm === null} onClick=${() => setAsking(true)} />
+    <${MenuItem} icon="activity" title=${text.recording.jams} hint=${text.recording.jamsHint} onClick=${jams} />
+    <${MenuItem} icon="file-music" title=${text.recording.file} hint=${text.recording.fileHint} onClick=${() => (location.href = `/api/v1/recordings/${recording.id}/file?attachment=true`)} /><//>
+    ${asking && html`<${EvenTempo} tempoBpm=${timeline.tempoBpm ?? 120} onClose=${() => setAsking(false)} onYes=${pack} />`}`
+}
+
+/** @param {{tempoBpm: number, onClose: () => void, onYes: (wish: any) => void}} props */
+function EvenTempo({ tempoBpm, onClose, onYes }) {
+  const [bpm, setBpm] = useState(String(Math.round(tempoBpm)))
+  const submit = (/** @type {Event} */ e) => {
+    e.preventDefault()
+    onYes({ tempoBpm: Number(bpm) })
+  }
+  return html`<${Dialog} title=${text.recording.evenZip} onClose=${onClose}><form onSubmit=${submit}>
+    <p>${text.recording.evenAbout}</p>
+    <label class="field"><span>${text.recording.evenTempo}</span><input type="number" step="any" min=${Math.ceil(tempoBpm / 2)} max=${Math.floor(tempoBpm * 2)} required value=${bpm} onInput=${(/** @type {any} */ e) => setBpm(e.target.value)} /></label>
+    <footer><button type="button" class="btn" onClick=${onClose}>${text.common.cancel}</button><button class="btn primary">${text.recording.export}</button></footer></form><//>`
+}
+
+/** @param {Blob} blob @param {string} name */
+function save(blob, name) {
+  const link = document.createElement('a')
+  link.href = URL.createObjectURL(blob)
+  link.download = name
+  link.click()
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000)
+}
