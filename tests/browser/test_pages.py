@@ -117,6 +117,25 @@ def test_the_drawer_names_engines_and_fits_a_loop(tab: Tab, api: Api, analysed: 
 
 
 @pytest.mark.slow
+def test_stems_are_exported_at_a_tempo_of_choice(tab: Tab, api: Api, analysed: dict[str, Any]) -> None:
+    page = tab.page
+    tab.open(f"/recording/{analysed['id']}")
+    page.locator(".lane").first.wait_for()
+    tab.button("Export", ".song-head").click()
+    page.get_by_role("menuitem", name="Stems at an even tempo").click()
+    dialog = page.get_by_role("dialog", name="Stems at an even tempo")
+    tempo = dialog.get_by_label("Beats a minute")
+    chosen = int(tempo.input_value()) + 3
+    tempo.fill(str(chosen))
+    dialog.get_by_role("button", name="Export").click()
+    page.get_by_text("The ZIP is being packed").first.wait_for()
+    assert dialog.count() == 0
+    (made,) = api.ask("GET", f"/recordings/{analysed['id']}/mixes")
+    assert f"{chosen} bpm" in made["fileName"]
+    tab.until(lambda: api.ask("GET", f"/jobs/{made['jobId']}")["state"] == "completed", 60)
+
+
+@pytest.mark.slow
 def test_search_filters_and_order_are_in_the_address(tab: Tab, api: Api, analysed: dict[str, Any], tmp_path: Path) -> None:
     other = api.add(noise_file(tmp_path / "Harbour Lights.wav", 2))
     page = tab.page
