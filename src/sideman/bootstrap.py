@@ -215,9 +215,9 @@ def render_midi(midi: str | Path, out: str | Path) -> float:
 
 def play_along(
     source: Source, out: str | Path, *, stems: str | Iterable[str | StemRole] = DEFAULT_STEMS, style: str = "rock", seed: int = 1,
-    without: str | StemRole | None = None, progress: StepProgress = no_progress,
+    without: str | StemRole | None = None, engine: str = "", progress: StepProgress = no_progress,
 ) -> PlayAlong:  # fmt: skip
-    """The main job: take a recording apart, understand it, play along; everything into the folder `out`."""
+    """The main job: take a recording apart, understand it, play along; everything into the folder `out`. engine: as in `generate`."""
     role = StemRole.parse(without) if isinstance(without, str) else without
     wired = engines()
     options = replace(
@@ -229,7 +229,7 @@ def play_along(
         threads=wired.threads,
         analysis=wired.analyzers.engines(),
     )
-    return playalong_cases.run(source, Path(out), wired, options, progress)
+    return playalong_cases.run(source, Path(out), wired, options, engine=engine, progress=progress)
 
 
 def record_demo_song(path: str | Path, seed: int = 7, progress: StepProgress = no_progress) -> MusicAnalysis:

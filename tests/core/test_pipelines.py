@@ -14,7 +14,7 @@ from sideman.core.audio import AudioClip, Recording, write_audio
 from sideman.core.music import read_jams, read_midi
 from sideman.core.pipelines.concurrency import Watch, together
 from sideman.core.pipelines.staging import staged
-from sideman.errors import Cancelled, TooShort, UsageError
+from sideman.errors import Cancelled, ModelNotInstalled, TooShort, UsageError
 from sideman.testing import ShortSong, faded_tone, noise
 
 
@@ -113,6 +113,8 @@ def test_no_pulse_still_gives_stems_and_a_sentence(tmp_path: Path) -> None:
         ({"stems": "kazoo"}, UsageError),
         ({"stems": "residual"}, UsageError),
         ({"style": "polka"}, UsageError),
+        ({"engine": "magic"}, UsageError),
+        ({"engine": "musicgen-small"}, ModelNotInstalled),
         ({"without": "piano"}, UsageError),
         ({"stems": ","}, UsageError),
     ],

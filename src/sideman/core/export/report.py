@@ -34,9 +34,11 @@ class ReportLane:
 
 @dataclass(frozen=True)
 class FitRow:
-    """A new stem in the fit table, already in words and plain numbers."""
+    """A new stem in the fit table, already in words and plain numbers. engine: who played it; note: what a listener must know."""
 
     name: str
+    engine: str
+    note: str
     style: str
     seed: int
     score: float
@@ -108,7 +110,7 @@ def facts_json(facts: ReportFacts) -> dict[str, Any]:
         "separation": {"engine": facts.separator, "residual_db": _finite(facts.residual_db, 1)},
         "new_stems": [
             {
-                "role": f.name, "style": f.style, "seed": f.seed, "fit_score": _finite(f.score, 3), "verdict": f.verdict, "reason": f.reason,
+                "role": f.name, "engine": f.engine, "note": f.note, "style": f.style, "seed": f.seed, "fit_score": _finite(f.score, 3), "verdict": f.verdict, "reason": f.reason,
                 "axes": {k: _finite(v) for k, v in f.axes}, "undecidable": list(f.undecidable),
                 "onset_to_grid_ms": _finite(f.onset_to_grid_ms, 1), "chance_to_grid_ms": _finite(f.chance_to_grid_ms, 1),
                 "chord_tone_share": _finite(f.chord_tone_share),

@@ -42,10 +42,11 @@ class PlayAlongOptions:
 
 @dataclass(frozen=True, eq=False)
 class PlayAlong:
-    """What was found and made. Files lie in the folder that was given."""
+    """What was found and made. Files lie in the folder that was given. played_by: the engine of each new stem."""
 
     analysis: MusicAnalysis
     reports: tuple[fit.FitReport, ...]
+    played_by: tuple[str, ...]
     written: WrittenSet
     mix_lufs: float
     mix_true_peak_dbtp: float
@@ -117,7 +118,7 @@ def play_along(
     _write_report(session, written, out, clock)
     watch("write", 1.0)
     return PlayAlong(
-        analysis, tuple(n.report for n in made), written, mix.loudness.integrated_lufs, mix.loudness.true_peak_dbtp, session.warning,
+        analysis, tuple(n.report for n in made), tuple(n.stem.provenance.engine for n in made), written, mix.loudness.integrated_lufs, mix.loudness.true_peak_dbtp, session.warning,
         tuple(clock.laps),
     )  # fmt: skip
 
@@ -181,7 +182,7 @@ def _write_music(session: _Session, out: Path, replaced: StemRole | None, watch:
     watch("write", 0.6)
     if grid is not None:
         write_midi(out / "timeline.mid", grid.value, (), session.analysis)
-        for n in session.made:
+        for n in (m for m in session.made if m.stem.notes):
             part = MidiPart(n.stem.role.value, n.stem.notes, n.stem.program, not n.stem.role.pitched)
             write_midi(out / "new" / f"{n.stem.role}.mid", grid.value, [part], session.analysis)
     write_jams(session.analysis, out / "analysis.jams")
@@ -200,7 +201,7 @@ def _write_mp3(session: _Session, path: Path) -> None:
 def _fit_row(n: NewStem) -> FitRow:
     r, f = n.report, n.report.figures
     return FitRow(
-        name=r.role.value, style=n.stem.style, seed=n.stem.seed, score=r.score, verdict=r.verdict.value, reason=r.reason,
+        name=r.role.value, engine=n.stem.provenance.engine, note=n.note, style=n.stem.style, seed=n.stem.seed, score=r.score, verdict=r.verdict.value, reason=r.reason,
         axes=tuple((a.name, a.logit) for a in r.axes), undecidable=tuple(u.value for u in r.undecidable),
         onset_to_grid_ms=f.onset_to_grid_ms if f else None, chance_to_grid_ms=f.chance_to_grid_ms if f else None,
         chord_tone_share=f.chord_tone_share if f else None,

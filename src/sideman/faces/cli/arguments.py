@@ -15,5 +15,11 @@ Stems = Annotated[str, typer.Option(help="New stems, with commas.")]
 Style = Annotated[str, typer.Option(help="A style by name or alias: `sideman styles` lists them.")]
 Seed = Annotated[int, typer.Option(help="Another number plays another performance; the same one plays the same notes.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the facts as JSON on standard output.")]
+Engine = Annotated[
+    str,
+    typer.Option(
+        help="band (the default), a network of `sideman models list` such as musicgen-small, or mock: sine waves.", show_default=False
+    ),
+]
 
-__all__ = ["DEFAULT_STEMS", "Json", "OutFolder", "Seed", "Song", "Stems", "Style"]
+__all__ = ["DEFAULT_STEMS", "Engine", "Json", "OutFolder", "Seed", "Song", "Stems", "Style"]

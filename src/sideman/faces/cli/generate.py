@@ -11,7 +11,7 @@ from sideman import bootstrap
 from sideman.app.generation import Order, file_name, report_json
 from sideman.core.music import parse_roles
 from sideman.errors import UsageError
-from sideman.faces.cli.arguments import DEFAULT_STEMS, Json, OutFolder, Seed, Song, Stems
+from sideman.faces.cli.arguments import DEFAULT_STEMS, Engine, Json, OutFolder, Seed, Song, Stems
 from sideman.faces.cli.terminal import print_json, progress_bars, say
 
 Analysis = Annotated[Path | None, typer.Option(help="An analysis.jams to play on, instead of analysing again.", show_default=False)]
@@ -33,12 +33,6 @@ Seconds = Annotated[float | None, typer.Option("--seconds", help="Play only so l
 Variation = Annotated[int, typer.Option(help="Another number varies the same performance in its details.")]
 Like = Annotated[
     Path | None, typer.Option(help="analysis.jams of another song, whose groove and density are taken over.", show_default=False)
-]
-Engine = Annotated[
-    str,
-    typer.Option(
-        help="band (the default), a network of `sideman models list` such as musicgen-small, or mock: sine waves.", show_default=False
-    ),
 ]
 
 

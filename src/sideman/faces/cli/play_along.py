@@ -8,10 +8,11 @@ import typer
 
 from sideman import bootstrap
 from sideman.app.playalong import PlayAlong
-from sideman.faces.cli.arguments import DEFAULT_STEMS, Json, OutFolder, Seed, Song, Stems, Style
+from sideman.faces.cli.arguments import DEFAULT_STEMS, Engine, Json, OutFolder, Seed, Song, Stems, Style
 from sideman.faces.cli.facts import analysis_json, say_analysis
 from sideman.faces.cli.terminal import print_json, progress_bars, say, table
 
+THE_BAND = "session band"
 COLOURS = {"accepted": "green", "warned": "yellow", "undecidable": "yellow", "rejected": "red", "silent": "red"}
 
 
@@ -21,6 +22,7 @@ def command(
     stems: Stems = DEFAULT_STEMS,
     style: Style = "rock",
     seed: Seed = 1,
+    engine: Engine = "",
     without: Annotated[
         str | None,
         typer.Option(
@@ -37,7 +39,7 @@ def command(
     Example: sideman play-along song.mp3 -o song --stems drums,bass --style jazz --without bass
     """
     with progress_bars(json_output) as progress:
-        result = bootstrap.play_along(song, out, stems=stems, style=style, seed=seed, without=without, progress=progress)
+        result = bootstrap.play_along(song, out, stems=stems, style=style, seed=seed, without=without, engine=engine, progress=progress)
     if json_output:
         print_json(result_json(result))
         return
@@ -50,9 +52,10 @@ def command(
 def say_fits(result: PlayAlong) -> None:
     if result.reports:
         rows = []
-        for r in result.reports:
+        for r, engine in zip(result.reports, result.played_by, strict=True):
             colour = COLOURS[r.verdict.value]
-            rows.append([f"new {r.role}", f"{r.score:.2f}", f"[{colour}]{r.verdict.value}[/{colour}]", r.reason])
+            by = "" if set(result.played_by) == {THE_BAND} else f" ({engine})"
+            rows.append([f"new {r.role}{by}", f"{r.score:.2f}", f"[{colour}]{r.verdict.value}[/{colour}]", r.reason])
         table("Do the new stems fit? (judged by their sound against the recording's)", ["stem", "fit", "verdict", "why"], rows)
     if result.warning:
         say(f"Note      {result.warning}")
@@ -63,7 +66,7 @@ def result_json(result: PlayAlong) -> dict[str, Any]:
 
     return {
         "analysis": analysis_json(result.analysis),
-        "new_stems": [report_json(r) for r in result.reports],
+        "new_stems": [report_json(r) | {"engine": e} for r, e in zip(result.reports, result.played_by, strict=True)],
         "residual_db": round(result.written.residual_db, 1),
         "mix": {"integrated_lufs": round(result.mix_lufs, 2), "true_peak_dbtp": round(result.mix_true_peak_dbtp, 2)},
         "warning": result.warning,
