@@ -42,6 +42,8 @@ class Score:
         self.loop = [int(x) for x in rng.choice([0, 3, 4, 5, 1, 2], 4)]
         cases = list(SPARSE_CASES)
         self.present = SOURCES if rng.random() > SPARSE else cases[int(rng.choice(len(cases), p=list(SPARSE_CASES.values())))]
+        self.kick = rng.random(self.bar) ** 4 * 0.5
+        self.kick[:: 4 if rng.random() < 0.35 else 8] = 0.95
         self.bass = rng.random() > 0.1 if len(self.present) == 4 else "bass" in self.present
 
     def time(self, step):
@@ -59,7 +61,7 @@ def drums(rng, score, frames):
     u, pieces = rng.uniform, drum_kit(rng, score.families)
     chance = dict(kick=0.95, snare=0.85, clap=0.25, hat=0.8, open_hat=0.3, ride=0.25, crash=0.4, tom=0.3, percussion=0.35)
     table = {k: rng.random(score.bar) ** 4 * 0.5 for k in chance}
-    table["kick"][:: 4 if rng.random() < 0.35 else 8] = 0.95
+    table["kick"] = score.kick
     table["snare"] *= 0.4
     table["snare"][4::8] = 0.97
     table["clap"] *= 0
@@ -91,12 +93,17 @@ def bass(rng, score, frames):
     if not score.bass:
         return np.zeros((2, frames))
     u, x, i = rng.uniform, np.zeros(frames), 0
-    kinds = ["bass", "bass", "bass", "guitar", "saw", "square", "fm", "sub", "organ", "piano"]
-    note = player(rng, rng.choice(kinds), score.families)
+    kinds = ["bass", "bass", "bass", "slap", "slap", "guitar", "saw", "square", "fm", "sub", "organ", "piano"]
+    kind = rng.choice(kinds)
+    note = player(rng, kind, score.families)
     lengths = rng.choice([1, 2, 2, 3, 4, 4, 8, 16], 6)
     base, legato = 24 + (score.key + 4) % 12, u(0.2, 1.0)
-    slap, muted = rng.random() < 0.15, u(0, 0.4) * (rng.random() < 0.25)
+    slap, muted = kind == "slap" or rng.random() < 0.15, u(0, 0.4) * (rng.random() < 0.25)
+    with_kick = u(0.5, 1) if rng.random() < (0.6 if slap else 0.25) else 0
     while i < score.steps:
+        if score.kick[i % score.bar] < 0.4 and rng.random() < with_kick:
+            i += 1
+            continue
         length = int(lengths[int(rng.integers(0, 6))])
         wander = 0 if rng.random() < 0.85 else int(rng.integers(-3, 5))
         pitch = base - score.key + score.degree(score.chord(i) + wander) + int(rng.choice([0, 0, 0, 0, 7, 12, -5, 12]))

@@ -15,7 +15,7 @@ from sideman.core.music.notes import NoteEvent
 from training.synthesis.instruments import instrument
 from training.synthesis.kit import kit
 from training.synthesis.oscillators import SAMPLE_RATE_HZ
-from training.synthesis.strings import plucked
+from training.synthesis.strings import plucked, slapped
 
 FAMILIES = ("additive", "waveguide", "font")
 PROGRAMS = {
@@ -23,6 +23,7 @@ PROGRAMS = {
     "guitar": (24, 25, 26, 27, 28),
     "distorted": (29, 30),
     "bass": (32, 33, 34, 35, 36, 37, 38, 39),
+    "slap": (36, 37),
     "organ": (16, 17, 18, 19, 21),
     "strings": (40, 41, 42, 44, 48, 49, 50),
     "pad": (51, 88, 89, 90, 92, 94, 95, 52),
@@ -54,9 +55,15 @@ def from_font(preset: Preset, pitch: int, duration_s: float, velocity: float) ->
 def player(rng, kind, families=FAMILIES):
     """note(pitch, duration_s, velocity) of one instrument of `kind`, from any of the families that know it."""
     known = [
-        f for f in families if f == "additive" or (f == "font" and kind in PROGRAMS) or (f == "waveguide" and kind in ("guitar", "bass"))
+        f
+        for f in families
+        if (f == "additive" and kind != "slap")
+        or (f == "font" and kind in PROGRAMS)
+        or (f == "waveguide" and kind in ("guitar", "bass", "slap"))
     ]
     family = rng.choice(known)
+    if family == "waveguide" and kind == "slap":
+        return slapped(rng)
     if family == "waveguide":
         return plucked(rng, kind == "bass")
     if family == "additive":
