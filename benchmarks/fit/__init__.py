@@ -1,1 +1,1 @@
-"""The judge's proof: right stems and deliberate errors for every annotated song, tuned on half of the songs, reported on the other."""
+"""The judge's proof: right stems and deliberate errors for every annotated song, each song scored by weights learned from the others."""

@@ -1,8 +1,8 @@
 """Contrasts of every right and wrong stem of some annotated songs, kept as one pickle.
 
-python -m benchmarks.fit.make_set AUDIO_DIR FONT SEED OUT.pkl [roles=lead,percussion] SONG [SONG ...]
+python -m benchmarks.fit.make_set AUDIO_DIR FONT SEED OUT.pkl [roles=lead,percussion] [without=half,double] SONG [SONG ...]
 
-Without roles: drums, bass, piano, and pad or guitar.
+Without roles: drums, bass, piano, and pad or guitar. What the judge is tuned on can do without half and double, which it never learns.
 """
 
 from __future__ import annotations
@@ -62,6 +62,7 @@ def row(song: str, style: str, role: StemRole, fault: str, heard: Heard, listene
 
 def main(audio: Path, font: Path, seed: int, out: Path, names: list[str]) -> None:
     asked = [parse_roles(n.removeprefix("roles=")) for n in names if n.startswith("roles=")]
+    without = {f for n in names if n.startswith("without=") for f in n.removeprefix("without=").split(",")}
     band, songs, rows = SessionBand.open(font), {}, []
     for reference in (r for r in read_references(audio) if r.name[:3] in names):
         with Recording.open(reference.audio) as recording, tempfile.TemporaryDirectory() as folder:
@@ -74,7 +75,7 @@ def main(audio: Path, font: Path, seed: int, out: Path, names: list[str]) -> Non
             for style, fourth in zip(styles, (StemRole.PAD, StemRole.GUITAR), strict=True):
                 own = seed * 100 + zlib.crc32((reference.name + style).encode()) % 97
                 for role in asked[0] if asked else (StemRole.DRUMS, StemRole.BASS, StemRole.PIANO, fourth):
-                    for stem in maker.stems(analysis, role, style, own):
+                    for stem in maker.stems(analysis, role, style, own, without):
                         rows.append(row(reference.name, style, role, stem.fault, stem.heard, song))
         print(reference.name, len(rows), flush=True)
         out.write_bytes(pickle.dumps(ContrastSet(songs, rows)))

@@ -1,6 +1,8 @@
 """The same deliberate errors on whole real songs, on Sideman's own analysis: how far does the score drop?
 
-python -m benchmarks.fit.real_songs AUDIO_DIR FONT [OUT.md]
+python -m benchmarks.fit.real_songs AUDIO_DIR FONT
+
+Writes results/judge_real_songs.md.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.fit.stems import FAULTS, StemMaker
+from benchmarks.results_file import write_result
 from sideman.core.analysis import analyze
 from sideman.core.audio import Recording, measure
 from sideman.core.fit.listening import SAMPLE_RATE_HZ, listen
@@ -25,9 +28,10 @@ FLOORS = {"+1": 0.7, "-1": 0.7, "6": 0.7, "shuffle": 0.6, "bar": 0.6, "beat": 0.
 JUDGED_ON = SONGS[:2]
 
 
-def main(audio: Path, font: Path, out: Path | None) -> None:
+def main(audio: Path, font: Path) -> None:
     band, calibration = SessionBand.open(font), Calibration.default()
-    lines = ["| song | stem | right | " + " | ".join(FAULTS) + " |", "|---|---|--:|" + "--:|" * len(FAULTS)]
+    lines = ["Nobody annotated these songs: `right` is what the product writes on its own analysis, and may be wrong itself.", ""]
+    lines += ["| song | stem | right | " + " | ".join(FAULTS) + " |", "|---|---|--:|" + "--:|" * len(FAULTS)]
     drops: dict[str, list[float]] = {}
     for name in SONGS:
         with Recording.open(audio / "real" / f"{name}.ogg") as recording, tempfile.TemporaryDirectory() as folder:
@@ -52,10 +56,8 @@ def main(audio: Path, font: Path, out: Path | None) -> None:
             lines.append(
                 f"| {fault} | {floor if floor else ''} | {drop:.2f} | {'' if floor is None else 'met' if drop >= floor else '**missed**'} |"
             )
-    print("\n".join(lines))
-    if out:
-        out.write_text("\n".join(lines) + "\n", "utf-8")
+    write_result("judge_real_songs", "The judge on whole real songs, on Sideman's own analysis", "\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]) if len(sys.argv) > 3 else None)
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -7,7 +7,7 @@ of place by delaying the right stem.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -120,7 +120,7 @@ class StemMaker:
     def heard(self, mono: np.ndarray) -> Heard:
         return listen(AudioClip(mono, SAMPLE_RATE_HZ), self.tuning)
 
-    def stems(self, analysis: MusicAnalysis, role: StemRole, style: str, seed: int) -> Iterator[Stem]:
+    def stems(self, analysis: MusicAnalysis, role: StemRole, style: str, seed: int, without: Collection[str] = ()) -> Iterator[Stem]:
         right = self.sound(analysis, role, style, seed)
         heard = self.heard(right)
         if heard.silent:
@@ -137,7 +137,8 @@ class StemMaker:
             if (order := shuffled(analysis, rng)) is not None:
                 wrong["shuffle"] = order
         for name, other in wrong.items():
-            yield Stem(name, self.heard(self.sound(other, role, style, seed)))
+            if name not in without:
+                yield Stem(name, self.heard(self.sound(other, role, style, seed)))
 
 
 def excerpt(reader: AudioReader, seconds: float = EXCERPT_S) -> AudioClip:

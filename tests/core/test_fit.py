@@ -13,6 +13,7 @@ from sideman.core import fit
 from sideman.core.audio import AudioClip, resample
 from sideman.core.fit import faults, judge, listen
 from sideman.core.fit.listening import SAMPLE_RATE_HZ
+from sideman.core.fit.rhythm import arrival_contrasts
 from sideman.core.fit.scoring import Calibration
 from sideman.core.generation import SessionBand, SongContext
 from sideman.core.generation.soundfont import Preset, Renderer
@@ -116,6 +117,28 @@ def test_injected_faults_are_what_they_say(song_heard: fit.Heard) -> None:
     later = faults.late(song_heard, frames * 256 / SAMPLE_RATE_HZ)
     assert np.allclose(later.accents[:, frames + 2 : 400], song_heard.accents[:, 2 : 400 - frames], atol=1e-3)
     assert np.array_equal(faults.transposed(song_heard, 12).chroma, song_heard.chroma)
+    assert np.array_equal(faults.transposed(song_heard, 5).arrivals[5], song_heard.arrivals[0])
+    again = faults.reordered(song_heard, 2.0)
+    assert again.arrivals.shape == song_heard.arrivals.shape and not np.array_equal(again.arrivals, song_heard.arrivals)
+    assert np.allclose(np.sort(again.arrivals, axis=None), np.sort(song_heard.arrivals, axis=None))
+
+
+def test_an_arrival_is_a_pitch_class_that_has_not_just_sounded() -> None:
+    t = np.arange(6 * SAMPLE_RATE_HZ) / SAMPLE_RATE_HZ
+    tone = np.sin(2 * np.pi * 523.25 * t) * ((t % 0.25) < 0.2)  # C, struck four times a second
+    tone[t < 1] = 0
+    tone += 0.5 * np.sin(2 * np.pi * 659.26 * t) * (t > 3)  # E arrives at 3 s and stays
+    found = heard(AudioClip(tone[None].astype(np.float32), SAMPLE_RATE_HZ))
+    c, e = (np.flatnonzero(found.arrivals[k] > 0.5 * found.arrivals[k].max()) * 256 / SAMPLE_RATE_HZ for k in (0, 4))
+    assert np.abs(c - 1).max() < 0.15, "struck again it does not arrive again"
+    assert np.abs(e - 3).max() < 0.15
+
+
+def test_a_chord_part_a_sixteenth_late_begins_its_notes_late(long_song: ShortSong, song_heard: fit.Heard) -> None:
+    piano = heard(written_on(long_song, StemRole.PIANO), song_heard.tuning_semitones)
+    beat_s = 60 / long_song.truth.require_grid().tempo_bpm
+    on_time, late = (arrival_contrasts(x.arrivals, song_heard.arrivals) for x in (piano, faults.late(piano, beat_s / 4)))
+    assert on_time["arrival_fine"] > 0 > late["arrival_fine"]
 
 
 def test_stems_that_all_fail_alike_put_the_analysis_in_doubt(long_song: ShortSong, song_heard: fit.Heard) -> None:

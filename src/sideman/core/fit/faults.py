@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from sideman.core.fit.listening import ACCENT_RATE_HZ, CHROMA_RATE_HZ, Heard
+from sideman.core.fit.listening import ACCENT_HOP, ACCENT_RATE_HZ, CHROMA_HOP, CHROMA_RATE_HZ, Heard
 from sideman.core.fit.rhythm import autocorrelation
 from sideman.core.music import StemRole
 
@@ -51,7 +51,7 @@ def moved(stem: Heard, source_s: Callable[[NDArray[np.float64]], NDArray[np.floa
         return np.array(rows, np.float32)
 
     return replace(
-        stem, accents=at(stem.accents, ACCENT_RATE_HZ), chroma=at(stem.chroma, CHROMA_RATE_HZ),
+        stem, accents=at(stem.accents, ACCENT_RATE_HZ), arrivals=at(stem.arrivals, ACCENT_RATE_HZ), chroma=at(stem.chroma, CHROMA_RATE_HZ),
         bass_chroma=at(stem.bass_chroma, CHROMA_RATE_HZ), rms=at(stem.rms, CHROMA_RATE_HZ)[0],
     )  # fmt: skip
 
@@ -61,7 +61,10 @@ def late(stem: Heard, seconds: float) -> Heard:
 
 
 def transposed(stem: Heard, semitones: int) -> Heard:
-    return replace(stem, chroma=np.roll(stem.chroma, semitones, 0), bass_chroma=np.roll(stem.bass_chroma, semitones, 0))
+    def turned(x: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.roll(x, semitones, 0)
+
+    return replace(stem, arrivals=turned(stem.arrivals), chroma=turned(stem.chroma), bass_chroma=turned(stem.bass_chroma))
 
 
 def reordered(stem: Heard, block_s: float, seed: int = 0) -> Heard:
@@ -69,7 +72,10 @@ def reordered(stem: Heard, block_s: float, seed: int = 0) -> Heard:
     n, width = stem.chroma.shape[1], max(1, round(block_s * CHROMA_RATE_HZ))
     order = np.random.default_rng(seed).permutation(n // width)
     index = np.concatenate([np.arange(width) + width * i for i in order] + [np.arange(n // width * width, n)]).astype(int)
-    return replace(stem, chroma=stem.chroma[:, index], bass_chroma=stem.bass_chroma[:, index])
+    k = CHROMA_HOP // ACCENT_HOP
+    fine = (index[:, None] * k + np.arange(k)).ravel()
+    fine = fine[fine < stem.arrivals.shape[1]]
+    return replace(stem, arrivals=stem.arrivals[:, fine], chroma=stem.chroma[:, index], bass_chroma=stem.bass_chroma[:, index])
 
 
 def injections(stem: Heard, role: StemRole, period_s: float) -> dict[Fault, tuple[Callable[[], Heard], ...]]:

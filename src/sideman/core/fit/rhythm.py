@@ -125,6 +125,17 @@ def _drift(curves: LagCurves, at_zero: float) -> dict[str, float]:
     return {"drift": at_zero - float(value.max()), "lag_spread": -abs(best[1] - best[0])}
 
 
+def arrival_contrasts(stem: Array, song: Array) -> dict[str, float]:
+    """The same for arrivals of pitch classes [12, n]: players of one harmony begin its notes together, to the sixteenth."""
+    curves = lagged(stem, song)
+    if curves.weight.sum() == 0:
+        return {}
+    mean = curves.mean()
+    zero = float(mean[np.abs(LAG_S) <= NEAR_S].max())
+    out = {"arrival": zero, "arrival_z": (zero - float(mean.mean())) / (float(mean.std()) + 0.01)}
+    return out | _place(mean, "arrival", zero) | {f"arrival_{k}": v for k, v in _drift(curves, zero).items()}
+
+
 def contrasts(stem: Array, song: Array) -> tuple[dict[str, float], Array]:
     """Named contrasts of the accents, and the mean lag curve; {} when the stem has no accents."""
     song = song / (song.std(1, keepdims=True) + 1e-6)

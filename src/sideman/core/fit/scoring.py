@@ -1,7 +1,7 @@
 """From contrasts to a score: three axes per role group, joined by a soft minimum, calibrated to 0..1.
 
 Every weight is non-negative and every contrast is 'more is better', so nothing can be learned upside down. The constants come from
-`python -m benchmarks.fit` (tuned on half of the songs, reported on the other half) and lie in calibration.json.
+`python -m benchmarks.fit` (learned from all annotated songs, reported on each by weights of the others) and lie in calibration.json.
 """
 
 from __future__ import annotations
@@ -21,74 +21,42 @@ GROUPS = ("drums", "bass", "chords", "pad", "lead", "percussion")
 LIMITS = {
     "transposed_t": 8.0, "accent_z": 4.0, "order": 4.0, "met_z": 4.0, "kit_z": 4.0, "change_half_t": 6.0, "change_beat_t": 6.0,
     "change_bar_t": 6.0, "change_drift": 0.015, "change_half": 0.15, "change_beat": 0.3, "change_move": 0.4, "change_offset": 0.7,
-    "swell_z": 4.0, "kit_turn_z": 4.0, "turn_z": 4.0, "turn_kick_z": 4.0, "turn_move": 0.7,
+    "swell_z": 4.0, "kit_turn_z": 4.0, "turn_z": 4.0, "turn_kick_z": 4.0, "turn_move": 0.7, "arrival_z": 4.0,
 }  # fmt: skip
 _PITCHED_PLACE = (
     "change_offset", "change_half", "change_half_t", "change_beat_t", "change_bar_t", "joint_half", "joint_beat", "joint_bar", "met_z",
     "turn", "turn_half", "turn_beat", "turn_bar", "turn_z", "turn_kick_half", "turn_kick_z", "swell_beat", "swell_half", "swell_bar", "accent_half",
 )  # fmt: skip
+_ARRIVALS = ("arrival_z", "arrival_fine", "arrival_half", "arrival_drift", "arrival_lag_spread")
+_PITCHED_TIME = (
+    "met_z", "met", "met_fine", "accent_z", "drift", "lag_spread", "change_drift", "change_move", "change_offset", "change_half_t",
+    "turn_half", "turn_z", "turn_move", "swell_half",
+)  # fmt: skip
 AXES: dict[str, dict[str, tuple[str, ...]]] = {
     "time": {
         "drums": ("accent", "accent_z", "met", "met_z", "accent_half", "drift", "lag_spread", "swell_half", "swell_z", "kit_turn_z"),
-        "pad": ("met_z", "drift", "change_drift", "change_move", "turn", "turn_half", "turn_z", "turn_move", "swell_half"),
-        "": (
-            "met_z",
-            "met",
-            "met_fine",
-            "accent_z",
-            "drift",
-            "lag_spread",
-            "change_drift",
-            "change_move",
-            "change_offset",
-            "change_half_t",
-            "turn_half",
-            "turn_z",
-            "turn_move",
-            "swell_half",
-        ),
         "percussion": ("accent", "accent_z", "met", "met_z", "met_fine", "accent_half", "drift", "lag_spread"),
+        "bass": _PITCHED_TIME,
+        "pad": (
+            "met_z", "drift", "change_drift", "change_move", "turn", "turn_half", "turn_z", "turn_move", "swell_half", *_ARRIVALS,
+        ),
+        "": (*_PITCHED_TIME, *_ARRIVALS),
     },
     "place": {
         "percussion": (
-            "accent_z",
-            "accent_half",
-            "accent_beat",
-            "accent_bar",
-            "met_half",
-            "met_z",
-            "swell",
-            "swell_beat",
-            "swell_half",
-            "swell_bar",
+            "accent_z", "accent_half", "accent_beat", "accent_bar", "met_half", "met_z", "swell", "swell_beat", "swell_half", "swell_bar",
             "swell_z",
         ),
         "drums": (
-            "kit",
-            "kit_z",
-            "kit_half",
-            "kit_beat",
-            "accent_beat",
-            "accent_bar",
-            "period_octave",
-            "period",
-            "swell",
-            "swell_beat",
-            "swell_half",
-            "swell_z",
-            "swell_bar",
-            "swell_slow_half",
-            "swell_slow_bar",
-            "kit_turn_half",
-            "kit_turn_bar",
-            "kit_turn_z",
-            "accent_half",
-            "met_half",
+            "kit", "kit_z", "kit_half", "kit_beat", "accent_beat", "accent_bar", "period_octave", "period", "swell", "swell_beat",
+            "swell_half", "swell_z", "swell_bar", "swell_slow_half", "swell_slow_bar", "kit_turn_half", "kit_turn_bar", "kit_turn_z",
+            "accent_half", "met_half",
         ),
         "": _PITCHED_PLACE,
     },
     "harmony": {"": ("transposed", "transposed_t", "harmony", "order_gain", "order", "order_top", "change_bar")},
-}
+}  # fmt: skip
+"""Contrasts that speak for each axis, by group; "" for all others. Arrivals place chords to a sixteenth; a bass they did not help."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +132,7 @@ def hear_contrasts(song: Heard, stem: Heard, role: StemRole) -> dict[str, float]
         return {}
     if role.pitched:
         out |= agreement.contrasts(song, stem, role is StemRole.BASS, curve)
+        out |= rhythm.arrival_contrasts(stem.arrivals, song.arrivals)
     return out | movement.contrasts(song, stem, role.pitched)
 
 
