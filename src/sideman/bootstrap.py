@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
     from sideman.app.library.services import Services
     from sideman.app.library.studio import Studio
-    from sideman.app.workflows.tasks import TaskContext
+    from sideman.app.workflows.context import TaskContext
     from sideman.core.evaluation.scores import AnalysisScores
     from sideman.core.evaluation.separation import SeparationScores
     from sideman.core.evaluation.timing import TimingScore
@@ -341,7 +341,7 @@ def open_studio(data: str | Path | None = None) -> Studio:
 
 def task_context() -> TaskContext:
     """What heavy tasks work with; called inside a worker's child process."""
-    from sideman.app.workflows.tasks import TaskContext
+    from sideman.app.workflows.context import TaskContext
     from sideman.infra.blobs import open_blob_store
 
     return TaskContext(open_blob_store(platform_settings().blobs_url), engines(), models())

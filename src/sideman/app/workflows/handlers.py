@@ -18,7 +18,6 @@ from sideman.infra.jobs import CPU, GPU, ORCHESTRATION, Plan, Stage, Task
 
 CHILD_CONTEXT = "sideman.bootstrap:task_context"
 HEAVY = "sideman.app.workflows.tasks:"
-PACKING = "sideman.app.workflows.packing:"
 PASSED_ON = ("within_s", "progression", "tempo_bpm", "duration_s", "prompt", "temperature", "energy", "variation", "engine")
 """What a generation hands to its tasks as it was asked for."""
 LOOP = ("clip_key", "clip_name", "clip_title", "role", "at", "within", "repeat", "semitones", "follow_chords")
@@ -149,7 +148,7 @@ class JobHandlers:
             if known is None:
                 raise JobFailed("the analysis by whose beats the tempo was to be made even is gone: analyse the recording again")
             arguments |= {"tempo_bpm": tempo_bpm, "recording_key": recording.content_key, "recording_name": recording.file_name}
-        return self._file(job, Task("export", "pack", f"{PACKING}export_zip", CPU, arguments, 5))
+        return self._file(job, Task("export", "pack", f"{HEAVY}export_zip", CPU, arguments, 5))
 
     @staticmethod
     def _file(job: JobRecord, task: Task) -> Plan:

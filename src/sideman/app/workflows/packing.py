@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import zipfile
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sideman.app.fitting import MAP_NAME
-from sideman.app.workflows.tasks import Json, Progress, TaskContext
+from sideman.app.workflows.context import Json, Progress, TaskContext, task_folder
 from sideman.core.audio import Recording, write_lossless
 from sideman.core.fit.straighten import TempoMap, even_tempo, moved_notes, straightened, write_tempo_map
 from sideman.core.music import MusicAnalysis, read_midi, write_jams, write_midi
@@ -20,8 +19,7 @@ from sideman.core.pipelines.tempo import warped_by
 
 def export_zip(context: TaskContext, arguments: Json, inputs: Json, progress: Progress) -> Json:
     """Stems and MIDI by origin, and the analysis, in a ZIP that stores audio as it is."""
-    with tempfile.TemporaryDirectory(prefix="sideman-") as name:
-        folder = Path(name)
+    with task_folder() as folder:
         out, taken = folder / "stems.zip", set[str]()
         tempo = _EvenTempo(context, arguments, folder) if arguments.get("tempo_bpm") else None
         with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:

@@ -6,23 +6,20 @@ same blobs again.
 
 from __future__ import annotations
 
-import json
 import math
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 from sideman.app import mixing as mixing_cases
 from sideman.app.analyzers import AnalysisWish
-from sideman.app.engines import BAND, Engines
+from sideman.app.engines import BAND
 from sideman.app.fitting import FitWish, conform_wish, placement_json
 from sideman.app.generation import report_json, write_stem_midi
 from sideman.app.mixing import MixInput
-from sideman.app.models import Models
+from sideman.app.workflows.context import Json, Progress, TaskContext, task_folder
+from sideman.app.workflows.packing import export_zip as export_zip  # plans name every task in this module
 from sideman.core import analysis as analysis_engine
 from sideman.core.audio import AudioReader, Recording, lossless_facts, write_lossless, write_peaks
 from sideman.core.music import MusicAnalysis, NoteEvent, Provenance, StemRole, from_jams, read_midi, to_jams
@@ -35,45 +32,14 @@ from sideman.core.pipelines.splicing import BaseStem
 from sideman.core.separation import SeparatedStem, write_set
 from sideman.core.separation.excerpts import Placed, excerpt, loudest_start
 from sideman.errors import NoAudio, UnreadableAudio
-from sideman.infra.blobs import BlobStore
 from sideman.infra.weights import Consent
-
-Progress = Callable[[str, float], None]
-Json = dict[str, Any]
-
-
-class TaskContext:
-    """What a child process keeps between tasks: engines with what they have loaded, and the recording it had last."""
-
-    def __init__(self, blobs: BlobStore, engines: Engines, models: Models) -> None:
-        self.blobs, self.engines, self.models = blobs, engines, models
-        self._last: tuple[str, Recording] | None = None
-
-    @contextmanager
-    def recording(self, key: str, name: str) -> Iterator[Recording]:
-        """A recording by its blob. The last one stays open: the tasks of one job ask for the same one after another."""
-        if self._last is None or self._last[0] != key:
-            if self._last is not None:
-                self._last[1].close()
-                self._last = None
-            with self.blobs.file(key) as path:
-                self._last = (key, Recording.open(path, name))
-        try:
-            yield self._last[1]
-        except BaseException:
-            self._last[1].close()
-            self._last = None
-            raise
-
-    def analysis(self, key: str) -> MusicAnalysis:
-        return from_jams(json.loads(b"".join(self.blobs.read(key))))
 
 
 def decode(context: TaskContext, arguments: Json, inputs: Json, progress: Progress) -> Json:
     """The recording as a lossless file, which later tasks and players read, and its peaks."""
     progress("decode", 0.0)
     content_key, name = arguments["content_key"], arguments["name"]
-    with context.recording(content_key, name) as recording, _folder() as folder:
+    with context.recording(content_key, name) as recording, task_folder() as folder:
         if recording.condition.peak == 0:
             raise NoAudio(f"{name} is digital silence: there is nothing to work on")
         if arguments["to_analyse"]:
@@ -100,12 +66,6 @@ def _peaks(context: TaskContext, audio: AudioReader, folder: Path) -> str:
     return context.blobs.put(path)
 
 
-@contextmanager
-def _folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="sideman-task-") as name:
-        yield Path(name)
-
-
 def _provenance(p: Provenance) -> Json:
     return {"engine": p.engine, "version": p.version, "parameters": dict(p.parameters)}
 
@@ -124,7 +84,7 @@ def separate(context: TaskContext, arguments: Json, inputs: Json, progress: Prog
     separator = context.engines.separators.get(name)
     roles = tuple(StemRole(r) for r in arguments["roles"]) if "roles" in arguments else None
     key = arguments.get("stem_key") or inputs["decode"]["decoded_key"]
-    with context.recording(key, arguments["name"]) as recording, _folder() as folder:
+    with context.recording(key, arguments["name"]) as recording, task_folder() as folder:
         if "preview_s" in arguments:
             return _excerpt(context, recording, folder, (name, roles, arguments["preview_s"]), progress)
         began = time.monotonic()
@@ -226,7 +186,7 @@ def generate(context: TaskContext, arguments: Json, inputs: Json, progress: Prog
     title = f"play {', '.join(r.value for r in roles)}"
     analysis = context.analysis(arguments["analysis_key"] or inputs["store analysis"]["jams_key"])
     decoded = context.recording(inputs["decode"]["decoded_key"], arguments["name"])
-    with decoded as recording, _folder() as folder, ExitStack() as files:
+    with decoded as recording, task_folder() as folder, ExitStack() as files:
         progress(title, 0.05)
         order = _order(context, roles, arguments, files)
         drums = _opened(context, arguments.get("drums_key"), files)
@@ -291,7 +251,7 @@ def fit_loop(context: TaskContext, arguments: Json, inputs: Json, progress: Prog
     analysis = context.analysis(arguments["analysis_key"] or inputs["store analysis"]["jams_key"])
     said = {k: arguments[k] for k in ("at", "within", "repeat", "semitones", "follow_chords") if k in arguments}
     wish = FitWish(StemRole(arguments["role"]), **said)
-    with context.recording(inputs["decode"]["decoded_key"], arguments["name"]) as recording, _folder() as folder, ExitStack() as files:
+    with context.recording(inputs["decode"]["decoded_key"], arguments["name"]) as recording, task_folder() as folder, ExitStack() as files:
         clip = files.enter_context(Recording.open(files.enter_context(context.blobs.file(arguments["clip_key"])), arguments["clip_name"]))
         refuse_unusable(clip)
         watch = Watch(lambda step, share: progress(f"{step} the loop", 0.1 + 0.8 * share))
@@ -305,7 +265,7 @@ def fit_loop(context: TaskContext, arguments: Json, inputs: Json, progress: Prog
 def mix(context: TaskContext, arguments: Json, inputs: Json, progress: Progress) -> Json:
     """Lanes summed, normalised and limited into one file."""
     progress("mix", 0.0)
-    with _folder() as folder, ExitStack() as files:
+    with task_folder() as folder, ExitStack() as files:
         lanes = [
             MixInput(files.enter_context(context.blobs.file(lane["key"])), lane["gain_db"], lane["pan"]) for lane in arguments["lanes"]
         ]  # fmt: skip
