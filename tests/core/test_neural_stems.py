@@ -8,7 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
+from sideman import bootstrap
 from sideman.carried import carried
 from sideman.core import fit
 from sideman.core.audio import AudioClip, AudioReader, Recording, read_all
@@ -20,6 +22,7 @@ from sideman.core.generation.neural import TAIL_S, NeuralFacts, NeuralGenerator,
 from sideman.core.generation.passages import passages
 from sideman.core.generation.prompts import PassageFacts, avoided, prompt_for
 from sideman.core.music import Key, NoteEvent, StemRole
+from sideman.core.pipelines import PlayAlongOptions, play_along
 from sideman.core.pipelines.concurrency import Watch
 from sideman.core.pipelines.new_stems import new_stems, ranked
 from sideman.core.pipelines.performing import judged_mono
@@ -291,6 +294,21 @@ def test_what_the_judge_refuses_is_played_again_then_by_the_band(song: ShortSong
     assert best.rank == 1 and best.accepted and best.stem.provenance.engine == "session band"
     assert "the judge accepted none of 4 performances of scripted-small" in best.note and "The session band plays" in best.note
     assert [n.stem.provenance.engine for n in made[1:]] == ["scripted-small"] * 2
+
+
+def test_play_along_keeps_what_was_refused_beside_what_stands_in(song_file: Path, band: SessionBand, tmp_path: Path) -> None:
+    separator, options = bootstrap.engines().separator, PlayAlongOptions(roles=(StemRole.DRUMS,), without=StemRole.DRUMS)
+    with Recording.open(song_file) as recording:
+        result = play_along(recording, tmp_path, options, separator, lambda: generator(ScriptedModel(hiss), band, 1))
+    assert [(m.name, m.engine) for m in result.made] == [("drums", "session band"), ("drums-2", "scripted-small")]
+    assert result.made[0].note and [m.report.verdict is fit.Verdict.ACCEPTED for m in result.made] == [True, False]
+    taken, refused, minus, replaced = (
+        soundfile.read(tmp_path / f, always_2d=True)[0]
+        for f in ("new/drums.flac", "new/drums-2.flac", "minus/without-drums.flac", "minus/with-new-drums.flac")
+    )
+    assert not np.allclose(taken, refused)
+    assert np.abs(replaced - minus - taken).max() < 1e-4, "the stem that stands in is the one that replaces"
+    assert sorted(p.name for p in (tmp_path / "new").iterdir()) == ["drums-2.flac", "drums.flac", "drums.mid"]
 
 
 def test_what_stands_in_comes_before_what_was_refused(song: ShortSong, recording: Recording, band: SessionBand) -> None:

@@ -19,7 +19,7 @@ from sideman.core.pipelines.new_stems import NewStem, new_stems
 from sideman.core.pipelines.orders import Order, checked, prepare
 from sideman.core.pipelines.songs import Song
 
-__all__ = ["NewStem", "Order", "file_name", "generate", "report_json", "write_stem_midi"]
+__all__ = ["NewStem", "Order", "generate", "report_json", "write_stem_midi"]
 
 
 def generate(
@@ -37,16 +37,12 @@ def generate(
         prepared = prepare(order, Song(recording, found), generator, lambda share: progress("bring to tempo", share))
         made = new_stems(prepared.song, prepared.wishes, generators, Watch(progress), engines.threads)
         for n in made:
-            name = file_name(n)
+            name = n.file_name
             write_lossless(n.stem.audio, folder / name)
             if n.stem.notes:
                 write_stem_midi(n, prepared.song.analysis, folder / f"{name}.mid")
         _write_fit(made, prepared.direction.understood, folder)
     return made
-
-
-def file_name(n: NewStem) -> str:
-    return n.stem.role.value if n.rank == 1 else f"{n.stem.role.value}-{n.rank}"
 
 
 def write_stem_midi(n: NewStem, analysis: MusicAnalysis, path: Path) -> None:
@@ -58,7 +54,7 @@ def write_stem_midi(n: NewStem, analysis: MusicAnalysis, path: Path) -> None:
 
 def _write_fit(made: tuple[NewStem, ...], understood: tuple[str, ...], folder: Path) -> None:
     rows = [
-        report_json(n.report) | {"style": n.stem.style, "seed": n.stem.seed, "rank": n.rank, "file": file_name(n), "note": n.note, "engine": n.stem.provenance.engine, "made_with": dict(n.stem.provenance.parameters)}
+        report_json(n.report) | {"style": n.stem.style, "seed": n.stem.seed, "rank": n.rank, "file": n.file_name, "note": n.note, "engine": n.stem.provenance.engine, "made_with": dict(n.stem.provenance.parameters)}
         for n in made
     ]  # fmt: skip
     facts = {"stems": rows} | ({"understood": list(understood)} if understood else {})

@@ -55,8 +55,8 @@ class FileDesk:
             raise Conflict("this recording has no beats yet: analyse it first")
         tempo_bpm = even_tempo(known.require_grid(), known.duration_s, wish.tempo_bpm).tempo_bpm
         name = _file_name(recording, f" (stems, {tempo_bpm:g} bpm).zip")
-        asked = {"tempo_bpm": tempo_bpm}
-        return self._s.results.mix(self._made(who, recording, FileWish(EXPORT, name, request | asked, asked), how))
+        asked = {"even_tempo": True, "tempo_bpm": wish.tempo_bpm}
+        return self._s.results.mix(self._made(who, recording, FileWish(EXPORT, name, request | {"tempo_bpm": tempo_bpm}, asked), how))
 
     def batch_export(self, who: Caller, recording_ids: Sequence[str]) -> tuple[BatchItem, ...]:
         """Each on its own, as batch_analyse."""

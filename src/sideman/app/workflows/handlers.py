@@ -137,6 +137,8 @@ class JobHandlers:
     def _export(self, job: JobRecord, recording: RecordingRecord) -> Plan:
         stems = {s.id: s for s in self._s.results.stems_of(recording_id=recording.id)}
         chosen = [stems[i] for i in job.request["stems"] if i in stems]
+        if not chosen:
+            raise JobFailed("the stems of this export were deleted or made anew before the job began: export again")
         files = [{"key": s.blob_key, "midi": s.midi_key, "name": s.name, "origin": s.origin, "container": s.container} for s in chosen]
         known = self._timelines.latest(recording.id)
         arguments: dict[str, Any] = {

@@ -16,6 +16,8 @@ from sideman.core.fit.straighten import TempoMap, even_tempo, moved_notes, strai
 from sideman.core.music import MusicAnalysis, read_midi, write_jams, write_midi
 from sideman.core.pipelines.tempo import warped_by
 
+LONGEST_NAME = 200
+
 
 def export_zip(context: TaskContext, arguments: Json, inputs: Json, progress: Progress) -> Json:
     """Stems and MIDI by origin, and the analysis, in a ZIP that stores audio as it is."""
@@ -36,7 +38,8 @@ def export_zip(context: TaskContext, arguments: Json, inputs: Json, progress: Pr
                 share(1.0)
             if tempo is not None:
                 song = {"key": arguments["recording_key"], "midi": None, "file_name": arguments["recording_name"]}
-                tempo.pack(archive, song, _unique(_plain(arguments["title"]), taken), share)
+                last = _share(progress, len(arguments["files"]), len(arguments["files"]) + 1)
+                tempo.pack(archive, song, _unique(_plain(arguments["title"]), taken), last)
                 tempo.pack_timeline(archive)
             elif arguments["analysis_key"]:
                 archive.writestr("analysis.jams", b"".join(context.blobs.read(arguments["analysis_key"])))
@@ -82,7 +85,9 @@ def _share(progress: Progress, done: int, count: int) -> Callable[[float], None]
 
 
 def _plain(name: str) -> str:
-    return "".join(c if c.isalnum() or c in " -_()" else "_" for c in name).strip() or "stem"
+    """Letters, digits and a little more, short enough for the name of a file with its suffix."""
+    plain = "".join(c if c.isalnum() or c in " -_()" else "_" for c in name)
+    return plain.encode()[:LONGEST_NAME].decode(errors="ignore").strip() or "stem"
 
 
 def _unique(name: str, taken: set[str]) -> str:

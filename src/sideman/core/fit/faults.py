@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from sideman.core.fit.listening import ACCENT_HOP, ACCENT_RATE_HZ, CHROMA_HOP, CHROMA_RATE_HZ, Heard
+from sideman.core.fit.listening import ACCENT_RATE_HZ, CHROMA_RATE_HZ, Heard
 from sideman.core.fit.rhythm import autocorrelation
 from sideman.core.music import StemRole
 
@@ -69,13 +69,18 @@ def transposed(stem: Heard, semitones: int) -> Heard:
 
 def reordered(stem: Heard, block_s: float, seed: int = 0) -> Heard:
     """Blocks of harmony in random order, rhythm as it was."""
-    n, width = stem.chroma.shape[1], max(1, round(block_s * CHROMA_RATE_HZ))
-    order = np.random.default_rng(seed).permutation(n // width)
-    index = np.concatenate([np.arange(width) + width * i for i in order] + [np.arange(n // width * width, n)]).astype(int)
-    k = CHROMA_HOP // ACCENT_HOP
-    fine = (index[:, None] * k + np.arange(k)).ravel()
-    fine = fine[fine < stem.arrivals.shape[1]]
-    return replace(stem, arrivals=stem.arrivals[:, fine], chroma=stem.chroma[:, index], bass_chroma=stem.bass_chroma[:, index])
+    order = np.random.default_rng(seed).permutation(int(stem.chroma.shape[1] / (block_s * CHROMA_RATE_HZ)))
+
+    def turned(x: NDArray[np.float32], rate: float) -> NDArray[np.float32]:
+        edges = np.round(np.arange(len(order) + 1) * block_s * rate).astype(int)
+        blocks = [np.arange(edges[i], edges[i + 1]) for i in order]
+        index = np.concatenate([*blocks, np.arange(edges[-1], x.shape[1])]).astype(int)
+        return x[:, index[index < x.shape[1]]]
+
+    return replace(
+        stem, arrivals=turned(stem.arrivals, ACCENT_RATE_HZ), chroma=turned(stem.chroma, CHROMA_RATE_HZ),
+        bass_chroma=turned(stem.bass_chroma, CHROMA_RATE_HZ),
+    )  # fmt: skip
 
 
 def injections(stem: Heard, role: StemRole, period_s: float) -> dict[Fault, tuple[Callable[[], Heard], ...]]:

@@ -41,6 +41,11 @@ class NewStem:
     stands_in: bool = False
 
     @property
+    def file_name(self) -> str:
+        """Without a suffix: one of its own for each candidate, and for what was refused beside what stands in."""
+        return self.stem.role.value if self.rank == 1 else f"{self.stem.role.value}-{self.rank}"
+
+    @property
     def accepted(self) -> bool:
         return self.report.verdict is fit.Verdict.ACCEPTED
 

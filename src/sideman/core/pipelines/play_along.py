@@ -40,18 +40,31 @@ class PlayAlongOptions:
     analysis: AnalysisEngines = DEFAULT_ENGINES
 
 
+@dataclass(frozen=True)
+class PlayedStem:
+    """name: of its files in new/. engine: who played it. note: what a listener must know."""
+
+    name: str
+    report: fit.FitReport
+    engine: str
+    note: str
+
+
 @dataclass(frozen=True, eq=False)
 class PlayAlong:
-    """What was found and made. Files lie in the folder that was given. played_by: the engine of each new stem."""
+    """What was found and made. Files lie in the folder that was given."""
 
     analysis: MusicAnalysis
-    reports: tuple[fit.FitReport, ...]
-    played_by: tuple[str, ...]
+    made: tuple[PlayedStem, ...]
     written: WrittenSet
     mix_lufs: float
     mix_true_peak_dbtp: float
     warning: str
     seconds: tuple[tuple[str, float], ...]
+
+    @property
+    def reports(self) -> tuple[fit.FitReport, ...]:
+        return tuple(m.report for m in self.made)
 
 
 @dataclass
@@ -107,7 +120,7 @@ def play_along(
     watch("mix", 0.0)
     without = _without(recording, stems, options.without)
     lanes = [Lane(_base(recording, without, made, options.without))]
-    lanes += [Lane(n.stem.audio) for n in made if n.accepted]
+    lanes += [Lane(n.stem.audio) for n in made if n.accepted and n.rank == 1]
     folder = recording.scratch_folder
     mix = master(sum_lanes(lanes, recording.frames, recording.sample_rate_hz, folder / "sum.f32"), folder / "mix.f32")
     watch("mix", 1.0)
@@ -118,7 +131,7 @@ def play_along(
     _write_report(session, written, out, clock)
     watch("write", 1.0)
     return PlayAlong(
-        analysis, tuple(n.report for n in made), tuple(n.stem.provenance.engine for n in made), written, mix.loudness.integrated_lufs, mix.loudness.true_peak_dbtp, session.warning,
+        analysis, tuple(PlayedStem(n.file_name, n.report, n.stem.provenance.engine, n.note) for n in made), written, mix.loudness.integrated_lufs, mix.loudness.true_peak_dbtp, session.warning,
         tuple(clock.laps),
     )  # fmt: skip
 
@@ -170,11 +183,11 @@ def _write_music(session: _Session, out: Path, replaced: StemRole | None, watch:
     recording, grid = session.recording, session.analysis.grid
     written: list[WrittenSet] = []
     tasks: list[Callable[[], object]] = [lambda: written.append(write_set(recording, session.stems, out / "stems"))]
-    tasks += [partial(write_lossless, n.stem.audio, out / "new" / n.stem.role.value) for n in session.made]
+    tasks += [partial(write_lossless, n.stem.audio, out / "new" / n.file_name) for n in session.made]
     tasks += [partial(write_audio, session.mix.audio, out / "mix.flac"), partial(_write_mp3, session, out / "mix.mp3")]
     if session.without is not None:
         tasks.append(partial(write_lossless, session.without, out / "minus" / f"without-{replaced}"))
-        for n in (m for m in session.made if m.stem.role is replaced):
+        for n in (m for m in session.made if m.stem.role is replaced and m.rank == 1):
             lanes = [Lane(session.without), Lane(n.stem.audio)]
             audio = sum_lanes(lanes, recording.frames, recording.sample_rate_hz, recording.scratch_folder / "replaced.f32")
             tasks.append(partial(write_lossless, audio, out / "minus" / f"with-new-{replaced}"))
@@ -184,7 +197,7 @@ def _write_music(session: _Session, out: Path, replaced: StemRole | None, watch:
         write_midi(out / "timeline.mid", grid.value, (), session.analysis)
         for n in (m for m in session.made if m.stem.notes):
             part = MidiPart(n.stem.role.value, n.stem.notes, n.stem.program, not n.stem.role.pitched)
-            write_midi(out / "new" / f"{n.stem.role}.mid", grid.value, [part], session.analysis)
+            write_midi(out / "new" / f"{n.file_name}.mid", grid.value, [part], session.analysis)
     write_jams(session.analysis, out / "analysis.jams")
     return written[0]
 
@@ -201,7 +214,7 @@ def _write_mp3(session: _Session, path: Path) -> None:
 def _fit_row(n: NewStem) -> FitRow:
     r, f = n.report, n.report.figures
     return FitRow(
-        name=r.role.value, engine=n.stem.provenance.engine, note=n.note, style=n.stem.style, seed=n.stem.seed, score=r.score, verdict=r.verdict.value, reason=r.reason,
+        name=n.file_name, engine=n.stem.provenance.engine, note=n.note, style=n.stem.style, seed=n.stem.seed, score=r.score, verdict=r.verdict.value, reason=r.reason,
         axes=tuple((a.name, a.logit) for a in r.axes), undecidable=tuple(u.value for u in r.undecidable),
         onset_to_grid_ms=f.onset_to_grid_ms if f else None, chance_to_grid_ms=f.chance_to_grid_ms if f else None,
         chord_tone_share=f.chord_tone_share if f else None,
@@ -219,7 +232,7 @@ def _write_report(session: _Session, written: WrittenSet, out: Path, clock: _Clo
     )  # fmt: skip
     lanes = [ReportLane("song", "song", session.recording.audio, whole=True)]
     lanes += [ReportLane(s.role.value, "stem", s.audio, s.quality.value) for s in session.stems]
-    lanes += [ReportLane(f"new {n.stem.role}", "new", n.stem.audio, n.report.verdict.value) for n in session.made]
+    lanes += [ReportLane(f"new {n.file_name}", "new", n.stem.audio, n.report.verdict.value) for n in session.made]
     lanes += [ReportLane("mix", "mix", session.mix.audio, whole=True)]
     recording = session.recording
     write_report_html(facts, lanes, recording.mono(SPECTROGRAM_RATE_HZ), out / "report.html", recording.scratch_folder)

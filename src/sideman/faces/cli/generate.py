@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from sideman import bootstrap
-from sideman.app.generation import Order, file_name, report_json
+from sideman.app.generation import Order, report_json
 from sideman.core.music import parse_roles
 from sideman.errors import UsageError
 from sideman.faces.cli.arguments import DEFAULT_STEMS, Engine, Json, OutFolder, Seed, Song, Stems
@@ -60,7 +60,7 @@ def command(
                 "style": n.stem.style,
                 "seed": n.stem.seed,
                 "rank": n.rank,
-                "file": file_name(n),
+                "file": n.file_name,
                 "engine": n.stem.provenance.engine,
                 "note": n.note,
             }
@@ -70,5 +70,5 @@ def command(
         return
     for n in made:
         r = n.report
-        say(f"{file_name(n):<12} {r.score:.2f} {r.verdict.value:<11} seed {n.stem.seed}  {r.reason}" + (f" {n.note}" if n.note else ""))
+        say(f"{n.file_name:<12} {r.score:.2f} {r.verdict.value:<11} seed {n.stem.seed}  {r.reason}" + (f" {n.note}" if n.note else ""))
     say(f"Written  {out}")

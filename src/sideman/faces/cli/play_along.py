@@ -52,13 +52,13 @@ def command(
 def say_fits(result: PlayAlong) -> None:
     if result.reports:
         rows = []
-        for r, engine in zip(result.reports, result.played_by, strict=True):
+        for made in result.made:
+            r, by = made.report, "" if made.engine == THE_BAND and not made.note else f" ({made.engine})"
             colour = COLOURS[r.verdict.value]
-            by = "" if set(result.played_by) == {THE_BAND} else f" ({engine})"
-            rows.append([f"new {r.role}{by}", f"{r.score:.2f}", f"[{colour}]{r.verdict.value}[/{colour}]", r.reason])
+            rows.append([f"new {made.name}{by}", f"{r.score:.2f}", f"[{colour}]{r.verdict.value}[/{colour}]", r.reason])
         table("Do the new stems fit? (judged by their sound against the recording's)", ["stem", "fit", "verdict", "why"], rows)
-    if result.warning:
-        say(f"Note      {result.warning}")
+    for note in (*(m.note for m in result.made if m.note), *([result.warning] if result.warning else [])):
+        say(f"Note      {note}")
 
 
 def result_json(result: PlayAlong) -> dict[str, Any]:
@@ -66,7 +66,7 @@ def result_json(result: PlayAlong) -> dict[str, Any]:
 
     return {
         "analysis": analysis_json(result.analysis),
-        "new_stems": [report_json(r) | {"engine": e} for r, e in zip(result.reports, result.played_by, strict=True)],
+        "new_stems": [report_json(m.report) | {"engine": m.engine, "file": m.name, "note": m.note} for m in result.made],
         "residual_db": round(result.written.residual_db, 1),
         "mix": {"integrated_lufs": round(result.mix_lufs, 2), "true_peak_dbtp": round(result.mix_true_peak_dbtp, 2)},
         "warning": result.warning,

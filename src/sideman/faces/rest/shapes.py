@@ -185,7 +185,7 @@ class ExportRequest(Shape):
     """tempoBpm: an even tempo of this many beats a minute; evenTempo alone: the song's own."""
 
     even_tempo: bool = False
-    tempo_bpm: float | None = Field(default=None, ge=10, le=400, allow_inf_nan=False)
+    tempo_bpm: float | None = Field(default=None, ge=5, le=999, allow_inf_nan=False)
     again: bool = False
 
 

@@ -51,10 +51,14 @@ export function Menu({ label, icon, kind = 'btn', children, side = 'right', capt
     e.preventDefault()
     e.stopPropagation()
   }
+  const chosen = () => {
+    root.current?.querySelector('button')?.focus() // before a dialog opens, which gives the focus back to where it was
+    setOpen(false)
+  }
   return html`<div class="menu" ref=${root} onKeyDown=${keys}>
     <button class=${kind} aria-haspopup="menu" aria-expanded=${open} aria-label=${caption ? undefined : label} title=${label} onClick=${() => setOpen(!open)}>
       ${icon && html`<${Icon} name=${icon} />`}${caption}${caption && html`<${Icon} name="chevron-down" />`}</button>
-    ${open && html`<div class=${`popup ${side}`} role="menu" aria-label=${label} onClick=${() => setOpen(false)}>${children}</div>`}
+    ${open && html`<div class=${`popup ${side}`} role="menu" aria-label=${label} onClick=${chosen}>${children}</div>`}
   </div>`
 }
 

@@ -11,9 +11,9 @@ export function ExportMenu({ desk }) {
   const { recording, stems, timeline } = desk.song
   const [asking, setAsking] = useState(false)
   const pack = async (/** @type {any} */ wish = {}) => {
+    setAsking(false)
     try {
       await post(`/recordings/${recording.id}/exports`, wish)
-      setAsking(false)
       notify(text.recording.exporting)
     } catch (error) {
       notifyError(error)
