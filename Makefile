@@ -42,7 +42,7 @@ serve: $(SERVER_STAMP)  ## run the server and a worker on the library in DATA=li
 	$(BIN)/sideman serve --host 127.0.0.1 --port $(PORT) --data $(DATA)
 
 test: $(DEV_STAMP)  ## set up and pass the whole test suite
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: $(DEV_STAMP)  ## format, lint, types, import contracts, documentation contracts
 	$(BIN)/ruff format --check src tests tools benchmarks training hatch_build.py

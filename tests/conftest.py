@@ -29,8 +29,7 @@ LONGEST_FIRST = (
     "test_faults.py", "test_access.py", "test_cli_library.py", "test_deployment.py", "test_long_recordings.py", "test_timeline_cli.py",
     "test_outages.py", "test_musicgen.py", "test_diffusion_engines.py", "test_network_jobs.py", "test_fleet.py", "test_separation_jobs.py",
 )  # fmt: skip
-"""Files go whole to one of three processes (a third of the time of two is spent waiting for servers): a long one at the end would leave
-the others waiting."""
+"""Files go whole to one of two processes: a long one at the end would leave the other waiting."""
 LAST = ("test_pages.py", "test_player.py", "test_taking_apart.py", "test_accessible.py")
 """A browser keeps an event loop running in its process, in which others could not start theirs."""
 
