@@ -20,10 +20,10 @@ def assert_nothing_lost(yard: Yard, ids: list[str]) -> None:
 
 def test_jobs_run_once_each_without_faults(yard: Yard) -> None:
     yard.wait_ready(yard.start_worker())
-    ids = yard.submit(6)
+    ids = yard.submit(3)
     assert_nothing_lost(yard, ids)
     starts = Counter((e.job_id, e.task) for e in yard.events() if e.what == "start")
-    assert set(starts.values()) == {1} and len(starts) == 6 * 4
+    assert set(starts.values()) == {1} and len(starts) == 3 * 4
     store = next(t for t in yard.jobs.get(ids[0]).tasks if t.name == "store")
     assert store.result and len(store.result["keys"]) == 3
 
@@ -31,8 +31,8 @@ def test_jobs_run_once_each_without_faults(yard: Yard) -> None:
 def test_kill_9_of_workers_and_children_over_a_batch(yard: Yard) -> None:
     for worker in (yard.start_worker(), yard.start_worker()):
         yard.wait_ready(worker)
-    ids = yard.submit(16, busy_s=0.3)
-    assert chaos(yard, ids, kills=5, pause_s=(0.3, 1.2), seed=1, timeout_s=60) >= 3
+    ids = yard.submit(10, busy_s=0.3)  # `make soak` does it for longer
+    assert chaos(yard, ids, kills=4, pause_s=(0.3, 1.2), seed=1, timeout_s=60) >= 2
     assert_nothing_lost(yard, ids)
 
 
@@ -75,8 +75,8 @@ def test_cancel_ends_the_child_and_frees_its_place(yard: Yard) -> None:
 def test_a_poison_job_fails_alone_with_its_reason(yard: Yard) -> None:
     yard.wait_ready(yard.start_worker())
     poisoned = yard.submit(1, poison="child") + yard.submit(1, poison="fails")
-    healthy = yard.submit(5)
-    assert yard.wait(poisoned + healthy, 90) == Counter(completed=5, failed=2)
+    healthy = yard.submit(2)
+    assert yard.wait(poisoned + healthy, 90) == Counter(completed=2, failed=2)
     crashed, refused = (yard.jobs.get(j) for j in poisoned)
     assert crashed.error and crashed.error.startswith("separate: ") and "3 times" in crashed.error
     assert refused.error == "separate: there is no music in it"
