@@ -10,7 +10,7 @@ import pytest
 
 from sideman.core.analysis import analyze
 from sideman.core.analysis.beats import track
-from sideman.core.analysis.beats.pulses import best_path
+from sideman.core.analysis.beats.pulses import best_path, settled
 from sideman.core.audio import AudioClip, Recording
 from sideman.core.evaluation.scores import chord_scores
 from sideman.core.music import BeatGrid, Chord, Meter
@@ -25,6 +25,15 @@ def drifting(tempo_bpm: float, meter: Meter, duration_s: float) -> BeatGrid:
     steps = 60 / tempo_bpm * (1 + 0.02 * np.sin(np.arange(count) / 12))
     times = 0.6 + np.concatenate([[0], np.cumsum(steps)])
     return BeatGrid.from_times(times, np.arange(count + 1) % meter.beats_per_bar + 1, meter)
+
+
+def test_beats_between_the_onsets_of_another_pulse_settle_on_their_own() -> None:
+    beats = np.arange(50.0, 3000.0, 58.0)
+    late = np.clip(np.round(beats).astype(int) + 2, 0, 2999)
+    activation = np.zeros(3000, np.float32)
+    activation[late[::3]] = 1.0
+    np.testing.assert_allclose(settled(beats, activation), beats + 2, atol=0.1)
+    assert np.array_equal(settled(beats, np.zeros(3000, np.float32)), beats)
 
 
 @pytest.mark.parametrize(("tempo", "beats"), [(92.0, 4), (124.0, 4), (150.0, 3)])

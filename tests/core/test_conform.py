@@ -16,7 +16,18 @@ from sideman.core.fit import ConformWish, figures
 from sideman.core.fit.straighten import even_tempo, read_tempo_map, straightened, write_tempo_map
 from sideman.core.generation import SessionBand, SongContext
 from sideman.core.generation.soundfont import Preset, Renderer
-from sideman.core.music import BeatGrid, Meter, NoteEvent, StemRole, parse_progression, part_of, with_progression
+from sideman.core.music import (
+    Annotation,
+    BeatGrid,
+    GrooveTemplate,
+    Meter,
+    NoteEvent,
+    Provenance,
+    StemRole,
+    parse_progression,
+    part_of,
+    with_progression,
+)
 from sideman.core.pipelines.concurrency import Watch
 from sideman.core.pipelines.fitting import fit_clip
 from sideman.core.pipelines.songs import Song
@@ -190,6 +201,10 @@ def test_figures_say_what_is_wrong(long_song: ShortSong) -> None:
     analysis = replace(long_song.truth, grid=replace(long_song.truth.grid, value=grid))
     onsets = np.arange(100) * 0.5
     assert figures.of_onsets(onsets, analysis).onset_to_grid_ms == pytest.approx(0)
+    swung = Annotation(GrooveTemplate(3, (0.0,) * 12, (1.0,) * 12, 2.0), 0.9, Provenance("told", "1"))
+    off_beats = np.arange(100) * 0.5 + 1 / 3
+    assert figures.of_onsets(off_beats, replace(analysis, groove=swung)).onset_to_grid_ms == pytest.approx(0, abs=0.1)
+    assert figures.of_onsets(off_beats, replace(analysis, groove=None)).onset_to_grid_ms > 30
     fast = figures.of_onsets(onsets[:8] * 0.995, analysis)
     assert fast.tempo_error_percent == pytest.approx(0.5, abs=0.05)
     loud = np.zeros((1, 22050 * 4), np.float32)

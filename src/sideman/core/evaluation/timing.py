@@ -15,13 +15,13 @@ from sideman.core.evaluation.references import Reference
 from sideman.core.generation import SongContext
 from sideman.core.music import NoteEvent, StemRole
 
-SIXTEENTHS = 4
+SIXTEENTHS, SIXTHS = 4, 6
 RANDOM_ONSETS = 2000
 
 
 @dataclass(frozen=True, slots=True)
 class TimingScore:
-    """Medians in ms: of the notes, and of random onsets against the nearest sixteenth."""
+    """Medians in ms: of the notes, and of random onsets against the nearest sixteenth, or sixth of a beat where the song goes in triplets."""
 
     name: str
     role: StemRole
@@ -32,7 +32,8 @@ class TimingScore:
 def score(reference: Reference, context: SongContext, notes: Sequence[NoteEvent], role: StemRole) -> TimingScore:
     truth, estimated = reference.grid(), context.grid
     onsets = np.array([n.start_s for n in notes])
-    parts = 6 if truth.meter.compound else SIXTEENTHS
+    triplets = truth.meter.compound or (context.groove is not None and context.groove.in_triplets)
+    parts = SIXTHS if triplets else SIXTEENTHS
     written = np.round(estimated.beat_at(onsets) * parts) / parts
     beat = np.floor(written + 1e-9)
     true_beat = np.round(truth.beat_at(estimated.seconds_at(beat)))

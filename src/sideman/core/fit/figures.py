@@ -13,7 +13,7 @@ from sideman.core.audio import AudioReader, blocks, integrated_loudness, read_pa
 from sideman.core.fit.listening import SAMPLE_RATE_HZ
 from sideman.core.music import MusicAnalysis, NoteEvent
 
-DIVISIONS = 4
+SIXTEENTHS, SIXTHS = 4, 6
 LEAST_ONSETS = 8
 FULL_SCALE, FLAT_RUN = 0.999, 3
 WINDOW, BANDS = 2048, 40
@@ -29,7 +29,7 @@ BLOCK_S = 20
 class FitFigures:
     """What the analysis and the sounds say beside the score, not in it. None where there is nothing to measure.
 
-    onset_to_grid_ms, _p90_ms: median and 90th percentile of the distance to the nearest sixteenth; chance_to_grid_ms: of random onsets.
+    onset_to_grid_ms, _p90_ms: median and 90th percentile of the distance to the nearest step of the beat; chance_to_grid_ms: of random onsets.
     masked_share: of the stem's loudness, what lies where the song is 6 dB louder. clipped_share: of its samples.
     """
 
@@ -44,10 +44,15 @@ class FitFigures:
     clipped_share: float | None = None
 
 
-def distances_to_grid_ms(onsets_s: NDArray[np.float64], analysis: MusicAnalysis, divisions: int = DIVISIONS) -> NDArray[np.float64]:
-    """Signed distance of onsets to the nearest sixteenth (sixth of the beat in compound time) of the analysed grid."""
-    grid = analysis.require_grid()
-    parts = 6 if grid.meter.compound else divisions
+def steps_of_beat(analysis: MusicAnalysis) -> int:
+    """Sixteenths; sixths of the beat in compound time and where the recording swings in triplets."""
+    triplets = analysis.groove is not None and analysis.groove.value.in_triplets
+    return SIXTHS if triplets or analysis.require_grid().meter.compound else SIXTEENTHS
+
+
+def distances_to_grid_ms(onsets_s: NDArray[np.float64], analysis: MusicAnalysis) -> NDArray[np.float64]:
+    """Signed distance of onsets to the nearest step (see `steps_of_beat`) of the analysed grid."""
+    grid, parts = analysis.require_grid(), steps_of_beat(analysis)
     position = grid.beat_at(onsets_s) * parts
     return np.asarray(onsets_s - grid.seconds_at(np.round(position) / parts)) * 1000
 

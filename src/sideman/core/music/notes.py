@@ -49,3 +49,7 @@ class GrooveTemplate:
     offsets_ms: tuple[float, ...]
     accents: tuple[float, ...]
     swing: float
+
+    @property
+    def in_triplets(self) -> bool:
+        return self.steps_per_beat == 3

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sideman.core.analysis.beats import bars
 from sideman.core.analysis.beats.description import at_phases, describe, pooled, triple_share
 from sideman.core.analysis.beats.onsets import FRAME_RATE_HZ, SAMPLE_RATE_HZ, OnsetWindow, hear
-from sideman.core.analysis.beats.pulses import agreement, candidates
+from sideman.core.analysis.beats.pulses import agreement, candidates, settled
 from sideman.core.analysis.beats.readings import alternatives
 from sideman.core.audio import AudioReader
 from sideman.core.music.timeline import BeatGrid, Meter, TempoAlternative
@@ -91,7 +91,7 @@ def window_candidates(window: OnsetWindow, scorer: Scorer) -> list[Candidate]:
         rows.append(np.concatenate([[level[k] - level[order[0]]], bars.summary(decoding, seen, pulse.tempo_bpm, compound)]))
         out.append(
             Candidate(
-                pulse.beats,
+                settled(pulse.beats, window.activation),
                 pulse.tempo_bpm,
                 decoding.beats_per_bar,
                 _first_downbeat(decoding),
