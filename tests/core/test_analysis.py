@@ -8,7 +8,7 @@ import mir_eval
 import numpy as np
 import pytest
 
-from sideman.core.analysis import analyze
+from sideman.core.analysis import analyze, sections
 from sideman.core.analysis.beats import track
 from sideman.core.analysis.beats.pulses import best_path, settled
 from sideman.core.audio import AudioClip, Recording
@@ -93,6 +93,17 @@ def test_every_annotation_says_how_sure_it_is_and_who_made_it(harmony) -> None:
     _, found = harmony
     for made in (found.grid, found.key, found.key_spans, found.chords, found.sections, found.tuning_hz, found.loudness):
         assert 0 <= made.confidence <= 1 and made.provenance.engine and made.provenance.version
+
+
+@pytest.mark.parametrize("last_chord", [True, False])
+def test_the_bar_in_which_the_last_chord_rings_moves_no_section(last_chord: bool) -> None:
+    rng = np.random.default_rng(0)
+    loops, colours = rng.normal(0, 1, (2, 4, 40)), rng.normal(0, 0.5, (3, 40))
+    song = [0] * 4 + [1] * 8 + [2] * 8 + [1] * 8  # intro and verse share their chords
+    bars = [loops[int(k == 2)][i % 4] + colours[k] for i, k in enumerate(song)]
+    ending = [loops[0][0] + colours[1]] if last_chord else []
+    limits = sections.block_limits(sections._similarity(np.array(bars + ending)))
+    assert limits == [0, 4, 12, 20, 28 + last_chord]
 
 
 def test_chord_and_section_spans_cover_the_recording_without_gaps(harmony) -> None:

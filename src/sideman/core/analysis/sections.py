@@ -18,6 +18,7 @@ from sideman.core.music import BeatGrid, Section
 
 PLACES_PER_BAR = 8
 KERNEL_BARS, LONGEST_BARS = 7, 36
+INTRODUCTION_COST = 0.35
 SAME_LETTER = 0.65
 EXACT_BARS, MOST_BLOCKS = 1500, 150
 FRAGMENT = 0.6
@@ -87,6 +88,17 @@ def _length_cost(bars: int) -> float:
     return 0.0 if bars == 8 else 0.25 if bars % 4 == 0 else 0.5 if bars % 2 == 0 else 1.0
 
 
+def _cost_at(bars: int, first: bool, last: bool) -> float:
+    """An introduction of two bars is less of a surprise than a verse of ten.
+
+    The bar in which the last chord rings out makes no block longer: else every section before it would begin a bar late.
+    """
+    cost = _length_cost(bars)
+    if first and bars % 2 == 0:
+        cost = min(cost, INTRODUCTION_COST)
+    return min(cost, _length_cost(bars - 1)) if last and bars > 4 else cost
+
+
 def _insides(similarity: Array) -> Array:
     """[bars + 1, LONGEST_BARS + 1]: mean similarity within KERNEL_BARS of the block of so many bars that ends there."""
     n = len(similarity)
@@ -107,7 +119,7 @@ def block_limits(similarity: Array) -> list[int]:
     best[0] = 0.0
     for end in range(1, n + 1):
         for length in range(min(LONGEST_BARS, end), 0, -1):
-            value = best[end - length] + inside[end, length] - _length_cost(length) * unit
+            value = best[end - length] + inside[end, length] - _cost_at(length, end == length, end == n) * unit
             if value > best[end]:
                 best[end], back[end] = value, end - length
     limits = [n]
