@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from sideman.core.evaluation.references import Reference
 from sideman.core.music import ChordSpan, MusicAnalysis, NoteEvent, Section
 
-SECTION_TOLERANCE_S = 3.0
+SECTION_TOLERANCE_S, SHARP_TOLERANCE_S = 3.0, 0.5
 SHORTEST_NOTE_S = 0.03
 CONFIDENCE_BINS = ((0.0, 0.5), (0.5, 0.8), (0.8, 1.01))
 
@@ -36,6 +36,7 @@ class AnalysisScores:
     sevenths: float | None = None
     chord_segmentation: float | None = None
     section_f: float | None = None
+    section_f_sharp: float | None = None
     tuning_error_cents: float | None = None
     beat_confidence: float | None = None
     key_confidence: float | None = None
@@ -80,13 +81,13 @@ def chord_scores(reference: Sequence[tuple[float, float, str]], estimated: Seque
     )
 
 
-def section_f(reference: Sequence[tuple[float, float, str]], estimated: Sequence[Section]) -> float:
-    """Boundary F within 3 s."""
+def section_f(reference: Sequence[tuple[float, float, str]], estimated: Sequence[Section], window_s: float = SECTION_TOLERANCE_S) -> float:
+    """Boundary F within 3 s, in which a bar too late counts as right, or within another window."""
     ref = np.array([[a, b] for a, b, _ in reference], float)
     est = np.array([[s.start_s, s.end_s] for s in estimated], float)
     if not len(est):
         return 0.0
-    _, _, f = mir_eval.segment.detection(ref, est, window=SECTION_TOLERANCE_S, trim=True)
+    _, _, f = mir_eval.segment.detection(ref, est, window=window_s, trim=True)
     return 100 * float(f)
 
 
@@ -151,6 +152,7 @@ def score(reference: Reference, a: MusicAnalysis) -> AnalysisScores:
     tuning = None
     if reference.tuning_hz and a.tuning_hz:
         tuning = abs(1200 * float(np.log2(a.tuning_hz.value / reference.tuning_hz)))
+    sections = a.sections.value if a.sections else ()
     return AnalysisScores(
         name=reference.name,
         beat_f=beat_f(reference.beats_s, beats) if reference.beats_s else None,
@@ -163,7 +165,8 @@ def score(reference: Reference, a: MusicAnalysis) -> AnalysisScores:
         majmin=chords.majmin if chords else None,
         sevenths=chords.sevenths if chords else None,
         chord_segmentation=chords.segmentation if chords else None,
-        section_f=section_f(reference.sections, a.sections.value if a.sections else ()) if reference.sections else None,
+        section_f=section_f(reference.sections, sections) if reference.sections else None,
+        section_f_sharp=section_f(reference.sections, sections, SHARP_TOLERANCE_S) if reference.sections else None,
         tuning_error_cents=tuning,
         beat_confidence=a.grid.confidence if a.grid else None,
         key_confidence=a.key.confidence if a.key else None,

@@ -53,12 +53,20 @@ def _mean(rows: Sequence[Any], pick: Callable[[Any], float | None]) -> str:
     if len(known) < FEWEST_FOR_INTERVAL:
         return _cell(float(np.mean(known)))
     low, high = interval(known)
-    return f"{np.mean(known):.1f} [{low:.0f}, {high:.0f}]"
+    return f"{np.mean(known):.1f}\n{low:.0f} to {high:.0f}"
 
 
-ANALYSIS_FIELDS = ("beat_f", "downbeat_f", "tempo_bpm", "tempo_error_percent", "key", "key_mirex", "majmin", "sevenths", "chord_segmentation", "section_f", "note_f", "tuning_error_cents", "loudness_error_lu", "beat_confidence")  # fmt: skip
-ANALYSIS_HEADS = ("beat F", "down F", "bpm", "off %", "key", "MIREX", "majmin", "7ths", "seg", "sect F3", "notes F", "cents", "LU", "sure")
-MEANS = ("beat_f", "downbeat_f", "key_mirex", "majmin", "sevenths", "chord_segmentation", "section_f", "note_f")
+ANALYSIS_TABLES = (
+    ("Beats and tempo", {"beat_f": "beat F", "downbeat_f": "down F", "tempo_bpm": "bpm", "tempo_error_percent": "off %", "beat_confidence": "sure"}),
+    ("Key and chords", {"key": "key", "key_mirex": "MIREX", "majmin": "majmin", "sevenths": "7ths", "chord_segmentation": "seg"}),
+    ("Sections (within 3 and 0.5 s), notes, tuning, loudness", {
+        "section_f": "sect F3", "section_f_sharp": "sect F.5", "note_f": "notes F", "tuning_error_cents": "cents", "loudness_error_lu": "LU",
+    }),
+)  # fmt: skip
+"""Three narrow tables: one of fifteen columns cannot be read in a terminal of eighty."""
+FOUND = ("tempo_bpm", "beat_confidence", "key")
+"""What is found, not scored: alone it makes no row."""
+MEANS = ("beat_f", "downbeat_f", "key_mirex", "majmin", "sevenths", "chord_segmentation", "section_f", "section_f_sharp", "note_f")
 TWO_DIGITS = ("beat_confidence", "tempo_error_percent", "loudness_error_lu")
 FEWEST_FOR_INTERVAL = 5
 OCTAVES = (1 / 3, 0.5, 1, 2, 3)
@@ -66,11 +74,19 @@ TEMPO_TOLERANCE_PERCENT = 4.0
 
 
 def say_analysis(rows: Sequence[Any]) -> None:
-    body = [[r.name] + [_cell(getattr(r, f), 2 if f in TWO_DIGITS else 1) for f in ANALYSIS_FIELDS] for r in rows]
-    groups = {"mean, all": rows, "mean, songs with annotated beats, chords and sections": [r for r in rows if r.section_f is not None]}
-    for name, group in groups.items():
-        body.append([name] + [_mean(group, lambda r, f=f: getattr(r, f)) if f in MEANS else "" for f in ANALYSIS_FIELDS])  # type: ignore[misc]
-    table("Analysis (mir_eval, untrimmed; means with 95 % bootstrap intervals over recordings)", ["recording", *ANALYSIS_HEADS], body)
+    groups = {"mean, all": rows, "mean, songs": [r for r in rows if r.section_f is not None]}
+    say("Analysis by mir_eval, untrimmed; means with 95 % bootstrap intervals over recordings; songs: those with annotated sections.")
+    for title, columns in ANALYSIS_TABLES:
+        body = [
+            [r.name] + [_cell(getattr(r, f), 2 if f in TWO_DIGITS else 1) for f in columns]
+            for r in rows
+            if any(getattr(r, f) is not None for f in columns if f not in FOUND)
+        ]
+        for name, group in groups.items():
+            if body and group:
+                body.append([name] + [_mean(group, lambda r, f=f: getattr(r, f)) if f in MEANS else "" for f in columns])  # type: ignore[misc]
+        if body:
+            table(title, ["recording", *columns.values()], body)
     tempi = [r.tempo_error_percent for r in rows if r.tempo_error_percent is not None]
     if tempi:
         exact = 100 * float(np.mean([t <= TEMPO_TOLERANCE_PERCENT for t in tempi]))
@@ -103,14 +119,14 @@ def say_separation(rows: Sequence[Any]) -> None:
     roles = [s.role.value for s in rows[0].stems]
     body = []
     for r in rows:
-        body.append([r.name] + [f"{s.si_sdr_db:.1f} ({s.mixture_db:.1f}, {s.hpss_db:.1f})" for s in r.stems] + [f"{r.residual_db:.0f}"])
+        body.append([r.name] + [f"{s.si_sdr_db:.1f}\n{s.mixture_db:.1f} / {s.hpss_db:.1f}" for s in r.stems] + [f"{r.residual_db:.0f}"])
     means = [
         tuple(float(np.mean([getattr(r.stems[k], f) for r in rows])) for f in ("si_sdr_db", "mixture_db", "hpss_db"))
         for k in range(len(roles))
     ]
-    body.append(["mean"] + [f"{a:.2f} ({b:.1f}, {c:.1f})" for a, b, c in means] + [""])
+    body.append(["mean"] + [f"{a:.2f}\n{b:.1f} / {c:.1f}" for a, b, c in means] + [""])
     body.append(["mean of all stems", f"{np.mean([m[0] for m in means]):.2f}"] + [""] * len(roles))
-    table("Separation: SI-SDR in dB (mixture as estimate, plain HPSS split)", ["mixture", *roles, "residual dB"], body)
+    table("Separation: SI-SDR in dB; below it the mixture as estimate / plain HPSS split", ["mixture", *roles, "null dB"], body)
 
 
 def say_timing(rows: Sequence[Any]) -> None:
