@@ -189,6 +189,12 @@ def test_sections_get_names_only_where_there_is_a_ground() -> None:
     assert [s.name for s in named(song)] == ["intro", "verse", "chorus", "verse", "chorus", "bridge", "chorus", "outro"]
     assert all(0 < s.name_confidence <= 0.6 for s in named(song))
     assert all(s.name == "" for s in named(song[:3])), "three sections are no form"
+    quiet_start = [
+        Section(10.0 * k, 10.0 * k + 10, label, e) for k, (label, e) in enumerate(zip("ABABA", (0.7, 0.9, 1, 0.9, 1), strict=True))
+    ]
+    assert [s.name for s in named(quiet_start)] == ["intro", "verse", "chorus", "verse", "chorus"]
+    for form in ("AABA", "ABCDE", "AABBCC"):
+        assert {s.name for s in named([Section(k, k + 1, x, 1.0) for k, x in enumerate(form)])} == {""}, form
 
 
 LRC = "[ti:Song]\n[ar:Somebody]\n[offset:+200]\n[00:04.20]First <00:04.50>line\n[00:08.00][00:16.00]Again\n\n[01:59.00]Beyond\n"
