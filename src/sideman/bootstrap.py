@@ -114,14 +114,16 @@ def timeline_file(path: str | Path) -> TimelineFile:
 
 
 def analyze(
-    source: Source, out: str | Path | None = None, progress: StepProgress = no_progress, *, wish: str | None = None
+    source: Source, out: str | Path | None = None, progress: StepProgress = no_progress, *, wish: str | None = None, notes: bool = False
 ) -> MusicAnalysis:
     """Understand a recording (a path or an AudioClip); with `out`, also write out/analysis.jams.
 
     `wish` names engines other than the default ones, `beats=madmom,key=madmom,notes=basic-pitch`; of what it leaves open the setting
-    SIDEMAN_ANALYSIS decides.
+    SIDEMAN_ANALYSIS decides. `notes` asks for the notes too, by basic-pitch's network where neither names an engine.
     """
-    chosen = _analysis_engines(engines(), wish)
+    wired = engines()
+    wished = AnalysisWish.parse(wish).over(wired.analyzers.default)
+    chosen = wired.analyzers.engines(wished.with_notes() if notes else wished)
     return analysis_cases.analyze(source, Path(out) if out else None, progress, chosen)
 
 

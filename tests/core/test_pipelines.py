@@ -107,6 +107,15 @@ def test_no_pulse_still_gives_stems_and_a_sentence(tmp_path: Path) -> None:
     assert (tmp_path / "out/stems/drums.flac").exists() and not (tmp_path / "out/new").exists()
 
 
+def test_a_pad_follows_a_song_without_pulse(tmp_path: Path) -> None:
+    chord = sum(faded_tone(261.63 * ratio, 8, peak=0.12).samples for ratio in (1, 1.26, 1.498))
+    result = sideman.play_along(AudioClip(chord, 44100), tmp_path / "out", stems="bass,pad")
+    assert result.analysis.grid is None
+    assert [m.name for m in result.made] == ["pad"] and "without beats" in result.made[0].note
+    assert "only pad could follow" in result.warning
+    assert (tmp_path / "out/new/pad.flac").exists()
+
+
 @pytest.mark.parametrize(
     ("options", "error"),
     [

@@ -297,6 +297,8 @@ def test_a_wish_goes_over_the_settings_question_by_question() -> None:
     settings = AnalysisWish.parse("beats=madmom,key=madmom")
     asked = AnalysisWish.parse("key=sideman,notes=basic-pitch").over(settings)
     assert str(asked) == "beats=madmom,notes=basic-pitch"
+    assert str(AnalysisWish.parse("notes=madmom").with_notes()) == "notes=madmom"
+    assert str(AnalysisWish.parse("key=madmom,notes=no").with_notes()) == "key=madmom,notes=basic-pitch"
     assert str(AnalysisWish.parse(None).over(settings)) == "beats=madmom,key=madmom"
 
 

@@ -43,6 +43,8 @@ def test_analyze_as_json(song_file: Path, tmp_path: Path) -> None:
     facts = json.loads(done.stdout)
     assert done.returncode == 0 and facts["meter"] == "4/4" and 105 < facts["tempo_bpm"] < 130
     assert (tmp_path / "a/analysis.jams").is_file()
+    assert len(facts["sections"][0]) == 5 and facts["groove"]["steps_per_beat"] in (3, 4)
+    assert all(len(reading) == 3 for reading in facts["other_readings"])
 
 
 def test_info_reads_the_header(song_file: Path) -> None:

@@ -44,6 +44,11 @@ class AnalysisWish:
         """This wish, and what the default says of the questions that it leaves open."""
         return AnalysisWish({**default.engines, **self.engines})
 
+    def with_notes(self) -> AnalysisWish:
+        """This wish, and notes by basic-pitch where it names no engine for them."""
+        asked = self.chosen.get("notes", "basic-pitch")
+        return AnalysisWish({**self.engines, "notes": asked})
+
     @property
     def chosen(self) -> dict[str, str]:
         """Engine by question, for the questions that the default engine should not answer."""

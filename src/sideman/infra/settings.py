@@ -30,9 +30,15 @@ ROWS = (
         "the engines that need no download",
         "analysis engines other than the default ones, such as beats=madmom,key=madmom,notes=basic-pitch; set where jobs are asked for",
     ),
-    Setting("SIDEMAN_THREADS", "number of processors, at most 4", "how many stems are made at once"),
     Setting(
-        "SIDEMAN_SCRATCH", "the system's temporary folder", "where decoded audio lies while a job runs (21 MB a stereo minute and lane)"
+        "SIDEMAN_THREADS",
+        "number of processors, at most 4",
+        "how many stems are made at once by the command line; a worker's task uses one thread",
+    ),
+    Setting(
+        "SIDEMAN_SCRATCH",
+        "the system's temporary folder",
+        "where decoded audio lies while the command line works (21 MB a stereo minute and lane); workers use scratch in SIDEMAN_DATA",
     ),
     Setting("SIDEMAN_MODELS", "models in SIDEMAN_DATA", "folder of installed model weights; workers on other machines need the same ones"),
     Setting("SIDEMAN_HUB", "https://huggingface.co", "where models that lie on the model hub are fetched: a mirror with the same paths"),

@@ -20,7 +20,7 @@ from sideman.core.mixing import Lane, Mix, difference, master, sum_lanes
 from sideman.core.music import MidiPart, MusicAnalysis, StemRole, write_jams, write_midi
 from sideman.core.pipelines.concurrency import StepProgress, Watch, together
 from sideman.core.pipelines.new_stems import NewStem, new_stems
-from sideman.core.pipelines.songs import Song, StemWishes, playable
+from sideman.core.pipelines.songs import Song, StemWishes, followers, playable
 from sideman.core.separation import SeparatedStem, Separator, WrittenSet, write_set
 from sideman.errors import UsageError
 
@@ -95,7 +95,8 @@ class _Session:
     @property
     def warning(self) -> str:
         if self.analysis.grid is None:
-            return "No steady pulse was found, so no stems were generated."
+            following = "only " + " and ".join(n.stem.role.value for n in self.made) if self.made else "nothing"
+            return f"No steady pulse was found, so {following} could follow: pad and strings do where there are chords."
         return fit.suspect_analysis(tuple(n.report for n in self.made)) or ""
 
 
@@ -113,7 +114,8 @@ def play_along(
     stems, analysis = _understand(recording, separator, watch, options)
     clock.lap("separate and analyse")
     made: tuple[NewStem, ...] = ()
-    if analysis.grid is not None:
+    wishes = replace(wishes, roles=followers(analysis, wishes.roles))
+    if wishes.roles:
         drums = next((s.audio for s in stems if s.role is StemRole.DRUMS), None)
         made = new_stems(Song(recording, analysis, drums), wishes, generators, watch, options.threads)
     clock.lap("play along and judge")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from sideman.core import analysis as analysis_engine
@@ -62,6 +63,14 @@ def playable(wishes: StemWishes, generator: Generator) -> StemWishes:
     if not 1 <= wishes.candidates <= MOST_CANDIDATES:
         raise UsageError(f"{wishes.candidates} candidates were asked for: there can be 1 to {MOST_CANDIDATES} of each stem")
     return replace(wishes, style=generator.style_named(wishes.style))
+
+
+def followers(analysis: MusicAnalysis, roles: Sequence[StemRole]) -> tuple[StemRole, ...]:
+    """Those of the roles that can follow this song: without a pulse, held chords alone; without chords too, nothing."""
+    if analysis.grid is not None:
+        return tuple(roles)
+    chords = analysis.chords.value if analysis.chords else ()
+    return tuple(r for r in roles if r in FREE_ROLES) if any(c.chord.root is not None for c in chords) else ()
 
 
 def song_context(song: Song, wishes: StemWishes) -> SongContext:

@@ -24,7 +24,7 @@ Engines = Annotated[
         show_default=False,
     ),
 ]
-Notes = Annotated[bool, typer.Option("--notes", help="Also find the notes (basic-pitch).")]
+Notes = Annotated[bool, typer.Option("--notes", help="Also find the notes: by basic-pitch, where no other engine for them is named.")]
 
 
 def command(song: Song, out: Out = None, engines: Engines = None, notes: Notes = False, json_output: Json = False) -> None:
@@ -35,7 +35,7 @@ def command(song: Song, out: Out = None, engines: Engines = None, notes: Notes =
     Example: sideman analyze song.mp3 -o song
     """
     with progress_bars(json_output) as progress:
-        found = bootstrap.analyze(song, out, progress, wish=f"{engines or ''},notes=basic-pitch" if notes else engines)
+        found = bootstrap.analyze(song, out, progress, wish=engines, notes=notes)
     if json_output:
         print_json(analysis_json(found))
         return

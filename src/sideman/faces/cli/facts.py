@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 from typing import Any
 
 from sideman.core.music import MusicAnalysis, StemRole
@@ -22,6 +23,8 @@ def analysis_json(a: MusicAnalysis) -> dict[str, Any]:
         "beat_confidence": _finite(a.grid.confidence) if a.grid else None,
         "beats_s": [round(t, 3) for t in grid.times_s] if grid else [],
         "downbeats_s": [round(float(t), 3) for t in grid.downbeats_s] if grid else [],
+        "other_readings": [[_finite(t.tempo_bpm), t.relation, _finite(t.probability)] for t in a.other_readings],
+        "groove": asdict(a.groove.value) if a.groove else None,
         "key": str(a.key.value) if a.key else None,
         "key_confidence": _finite(a.key.confidence) if a.key else None,
         "key_segments": [[round(k.start_s, 2), round(k.end_s, 2), str(k.key)] for k in a.key_spans.value] if a.key_spans else [],
@@ -32,7 +35,9 @@ def analysis_json(a: MusicAnalysis) -> dict[str, Any]:
         "chords": [[round(c.start_s, 3), round(c.end_s, 3), str(c.chord), round(c.confidence, 2)] for c in a.chords.value]
         if a.chords
         else [],
-        "sections": [[round(s.start_s, 3), round(s.end_s, 3), s.label, round(s.energy, 2)] for s in a.sections.value] if a.sections else [],
+        "sections": [[round(s.start_s, 3), round(s.end_s, 3), s.label, round(s.energy, 2), s.name] for s in a.sections.value]
+        if a.sections
+        else [],
         "notes": {
             n.value.role.value: [[round(x.start_s, 3), round(x.end_s, 3), x.pitch, x.velocity] for x in n.value.notes] for n in a.notes
         },
@@ -65,7 +70,7 @@ def say_analysis(a: MusicAnalysis) -> None:
         loud = a.loudness.value
         say(f"Loudness  {loud.integrated_lufs:.1f} LUFS, range {loud.range_lu:.1f} LU, true peak {loud.true_peak_dbtp:.1f} dBTP")
     if a.sections:
-        say("Sections  " + "  ".join(f"{s.label} {clock(s.start_s)}" for s in a.sections.value))
+        say("Sections  " + "  ".join(f"{s.label} {clock(s.start_s)}{f' ({s.name}?)' if s.name else ''}" for s in a.sections.value))
     if a.chords:
         symbols = [c.chord.symbol for c in a.chords.value if c.chord.root is not None]
         say("Chords    " + (" | ".join(symbols[:16]) or "none") + (f" ... ({len(symbols)} in all)" if len(symbols) > 16 else ""))
