@@ -25,6 +25,7 @@ from sideman.core.music import (
     Key,
     LyricLine,
     Meter,
+    MidiPart,
     MusicAnalysis,
     NoteEvent,
     NoteTrack,
@@ -36,6 +37,7 @@ from sideman.core.music import (
     corrected,
     from_jams,
     read_annotations,
+    read_midi,
     to_jams,
     write_midi,
 )
@@ -185,13 +187,15 @@ def test_what_is_no_annotation_is_refused_in_one_sentence(tmp_path: Path, name: 
     assert "\n" not in str(caught.value)
 
 
-def test_a_midi_tempo_map_becomes_the_grid_it_was_written_from(tmp_path: Path) -> None:
+@pytest.mark.parametrize("meter", [Meter(3), Meter(2, True), Meter(4, True)])
+def test_a_midi_tempo_map_becomes_the_grid_it_was_written_from(meter: Meter, tmp_path: Path) -> None:
     times = 0.4 + np.concatenate([[0], np.cumsum(0.5 * (1 + 0.03 * np.sin(np.arange(35) / 4)))])
-    grid = BeatGrid.from_times(times, np.arange(36) % 3 + 1, Meter(3))
-    write_midi(tmp_path / "a.mid", grid, [])
+    grid = BeatGrid.from_times(times, np.arange(36) % meter.beats_per_bar + 1, meter)
+    write_midi(tmp_path / "a.mid", grid, [MidiPart("bass", (NoteEvent(float(times[9]), float(times[10]), 40, 90),))])
     found = corrected(SONG, read_annotations(tmp_path / "a.mid", 20.0)).require_grid()
     near = np.abs(found.times[:, None] - times[None]).min(0)
-    assert near.max() < 0.002 and found.meter == Meter(3)
+    assert near.max() < 0.002 and found.meter == meter
+    assert read_midi(tmp_path / "a.mid")[0].notes[0].start_s == pytest.approx(times[9], abs=0.002)
     assert np.abs(found.downbeats_s[:, None] - grid.downbeats_s[None]).min(0).max() < 0.002, "bars begin elsewhere"
 
 

@@ -31,17 +31,25 @@ class MidiPart:
 
 @dataclass(frozen=True)
 class TempoMap:
-    """Ticks against seconds. The file starts with whole bars of lead-in, so that tick 0 is second 0 and a bar line."""
+    """Ticks against seconds. The file starts with whole bars of lead-in, so that tick 0 is second 0 and a bar line.
+
+    quarters_per_beat: 1, in compound time 1.5: bar lines and tempi of a sequencer count quarters.
+    """
 
     beat_times_s: np.ndarray
     lead_in_beats: int
+    quarters_per_beat: float
+
+    @property
+    def ticks_per_beat(self) -> int:
+        return round(TICKS_PER_BEAT * self.quarters_per_beat)
 
     def tick(self, seconds: float) -> int:
         times = self.beat_times_s
         if seconds <= times[-1]:
-            return round(float(np.interp(seconds, times, np.arange(len(times)) * TICKS_PER_BEAT)))
+            return round(float(np.interp(seconds, times, np.arange(len(times)) * self.ticks_per_beat)))
         last = times[-1] - times[-2]
-        return round((len(times) - 1 + (seconds - times[-1]) / last) * TICKS_PER_BEAT)
+        return round((len(times) - 1 + (seconds - times[-1]) / last) * self.ticks_per_beat)
 
 
 def tempo_map(grid: BeatGrid) -> TempoMap:
@@ -54,7 +62,7 @@ def tempo_map(grid: BeatGrid) -> TempoMap:
     if lead == 0 and first_beat_s >= 1e-3:
         lead = bar
     before = np.linspace(0, first_beat_s, lead + 1)[:-1]
-    return TempoMap(np.concatenate([before, grid.times]), lead)
+    return TempoMap(np.concatenate([before, grid.times]), lead, 1.5 if grid.meter.compound else 1.0)
 
 
 def _append(track: mido.MidiTrack, events: Iterable[tuple[int, mido.Message]]) -> None:
@@ -69,14 +77,14 @@ def _conductor(grid: BeatGrid, tempo: TempoMap, analysis: MusicAnalysis | None) 
     events: list[tuple[int, mido.Message]] = [(0, mido.MetaMessage("track_name", name="timeline"))]
     written_s = 0.0
     for i, end_s in enumerate(tempo.beat_times_s[1:]):  # rounding is fed back, so it never adds up
-        tempo_us = min(LONGEST_BEAT_US, max(1, round((end_s - written_s) * 1e6)))
-        written_s += tempo_us / 1e6
-        events.append((i * TICKS_PER_BEAT, mido.MetaMessage("set_tempo", tempo=tempo_us)))
+        tempo_us = min(LONGEST_BEAT_US, max(1, round((end_s - written_s) * 1e6 / tempo.quarters_per_beat)))
+        written_s += tempo_us * tempo.quarters_per_beat / 1e6
+        events.append((i * tempo.ticks_per_beat, mido.MetaMessage("set_tempo", tempo=tempo_us)))
     offset = tempo.lead_in_beats
     signature_ticks = [(0, grid.meter.beats_per_bar)]
     for bar in grid.bars:
         if bar.beats != signature_ticks[-1][1] and bar.first_beat + offset >= 0:
-            signature_ticks.append(((bar.first_beat + offset) * TICKS_PER_BEAT, bar.beats))
+            signature_ticks.append(((bar.first_beat + offset) * tempo.ticks_per_beat, bar.beats))
     for tick, beats in signature_ticks:
         numerator = beats * 3 if grid.meter.compound else beats
         message = mido.MetaMessage("time_signature", numerator=numerator, denominator=grid.meter.denominator)
