@@ -217,9 +217,12 @@ def render_midi(midi: str | Path, out: str | Path) -> float:
 
 def play_along(
     source: Source, out: str | Path, *, stems: str | Iterable[str | StemRole] = DEFAULT_STEMS, style: str = "rock", seed: int = 1,
-    without: str | StemRole | None = None, engine: str = "", progress: StepProgress = no_progress,
+    without: str | StemRole | None = None, engine: str = "", project: bool = False, progress: StepProgress = no_progress,
 ) -> PlayAlong:  # fmt: skip
-    """The main job: take a recording apart, understand it, play along; everything into the folder `out`. engine: as in `generate`."""
+    """The main job: take a recording apart, understand it, play along; everything into the folder `out`. engine: as in `generate`.
+
+    project: also song.dawproject, the song and its stems for a sequencer.
+    """
     role = StemRole.parse(without) if isinstance(without, str) else without
     wired = engines()
     options = replace(
@@ -230,6 +233,7 @@ def play_along(
         without=role,
         threads=wired.threads,
         analysis=wired.analyzers.engines(),
+        project=project,
     )
     return playalong_cases.run(source, Path(out), wired, options, engine=engine, progress=progress)
 

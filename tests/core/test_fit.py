@@ -137,7 +137,7 @@ def test_an_arrival_is_a_pitch_class_that_has_not_just_sounded() -> None:
 def test_a_chord_part_a_sixteenth_late_begins_its_notes_late(long_song: ShortSong, song_heard: fit.Heard) -> None:
     piano = heard(written_on(long_song, StemRole.PIANO), song_heard.tuning_semitones)
     beat_s = 60 / long_song.truth.require_grid().tempo_bpm
-    on_time, late = (arrival_contrasts(x.arrivals, song_heard.arrivals) for x in (piano, faults.late(piano, beat_s / 4)))
+    on_time, late = (arrival_contrasts(x.arrivals, song_heard.arrivals, beat_s) for x in (piano, faults.late(piano, beat_s / 4)))
     assert on_time["arrival_fine"] > 0 > late["arrival_fine"]
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -23,7 +26,14 @@ def made(song_file: Path, tmp_path_factory: pytest.TempPathFactory):
     out = tmp_path_factory.mktemp("made") / "out"
     steps: dict[str, list[float]] = {}
     result = sideman.play_along(
-        song_file, out, stems="drums,pad", style="jazz", seed=3, without="bass", progress=lambda s, x: steps.setdefault(s, []).append(x)
+        song_file,
+        out,
+        stems="drums,pad",
+        style="jazz",
+        seed=3,
+        without="bass",
+        project=True,
+        progress=lambda s, x: steps.setdefault(s, []).append(x),
     )
     return out, result, steps
 
@@ -33,7 +43,15 @@ def test_everything_is_written(made) -> None:
     names = {p.relative_to(out).as_posix() for p in out.rglob("*") if p.is_file()}
     expected = {f"stems/{r}.flac" for r in ("drums", "bass", "vocals", "other", "residual")}
     expected |= {f"new/{r}.{s}" for r in ("drums", "pad", "bass") for s in ("flac", "mid")}
-    expected |= {"minus/without-bass.flac", "minus/with-new-bass.flac", "mix.flac", "mix.mp3", "analysis.jams", "timeline.mid"}
+    expected |= {
+        "minus/without-bass.flac",
+        "minus/with-new-bass.flac",
+        "mix.flac",
+        "mix.mp3",
+        "analysis.jams",
+        "timeline.mid",
+        "song.dawproject",
+    }
     assert names == expected | {"report.html", "report.json"}
 
 
@@ -43,6 +61,22 @@ def test_all_audio_is_as_long_as_the_song(made, song_file: Path) -> None:
     for path in out.rglob("*.flac"):
         info = soundfile.info(path)
         assert (info.frames, info.samplerate, info.subtype) == (frames, 44100, "PCM_24"), path
+
+
+def test_the_project_plays_the_stems_and_mutes_the_song(made) -> None:
+    out, result, _ = made
+    with zipfile.ZipFile(out / "song.dawproject") as archive:
+        project = ElementTree.fromstring(archive.read("project.xml"))
+        files = [f.get("path") for f in project.iter("File")]
+        mixed = sum(soundfile.read(io.BytesIO(archive.read(f)), dtype="float64")[0] for f in files[1:5])
+        song = soundfile.read(io.BytesIO(archive.read(files[0])), dtype="float64")[0]
+    assert files[:5] == [f"audio/{n}.wav" for n in ("song", "drums", "bass", "vocals", "other")] and "audio/new pad.wav" in files
+    assert 20 * np.log10(np.abs(mixed - song).max()) < -90
+    muted = {t.get("name"): t.find("Channel/Mute").get("value") for t in project.iterfind("Structure/Track")}
+    assert muted["song"] == "true" and muted["drums"] == "false"
+    assert [muted[f"new {m.name}"] for m in result.made] == [
+        "false" if m.report.verdict.value == "accepted" else "true" for m in result.made
+    ]
 
 
 def test_minus_one_and_its_stem_are_the_song(made, song_file: Path) -> None:

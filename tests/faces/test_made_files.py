@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import httpx
 import mido
@@ -162,6 +163,34 @@ def test_an_export_at_an_even_tempo_has_everything_on_one_grid(api: Server, reco
     assert api.ask("POST", f"{at}/exports", json=wish)["id"] == made["id"], "the same file is not made twice"
     far = api.http.post(f"/api/v1{at}/exports", json={"tempoBpm": 399})
     assert far.status_code == 422 and "too far from the song's" in far.json()["detail"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("even", [False, True])
+def test_a_project_for_a_sequencer_holds_the_song_and_its_stems(
+    api: Server, recording: dict[str, Any], takes: list[dict[str, Any]], even: bool
+) -> None:
+    at = f"/recordings/{recording['id']}"
+    timeline = api.ask("GET", f"{at}/timeline")
+    wish = {"project": True} | ({"tempoBpm": round(timeline["tempoBpm"])} if even else {})
+    made = api.ask("POST", f"{at}/exports", json=wish)
+    api.done(made["jobId"])
+    assert made["fileName"].endswith(".dawproject")
+    stems = api.ask("GET", f"/stems?recording={recording['id']}&limit=200")["items"]
+    with zipfile.ZipFile(io.BytesIO(api.http.get(api.ask("GET", f"/mixes/{made['id']}")["downloadUrl"]).content)) as archive:
+        project = ElementTree.fromstring(archive.read("project.xml"))
+        files = [f.get("path") for f in project.iter("File")]
+        assert len(files) == len(stems) + 1 and set(files) | {"project.xml", "metadata.xml"} == set(archive.namelist())
+        lengths = {soundfile.info(io.BytesIO(archive.read(f))).frames for f in files}
+        assert len(lengths) == 1 and (even or lengths == {round(recording["durationS"] * recording["sampleRateHz"])})
+        muted = {t.get("name"): t.find("Channel/Mute").get("value") for t in project.iterfind("Structure/Track")}
+        assert muted[recording["title"]] == "true" and muted["drums"] == "false"
+        heard = [name for name, value in muted.items() if name.startswith("new bass") and value == "false"]
+        assert len(heard) <= 1 < len(takes), "of several takes the best one is heard"
+        rates = [float(p.get("value")) for p in project.iterfind("Arrangement/TempoAutomation/RealPoint")][1:]
+        assert bool(np.ptp(rates) < 0.01) is even, "the song's own tempo drifts"
+        assert abs(np.mean(rates) - timeline["tempoBpm"]) < 1.5
+        assert len(list(project.iter("Note"))) > 50
 
 
 def on_grid(midi: bytes, beats: np.ndarray) -> np.ndarray:

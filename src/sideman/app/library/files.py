@@ -35,7 +35,8 @@ class FileDesk:
         return self._s.results.mix(self._made(who, recording, file, how))
 
     def export(self, who: Caller, recording_id: str, wish: ExportWish = AS_IT_IS, how: How = NOW) -> MixRecord:
-        """Every stem, its MIDI and the analysis in one ZIP; at an even tempo also the recording itself, and the map of the tempo.
+        """Every stem, its MIDI and the analysis in one ZIP; at an even tempo also the recording itself, and the map of the tempo. Or a
+        DAWproject of the recording and its stems, on the song's own bars or at an even tempo.
 
         Raises NotFound, Conflict, AnalysisError for an even tempo without beats, UsageError for one that is too far from the song's.
         """
@@ -45,17 +46,19 @@ class FileDesk:
             raise Conflict("this recording has no stems yet: analyse it first")
         latest = self._s.results.analysis(recording_id)
         corrections = [c.id for c in self._s.results.corrections(recording_id)]
-        request = {"stems": stems, "analysis": latest.id if latest else None, "corrections": corrections}
+        request: dict[str, object] = {"stems": stems, "analysis": latest.id if latest else None, "corrections": corrections}
+        asked: dict[str, object] = {}
+        if wish.project:
+            request["project"] = asked["project"] = True
         if not wish.even_tempo:
-            return self._s.results.mix(
-                self._made(who, recording, FileWish(EXPORT, _file_name(recording, " (stems).zip"), request, {}), how)
-            )
+            name = _file_name(recording, ".dawproject" if wish.project else " (stems).zip")
+            return self._s.results.mix(self._made(who, recording, FileWish(EXPORT, name, request, asked), how))
         known = self._timelines.latest(recording_id)
         if known is None:
             raise Conflict("this recording has no beats yet: analyse it first")
         tempo_bpm = even_tempo(known.require_grid(), known.duration_s, wish.tempo_bpm).tempo_bpm
-        name = _file_name(recording, f" (stems, {tempo_bpm:g} bpm).zip")
-        asked = {"even_tempo": True, "tempo_bpm": wish.tempo_bpm}
+        name = _file_name(recording, f" ({tempo_bpm:g} bpm).dawproject" if wish.project else f" (stems, {tempo_bpm:g} bpm).zip")
+        asked |= {"even_tempo": True, "tempo_bpm": wish.tempo_bpm}
         return self._s.results.mix(self._made(who, recording, FileWish(EXPORT, name, request | {"tempo_bpm": tempo_bpm}, asked), how))
 
     def batch_export(self, who: Caller, recording_ids: Sequence[str]) -> tuple[BatchItem, ...]:

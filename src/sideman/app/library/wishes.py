@@ -118,10 +118,11 @@ class MixWish:
 
 @dataclass(frozen=True, slots=True)
 class ExportWish:
-    """even_tempo: everything warped onto one tempo. tempo_bpm: which, None for the song's own."""
+    """even_tempo: everything warped onto one tempo. tempo_bpm: which, None for the song's own. project: a DAWproject in place of a ZIP."""
 
     even_tempo: bool = False
     tempo_bpm: float | None = None
+    project: bool = False
 
 
 AS_IT_IS = ExportWish()

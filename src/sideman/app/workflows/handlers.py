@@ -13,7 +13,7 @@ from sideman.app.library.webhooks import Webhooks
 from sideman.app.workflows import storing
 from sideman.core.music import Correction, MusicAnalysis, corrected
 from sideman.errors import JobFailed, NotFound
-from sideman.infra.database import JobRecord, Json, RecordingRecord
+from sideman.infra.database import JobRecord, Json, RecordingRecord, StemRecord
 from sideman.infra.jobs import CPU, GPU, ORCHESTRATION, Plan, Stage, Task
 
 CHILD_CONTEXT = "sideman.bootstrap:task_context"
@@ -139,17 +139,27 @@ class JobHandlers:
         chosen = [stems[i] for i in job.request["stems"] if i in stems]
         if not chosen:
             raise JobFailed("the stems of this export were deleted or made anew before the job began: export again")
-        files = [{"key": s.blob_key, "midi": s.midi_key, "name": s.name, "origin": s.origin, "container": s.container} for s in chosen]
+        best = _best_takes(chosen)
+        files = [
+            {
+                "key": s.blob_key, "midi": s.midi_key, "name": s.name, "origin": s.origin, "container": s.container,
+                "muted": s.origin == "part" or (s.origin == "generated" and s.id not in best),
+            }
+            for s in chosen
+        ]  # fmt: skip
         known = self._timelines.latest(recording.id)
         arguments: dict[str, Any] = {
             "files": files,
             "analysis_key": self._timelines.keep(known) if known else None,
             "title": recording.title,
         }
+        song = {"recording_key": recording.content_key, "recording_name": recording.file_name, "artist": recording.artist}
         if (tempo_bpm := job.request.get("tempo_bpm")) is not None:
             if known is None:
                 raise JobFailed("the analysis by whose beats the tempo was to be made even is gone: analyse the recording again")
-            arguments |= {"tempo_bpm": tempo_bpm, "recording_key": recording.content_key, "recording_name": recording.file_name}
+            arguments |= song | {"tempo_bpm": tempo_bpm}
+        if job.request.get("project"):
+            arguments |= song | {"project": True}
         return self._file(job, Task("export", "pack", f"{HEAVY}export_zip", CPU, arguments, 5))
 
     @staticmethod
@@ -183,3 +193,12 @@ def _playing(request: Json, common: dict[str, Any]) -> Stage:
 def _with_chords(analysis: MusicAnalysis, chords: Sequence[Sequence[Any]]) -> MusicAnalysis:
     """Other chords for one generation; the recording's own analysis stays as it is."""
     return corrected(analysis, [Correction("set-chord", {"start_s": a, "end_s": b, "chord": label}) for a, b, label in chords])
+
+
+def _best_takes(stems: Sequence[StemRecord]) -> set[str]:
+    """Of the new stems of each role the one that fits best, and none that the judge refused."""
+    best: dict[str, StemRecord] = {}
+    for s in stems:
+        if s.origin == "generated" and s.verdict != "rejected" and (s.role not in best or (s.score or 0) > (best[s.role].score or 0)):
+            best[s.role] = s
+    return {s.id for s in best.values()}

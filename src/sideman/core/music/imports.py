@@ -163,11 +163,14 @@ def _from_midi(path: Path, duration_s: float) -> tuple[Correction, ...]:
     times: list[float] = []
     positions: list[int] = []
     for k, (start, numerator, denominator) in enumerate(meters):
-        compound = _is_compound(numerator, denominator)
+        short_lead_in = k == 0 and (numerator, denominator) == (3, 8) and _is_compound(*meters[-1][1:])
+        compound = short_lead_in or _is_compound(numerator, denominator)
         step = song.ticks_per_beat * 4 / denominator * (3 if compound else 1)
         per_bar = numerator // 3 if compound else numerator
         end = meters[k + 1][0] if k + 1 < len(meters) else np.inf
         n = 0
+        if k == 0 and end - start < song.ticks_per_beat:
+            continue  # a lead-in shorter than a beat holds none
         while (tick := start + n * step) < end - 1e-6 and (seconds := changes.seconds(tick)) <= duration_s:
             if len(times) >= MOST_ROWS:
                 raise ValueError(f"it has more than {MOST_ROWS} beats")
@@ -175,8 +178,9 @@ def _from_midi(path: Path, duration_s: float) -> tuple[Correction, ...]:
             positions.append(n % per_bar + 1)
             n += 1
     values: dict[str, Any] = {"times_s": times, "positions": positions}
-    if _is_compound(*meters[0][1:]):
-        values["meter"] = f"{meters[0][1]}/8"
+    _, numerator, denominator = max(zip(meters, [*(m[0] for m in meters[1:]), np.inf], strict=True), key=lambda x: x[1] - x[0][0])[0]
+    if _is_compound(numerator, denominator):
+        values["meter"] = f"{numerator}/8"
     return (Correction("set-beats", values),) if len(times) > 1 else ()
 
 

@@ -17,6 +17,11 @@ from sideman.errors import UsageError
 
 DRUM_CHANNEL = 9
 LONGEST_BEAT_US = (1 << 24) - 1
+SOONEST_S = 0.001
+MOST_HASTE = 1.6
+UNITS = ((4, 1.0), (8, 1 / 2), (16, 1 / 4), (32, 1 / 8), (64, 1 / 16))
+COMPOUND_UNITS = ((8, 1.0), (8, 1 / 3), (16, 1 / 6), (32, 1 / 12))
+"""(denominator of a bar, beats of its unit)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,40 +34,83 @@ class MidiPart:
     drums: bool = False
 
 
-@dataclass(frozen=True)
-class TempoMap:
-    """Ticks against seconds. The file starts with whole bars of lead-in, so that tick 0 is second 0 and a bar line.
+@dataclass(frozen=True, slots=True)
+class MeterChange:
+    """From this beat of the tempo map on."""
 
-    quarters_per_beat: 1, in compound time 1.5: bar lines and tempi of a sequencer count quarters.
+    beat: float
+    numerator: int
+    denominator: int
+
+
+@dataclass(frozen=True, eq=False)
+class TempoMap:
+    """Beats of a sequencer against seconds; second 0 is beat 0 and a bar line.
+
+    at_s, at_beat: second 0 and every beat of the grid. quarters_per_beat: 1, in compound time 1.5, because sequencers count quarters.
     """
 
-    beat_times_s: np.ndarray
-    lead_in_beats: int
+    at_s: np.ndarray
+    at_beat: np.ndarray
     quarters_per_beat: float
+    meters: tuple[MeterChange, ...]
 
     @property
     def ticks_per_beat(self) -> int:
         return round(TICKS_PER_BEAT * self.quarters_per_beat)
 
+    @property
+    def quarters_per_minute(self) -> np.ndarray:
+        """From every anchor but the last to the next one."""
+        return np.asarray(60 * np.diff(self.at_beat) * self.quarters_per_beat / np.diff(self.at_s))
+
+    def beat(self, seconds: float) -> float:
+        if seconds <= self.at_s[-1]:
+            return float(np.interp(seconds, self.at_s, self.at_beat))
+        pace = (self.at_beat[-1] - self.at_beat[-2]) / (self.at_s[-1] - self.at_s[-2])
+        return float(self.at_beat[-1] + (seconds - self.at_s[-1]) * pace)
+
     def tick(self, seconds: float) -> int:
-        times = self.beat_times_s
-        if seconds <= times[-1]:
-            return round(float(np.interp(seconds, times, np.arange(len(times)) * self.ticks_per_beat)))
-        last = times[-1] - times[-2]
-        return round((len(times) - 1 + (seconds - times[-1]) / last) * self.ticks_per_beat)
+        return round(self.beat(seconds) * self.ticks_per_beat)
 
 
 def tempo_map(grid: BeatGrid) -> TempoMap:
-    bar = grid.meter.beats_per_bar
-    first_beat_s, first_position = grid.times_s[0], grid.positions[0]
-    pickup = (first_position - 1) % bar  # beats of the first bar before the first beat of the grid
-    interval = grid.times[1] - grid.times[0]
-    lead = 0 if first_beat_s < 1e-3 else max(1, round(first_beat_s / interval))
-    lead += (pickup - lead) % bar
-    if lead == 0 and first_beat_s >= 1e-3:
-        lead = bar
-    before = np.linspace(0, first_beat_s, lead + 1)[:-1]
-    return TempoMap(np.concatenate([before, grid.times]), lead, 1.5 if grid.meter.compound else 1.0)
+    """The time before the first beat becomes whole beats, or one short bar, so that no tempo is out of a sequencer's reach."""
+    first_s, compound = grid.times_s[0], grid.meter.compound
+    lead, denominator = (0.0, 0) if first_s < SOONEST_S else _lead_in(first_s / (grid.times_s[1] - first_s), compound)
+    beats = lead + np.arange(len(grid.times))
+    at_s, at_beat = (np.concatenate([[0.0], x]) if lead else x for x in (grid.times, beats))
+    if not lead:
+        at_s = np.concatenate([[0.0], at_s[1:]])
+    return TempoMap(at_s, at_beat, 1.5 if compound else 1.0, _meters(grid, lead, denominator))
+
+
+def _lead_in(beats: float, compound: bool) -> tuple[float, int]:
+    """So many beats, in the coarsest unit in which the tempo stays near, and the denominator of a bar of that unit."""
+    units = COMPOUND_UNITS if compound else UNITS
+    for denominator, unit in units:
+        count = max(1, round(beats / unit))
+        if count * unit <= MOST_HASTE * beats:
+            return count * unit, denominator
+    return units[-1][1], units[-1][0]
+
+
+def _meters(grid: BeatGrid, lead: float, denominator: int) -> tuple[MeterChange, ...]:
+    size, scale, at = grid.meter.beats_per_bar, 3 if grid.meter.compound else 1, 0.0
+    changes = []
+    if 0 < lead < 1:
+        changes.append(MeterChange(0.0, round(lead * denominator * (1.5 if grid.meter.compound else 1) / 4), denominator))
+        at = lead
+    until_bar = (round(lead - at) + (1 - grid.positions[0]) % size) % size
+    if until_bar:
+        changes.append(MeterChange(at, until_bar * scale, grid.meter.denominator))
+    last = size
+    changes.append(MeterChange(at + until_bar, size * scale, grid.meter.denominator))
+    for bar in grid.bars:
+        if bar.beats != last and bar.first_beat + lead > changes[-1].beat:
+            changes.append(MeterChange(bar.first_beat + lead, bar.beats * scale, grid.meter.denominator))
+            last = bar.beats
+    return tuple(changes)
 
 
 def _append(track: mido.MidiTrack, events: Iterable[tuple[int, mido.Message]]) -> None:
@@ -76,19 +124,14 @@ def _conductor(grid: BeatGrid, tempo: TempoMap, analysis: MusicAnalysis | None) 
     track = mido.MidiTrack()
     events: list[tuple[int, mido.Message]] = [(0, mido.MetaMessage("track_name", name="timeline"))]
     written_s = 0.0
-    for i, end_s in enumerate(tempo.beat_times_s[1:]):  # rounding is fed back, so it never adds up
-        tempo_us = min(LONGEST_BEAT_US, max(1, round((end_s - written_s) * 1e6 / tempo.quarters_per_beat)))
-        written_s += tempo_us * tempo.quarters_per_beat / 1e6
-        events.append((i * tempo.ticks_per_beat, mido.MetaMessage("set_tempo", tempo=tempo_us)))
-    offset = tempo.lead_in_beats
-    signature_ticks = [(0, grid.meter.beats_per_bar)]
-    for bar in grid.bars:
-        if bar.beats != signature_ticks[-1][1] and bar.first_beat + offset >= 0:
-            signature_ticks.append(((bar.first_beat + offset) * tempo.ticks_per_beat, bar.beats))
-    for tick, beats in signature_ticks:
-        numerator = beats * 3 if grid.meter.compound else beats
-        message = mido.MetaMessage("time_signature", numerator=numerator, denominator=grid.meter.denominator)
-        events.append((tick, message))
+    for start, beats, end_s in zip(tempo.at_beat, np.diff(tempo.at_beat), tempo.at_s[1:], strict=False):
+        quarters = float(beats) * tempo.quarters_per_beat  # rounding is fed back, so it never adds up
+        tempo_us = min(LONGEST_BEAT_US, max(1, round((end_s - written_s) * 1e6 / quarters)))
+        written_s += tempo_us * quarters / 1e6
+        events.append((round(start * tempo.ticks_per_beat), mido.MetaMessage("set_tempo", tempo=tempo_us)))
+    for change in tempo.meters:
+        message = mido.MetaMessage("time_signature", numerator=change.numerator, denominator=change.denominator)
+        events.append((round(change.beat * tempo.ticks_per_beat), message))
     if analysis is not None:
         if analysis.key is not None:
             key = analysis.key.value

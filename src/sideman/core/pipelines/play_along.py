@@ -20,6 +20,7 @@ from sideman.core.mixing import Lane, Mix, difference, master, sum_lanes
 from sideman.core.music import MidiPart, MusicAnalysis, StemRole, write_jams, write_midi
 from sideman.core.pipelines.concurrency import StepProgress, Watch, together
 from sideman.core.pipelines.new_stems import NewStem, new_stems
+from sideman.core.pipelines.projects import ProjectLane, write_song_project
 from sideman.core.pipelines.songs import Song, StemWishes, followers, playable
 from sideman.core.separation import SeparatedStem, Separator, WrittenSet, write_set
 from sideman.errors import UsageError
@@ -30,7 +31,10 @@ SPECTROGRAM_RATE_HZ = 22050
 
 @dataclass(frozen=True)
 class PlayAlongOptions:
-    """without: a separated stem that the new one replaces in the mix. threads: how much may run at once. analysis: who listens."""
+    """without: a separated stem that the new one replaces in the mix. threads: how much may run at once. analysis: who listens.
+
+    project: also write song.dawproject.
+    """
 
     roles: tuple[StemRole, ...] = (StemRole.DRUMS, StemRole.BASS, StemRole.PIANO, StemRole.GUITAR, StemRole.PAD)
     style: str = "rock"
@@ -38,6 +42,7 @@ class PlayAlongOptions:
     without: StemRole | None = None
     threads: int = 2
     analysis: AnalysisEngines = DEFAULT_ENGINES
+    project: bool = False
 
 
 @dataclass(frozen=True)
@@ -129,6 +134,10 @@ def play_along(
     clock.lap("mix")
     session = _Session(recording, separator.name, stems, analysis, made, mix, without)
     written = _write_music(session, out, options.without, watch, options.threads)
+    if options.project:
+        lanes_of = [ProjectLane(s.role.value, s.audio) for s in stems]
+        lanes_of += [ProjectLane(f"new {n.file_name}", n.stem.audio, n.stem.notes, not n.accepted) for n in made]
+        write_song_project(out / "song.dawproject", recording, analysis, lanes_of)
     clock.lap("write")
     _write_report(session, written, out, clock)
     watch("write", 1.0)

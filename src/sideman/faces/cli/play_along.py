@@ -29,6 +29,9 @@ def command(
             help="Also write the song without this stem (drums, bass, vocals, other) and with the new one in its place.", show_default=False
         ),
     ] = None,
+    project: Annotated[
+        bool, typer.Option("--project", help="Also write song.dawproject for Bitwig Studio, Studio One, Cubase and others.")
+    ] = False,
     json_output: Json = False,
 ) -> None:
     """Take SONG apart, understand it, and play along.
@@ -39,14 +42,16 @@ def command(
     Example: sideman play-along song.mp3 -o song --stems drums,bass --style jazz --without bass
     """
     with progress_bars(json_output) as progress:
-        result = bootstrap.play_along(song, out, stems=stems, style=style, seed=seed, without=without, engine=engine, progress=progress)
+        result = bootstrap.play_along(
+            song, out, stems=stems, style=style, seed=seed, without=without, engine=engine, project=project, progress=progress
+        )
     if json_output:
         print_json(result_json(result))
         return
     say_analysis(result.analysis)
     say_fits(result)
     say(f"Mix       {result.mix_lufs:.1f} LUFS, true peak {result.mix_true_peak_dbtp:.1f} dBTP")
-    say(f"Written   {out}/report.html and {out}/mix.mp3, stems/, new/, analysis.jams, timeline.mid")
+    say(f"Written   {out}/report.html and {out}/mix.mp3, stems/, new/, analysis.jams, timeline.mid{', song.dawproject' if project else ''}")
 
 
 def say_fits(result: PlayAlong) -> None:

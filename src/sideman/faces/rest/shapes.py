@@ -182,8 +182,9 @@ class MixRequest(Shape):
 
 
 class ExportRequest(Shape):
-    """tempoBpm: an even tempo of this many beats a minute; evenTempo alone: the song's own."""
+    """tempoBpm: an even tempo of this many beats a minute; evenTempo alone: the song's own. project: a DAWproject in place of a ZIP."""
 
+    project: bool = False
     even_tempo: bool = False
     tempo_bpm: float | None = Field(default=None, ge=5, le=999, allow_inf_nan=False)
     again: bool = False

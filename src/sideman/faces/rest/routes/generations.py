@@ -76,9 +76,12 @@ def mix(studio: StudioHere, who: Who, recording_id: Id, wanted: MixRequest, how:
 
 @router.post("/recordings/{recording_id}/exports", status_code=202)
 def export(studio: StudioHere, who: Who, recording_id: Id, how: HowAsked, wanted: ExportRequest | None = None) -> MixShape:
-    """Every stem, its MIDI and the analysis in one ZIP; with `evenTempo` warped onto one tempo, with the recording itself and the map."""
+    """Every stem, its MIDI and the analysis in one ZIP; with `evenTempo` warped onto one tempo, with the recording itself and the map.
+
+    With `project` a DAWproject of the recording and its stems, for Bitwig Studio, Studio One, Cubase and others.
+    """
     asked = wanted or ExportRequest()
-    wish = ExportWish(asked.even_tempo or asked.tempo_bpm is not None, asked.tempo_bpm)
+    wish = ExportWish(asked.even_tempo or asked.tempo_bpm is not None, asked.tempo_bpm, asked.project)
     return _shape(studio, who, studio.files.export(who, recording_id, wish, replace(how, again=asked.again)).id)
 
 

@@ -30,6 +30,7 @@ export function ExportMenu({ desk }) {
   const may = stems.length > 0 && mayEdit()
   return html`<${Menu} label=${text.recording.export} icon="download" caption=${text.recording.export}>
     <${MenuItem} icon="layers" title=${text.recording.stemsZip} hint=${text.recording.stemsZipHint} disabled=${!may} onClick=${() => pack()} />
+    <${MenuItem} icon="layers" title=${text.recording.project} hint=${text.recording.projectHint} disabled=${!may} onClick=${() => pack({ project: true })} />
     <${MenuItem} icon="activity" title=${text.recording.evenZip} hint=${text.recording.evenZipHint} disabled=${!may || timeline.tempoBpm === null} onClick=${() => setAsking(true)} />
     <${MenuItem} icon="activity" title=${text.recording.jams} hint=${text.recording.jamsHint} onClick=${jams} />
     <${MenuItem} icon="file-music" title=${text.recording.file} hint=${text.recording.fileHint} onClick=${() => (location.href = `/api/v1/recordings/${recording.id}/file?attachment=true`)} /><//>
@@ -39,13 +40,15 @@ export function ExportMenu({ desk }) {
 /** @param {{tempoBpm: number, onClose: () => void, onYes: (wish: any) => void}} props */
 function EvenTempo({ tempoBpm, onClose, onYes }) {
   const [bpm, setBpm] = useState(String(Math.round(tempoBpm)))
+  const [project, setProject] = useState(false)
   const submit = (/** @type {Event} */ e) => {
     e.preventDefault()
-    onYes({ tempoBpm: Number(bpm) })
+    onYes({ tempoBpm: Number(bpm), project })
   }
   return html`<${Dialog} title=${text.recording.evenZip} onClose=${onClose}><form onSubmit=${submit}>
     <p>${text.recording.evenAbout}</p>
     <label class="field"><span>${text.recording.evenTempo}</span><input type="number" step="any" min=${Math.ceil(tempoBpm / 2)} max=${Math.floor(tempoBpm * 2)} required value=${bpm} onInput=${(/** @type {any} */ e) => setBpm(e.target.value)} /></label>
+    <label class="check"><input type="checkbox" checked=${project} onChange=${(/** @type {any} */ e) => setProject(e.target.checked)} /><span>${text.recording.asProject}</span></label>
     <footer><button type="button" class="btn" onClick=${onClose}>${text.common.cancel}</button><button class="btn primary">${text.recording.export}</button></footer></form><//>`
 }
 
