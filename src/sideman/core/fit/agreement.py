@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.fft import irfft, rfft
 
 from sideman.core.fit.listening import CHROMA_RATE_HZ, Heard
-from sideman.core.fit.rhythm import LAG_S, MAX_LAG_S, NEAR_S, STEP_S, WINDOW_S, lag_range, weighted_t
+from sideman.core.fit.rhythm import LAG_S, MAX_LAG_S, NEAR_S, STEP_S, WINDOW_S, at_places, lag_range, weighted_t
 
 LAGS = int(MAX_LAG_S * CHROMA_RATE_HZ)
 LAG_LINE_S = np.arange(-LAGS, LAGS + 1) / CHROMA_RATE_HZ
@@ -123,8 +123,8 @@ def _wander(lag_curves: Array, weight: Array) -> dict[str, float]:
     return {"change_offset": -max(0.0, abs(off - 0.02) - 0.03), "change_move": move, "change_drift": values[0] - max(values[1:])}
 
 
-def contrasts(song: Heard, stem: Heard, bass: bool, accent_curve: Array) -> dict[str, float]:
-    """Named contrasts of the harmony; accent_curve is the mean lag curve of the accents, for the joint place."""
+def contrasts(song: Heard, stem: Heard, bass: bool, accent_curve: Array, period_s: float) -> dict[str, float]:
+    """Named contrasts of the harmony; accent_curve is the mean lag curve of the accents, for the joint place; period_s: the song's."""
     pair = _pair(song, stem, bass)
     width, hop = int(WINDOW_S * CHROMA_RATE_HZ), int(STEP_S * CHROMA_RATE_HZ)
     starts = np.arange(0, max(1, len(pair) - width // 2), hop)
@@ -144,7 +144,9 @@ def contrasts(song: Heard, stem: Heard, bass: bool, accent_curve: Array) -> dict
         out[f"change_{name}"] = zero - float(curve[j])
         out[f"change_{name}_t"] = weighted_t(moved[:, centre] - moved[:, j], weight)
     out |= _wander(moved, weight)
-    joint = accent_curve + JOINT_HARMONY_WEIGHT * np.interp(LAG_S, LAG_LINE_S, curve)
+    fine = np.interp(LAG_S, LAG_LINE_S, curve)
+    out |= at_places(fine, "change", float(fine[np.abs(LAG_S) <= NEAR_S].max()), period_s)
+    joint = accent_curve + JOINT_HARMONY_WEIGHT * fine
     joint_zero = float(joint[np.abs(LAG_S) <= NEAR_S].max())
     for name, low, high in (("half", 0.24, 0.48), ("beat", 0.48, 1.3), ("bar", 1.3, 4.2)):
         out[f"joint_{name}"] = joint_zero - float(joint[lag_range(low, high)].max())

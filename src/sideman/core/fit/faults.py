@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sideman.core.fit.listening import ACCENT_RATE_HZ, CHROMA_RATE_HZ, Heard
-from sideman.core.fit.rhythm import autocorrelation
 from sideman.core.music import StemRole
 
 
@@ -31,14 +30,6 @@ class Fault(Enum):
 
 NEVER_DECIDED = Fault.HALF_TIME
 """A part of half or double density with the chords in the right places is a legal part: measured near chance, so never claimed."""
-
-
-def song_period_s(song: Heard) -> float:
-    """A period between .42 and .84 s at which the song's accents repeat; it only sets the size of the injected shifts."""
-    e = song.accents / (song.accents.std(1, keepdims=True) + 1e-6)
-    a = autocorrelation(e, int(3.4 * ACCENT_RATE_HZ)).sum(0)
-    i = np.arange(int(0.42 * ACCENT_RATE_HZ), int(0.84 * ACCENT_RATE_HZ))
-    return float(i[int(np.argmax(a[i] + a[2 * i] + a[4 * i]))] / ACCENT_RATE_HZ)
 
 
 def moved(stem: Heard, source_s: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> Heard:

@@ -10,9 +10,10 @@ from enum import Enum
 
 import numpy as np
 
-from sideman.core.fit.faults import NEVER_DECIDED, Fault, injections, song_period_s
+from sideman.core.fit.faults import NEVER_DECIDED, Fault, injections
 from sideman.core.fit.figures import MOST_CLIPPED, FitFigures
 from sideman.core.fit.listening import CHROMA_RATE_HZ, Heard
+from sideman.core.fit.rhythm import period_s
 from sideman.core.fit.scoring import AxisScore, Calibration, hear_contrasts, score
 from sideman.core.music import StemRole
 
@@ -71,7 +72,7 @@ def undecidable_faults(song: Heard, stem: Heard, role: StemRole, calibration: Ca
         first = int(np.argmax(total[width:] - total[:-width]))
         song, stem = song.cut(first, first + width), stem.cut(first, first + width)
     found = []
-    for fault, makers in injections(stem, role, song_period_s(song)).items():
+    for fault, makers in injections(stem, role, period_s(song.accents)).items():
         if any(score(hear_contrasts(song, make(), role), role, calibration).value >= WARN for make in makers):
             found.append(fault)
     return tuple(found)

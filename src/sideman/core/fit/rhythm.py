@@ -15,6 +15,8 @@ LAGS = int(MAX_LAG_S * ACCENT_RATE_HZ)
 LAG_S = np.arange(-LAGS, LAGS + 1) / ACCENT_RATE_HZ
 NEAR_S = 0.035
 RANGES_S = (("fine", 0.05, 0.24), ("half", 0.24, 0.48), ("beat", 0.48, 1.3), ("bar", 1.3, 4.2))
+PLACES = (("half", 0.5), ("one", 1.0), ("two", 2.0), ("four", 4.0))
+"""Other places on which a stem may sit by mistake, in periods of the song."""
 EDGE_ENERGY = 0.8
 FFT_SIZE = 2048
 KICK, SNARE_BODY, SNARE_NOISE = 0, 1, 3
@@ -84,6 +86,14 @@ def autocorrelation(e: Array, lags: int) -> Array:
     return np.asarray(irfft(power, FFT_SIZE, axis=1)[:, :lags])
 
 
+def period_s(accents: Array) -> float:
+    """A period between .42 and .84 s at which a song's accents repeat: its beat, or half or twice as much. No tempo of any analysis enters."""
+    e = accents / (accents.std(1, keepdims=True) + 1e-6)
+    a = autocorrelation(e, int(3.4 * ACCENT_RATE_HZ)).sum(0)
+    i = np.arange(int(0.42 * ACCENT_RATE_HZ), int(0.84 * ACCENT_RATE_HZ))
+    return float(i[int(np.argmax(a[i] + a[2 * i] + a[4 * i]))] / ACCENT_RATE_HZ)
+
+
 def _periodicity(stem: Array, song: Array) -> dict[str, float]:
     """Does the song's own pattern match the stem's as it is, or better after squeezing or stretching it by two?"""
     span = int(3.4 * ACCENT_RATE_HZ)
@@ -106,6 +116,17 @@ def _place(curve: Array, prefix: str, at_zero: float, ranges: tuple[tuple[str, f
     return {f"{prefix}_{name}": at_zero - float(curve[lag_range(low, high)].max()) for name, low, high in ranges}
 
 
+def at_places(curve: Array, prefix: str, at_zero: float, period_s: float) -> dict[str, float]:
+    """Against the very places of half, one, two and four periods on either side: a maximum over a whole range meets more chance."""
+    out = {}
+    for name, periods in PLACES:
+        lag = periods * period_s
+        if lag <= MAX_LAG_S - NEAR_S:
+            there = np.minimum(np.abs(LAG_S - lag), np.abs(LAG_S + lag)) <= NEAR_S
+            out[f"{prefix}_at_{name}"] = at_zero - float(curve[there].max())
+    return out
+
+
 def _drift(curves: LagCurves, at_zero: float) -> dict[str, float]:
     """Straight lag paths over the windows (0.25 to 3 % tempo error) against no lag; best lags of both halves."""
     p = curves.weight / curves.weight.sum()
@@ -125,7 +146,7 @@ def _drift(curves: LagCurves, at_zero: float) -> dict[str, float]:
     return {"drift": at_zero - float(value.max()), "lag_spread": -abs(best[1] - best[0])}
 
 
-def arrival_contrasts(stem: Array, song: Array) -> dict[str, float]:
+def arrival_contrasts(stem: Array, song: Array, period_s: float) -> dict[str, float]:
     """The same for arrivals of pitch classes [12, n]: players of one harmony begin its notes together, to the sixteenth."""
     curves = lagged(stem, song)
     if curves.weight.sum() == 0:
@@ -133,10 +154,11 @@ def arrival_contrasts(stem: Array, song: Array) -> dict[str, float]:
     mean = curves.mean()
     zero = float(mean[np.abs(LAG_S) <= NEAR_S].max())
     out = {"arrival": zero, "arrival_z": (zero - float(mean.mean())) / (float(mean.std()) + 0.01)}
+    out |= at_places(mean, "arrival", zero, period_s)
     return out | _place(mean, "arrival", zero) | {f"arrival_{k}": v for k, v in _drift(curves, zero).items()}
 
 
-def contrasts(stem: Array, song: Array) -> tuple[dict[str, float], Array]:
+def contrasts(stem: Array, song: Array, period_s: float) -> tuple[dict[str, float], Array]:
     """Named contrasts of the accents, and the mean lag curve; {} when the stem has no accents."""
     song = song / (song.std(1, keepdims=True) + 1e-6)
     curves = lagged(stem, song)
@@ -145,17 +167,17 @@ def contrasts(stem: Array, song: Array) -> tuple[dict[str, float], Array]:
     near, mean = np.abs(LAG_S) <= NEAR_S, curves.mean()
     zero = float(mean[near].max())
     out = {"accent": zero, "accent_z": (zero - float(mean.mean())) / (float(mean.std()) + 0.01)}
-    out |= _place(mean, "accent", zero)
+    out |= _place(mean, "accent", zero) | at_places(mean, "accent", zero, period_s)
     out |= _drift(curves, zero)
     hits, song_hits = saturated(stem.sum(0, keepdims=True)), saturated(song).max(0, keepdims=True)
     met = lagged(hits, song_hits - song_hits.mean()).mean()
     met_zero = float(met[near].max())
     out |= {"met": met_zero, "met_z": (met_zero - float(met.mean())) / (float(met.std()) + 0.01)}
-    out |= _place(met, "met", met_zero, RANGES_S[:3])
+    out |= _place(met, "met", met_zero, RANGES_S[:3]) | at_places(met, "met", met_zero, period_s)
     balance = lagged(kick_minus_snare(stem), kick_minus_snare(song)).mean()
     balance_zero = float(balance[near].max())
     out |= {"kit": balance_zero, "kit_z": (balance_zero - float(balance.mean())) / (float(balance.std()) + 0.01)}
-    out |= _place(balance, "kit", balance_zero)
+    out |= _place(balance, "kit", balance_zero) | at_places(balance, "kit", balance_zero, period_s)
     n = min(stem.shape[1], song.shape[1])
     out |= _periodicity(stem[:, :n], song[:, :n])
     return out, mean

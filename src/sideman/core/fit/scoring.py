@@ -27,6 +27,7 @@ _PITCHED_PLACE = (
     "change_offset", "change_half", "change_half_t", "change_beat_t", "change_bar_t", "joint_half", "joint_beat", "joint_bar", "met_z",
     "turn", "turn_half", "turn_beat", "turn_bar", "turn_z", "turn_kick_half", "turn_kick_z", "swell_beat", "swell_half", "swell_bar", "accent_half",
 )  # fmt: skip
+_PLACES = tuple(f"{what}_at_{place}" for what in ("accent", "met", "kit", "arrival", "change") for place, _ in rhythm.PLACES)
 _ARRIVALS = ("arrival_z", "arrival_fine", "arrival_half", "arrival_drift", "arrival_lag_spread")
 _PITCHED_TIME = (
     "met_z", "met", "met_fine", "accent_z", "drift", "lag_spread", "change_drift", "change_move", "change_offset", "change_half_t",
@@ -45,8 +46,10 @@ AXES: dict[str, dict[str, tuple[str, ...]]] = {
     "place": {
         "percussion": (
             "accent_z", "accent_half", "accent_beat", "accent_bar", "met_half", "met_z", "swell", "swell_beat", "swell_half", "swell_bar",
-            "swell_z",
+            "swell_z", *_PLACES,
         ),
+        "pad": (*_PITCHED_PLACE, *_PLACES),
+        "chords": (*_PITCHED_PLACE, *_PLACES),
         "drums": (
             "kit", "kit_z", "kit_half", "kit_beat", "accent_beat", "accent_bar", "period_octave", "period", "swell", "swell_beat",
             "swell_half", "swell_z", "swell_bar", "swell_slow_half", "swell_slow_bar", "kit_turn_half", "kit_turn_bar", "kit_turn_z",
@@ -127,12 +130,13 @@ def hear_contrasts(song: Heard, stem: Heard, role: StemRole) -> dict[str, float]
     """All contrasts of a stem on a song; {} when the stem makes no sound."""
     if stem.silent:
         return {}
-    out, curve = rhythm.contrasts(stem.accents, song.accents)
+    period_s = rhythm.period_s(song.accents)
+    out, curve = rhythm.contrasts(stem.accents, song.accents, period_s)
     if not out:
         return {}
     if role.pitched:
-        out |= agreement.contrasts(song, stem, role is StemRole.BASS, curve)
-        out |= rhythm.arrival_contrasts(stem.arrivals, song.arrivals)
+        out |= agreement.contrasts(song, stem, role is StemRole.BASS, curve, period_s)
+        out |= rhythm.arrival_contrasts(stem.arrivals, song.arrivals, period_s)
     return out | movement.contrasts(song, stem, role.pitched)
 
 
