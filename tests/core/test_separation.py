@@ -15,6 +15,7 @@ from sideman.core.separation import PreviewSeparator, Quality, write_set
 from sideman.core.separation.backends.preview.bands import BANDS, BINS, expand, long_term_spectrum
 from sideman.core.separation.backends.preview.network import MaskNetwork
 from sideman.core.separation.backends.preview.streaming import masked_blocks
+from sideman.core.separation.backends.preview.strokes import by_repetition
 from sideman.errors import Cancelled
 from sideman.testing import ShortSong, noise
 
@@ -89,14 +90,38 @@ def test_stems_are_better_than_the_mixture_and_a_plain_split(song: ShortSong) ->
 
 
 def test_blocks_leave_no_seam(song: ShortSong, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two block plans differ only as far as the context at the seams goes."""
+    """Two block plans differ only as far as the context at the seams and the strokes in a block go."""
     clip = AudioClip(song.mixture.samples[:, : 44100 * 12], 44100)
     network = MaskNetwork.default()
     whole = np.concatenate(list(masked_blocks(clip, network)), axis=2)
-    monkeypatch.setattr("sideman.core.separation.backends.preview.streaming.BLOCK_FRAMES", 200)
+    monkeypatch.setattr("sideman.core.separation.backends.preview.streaming.BLOCK_FRAMES", 300)
     parts = np.concatenate(list(masked_blocks(clip, network)), axis=2)
     assert parts.shape == whole.shape
-    assert si_sdr(parts[0], whole[0]) > 25 and si_sdr(parts[1], whole[1]) > 25
+    assert si_sdr(parts[0], whole[0]) > 20 and si_sdr(parts[1], whole[1]) > 20 and si_sdr(parts[2], whole[2]) > 40
+
+
+def test_what_repeats_is_the_drum_and_what_changes_is_the_bass() -> None:
+    """Every kick begins with a note of another pitch, and the network gave nine tenths of both to the drums."""
+    rng, windows = np.random.default_rng(0), 400
+    decay = np.exp(-np.arange(20) / 4)[:, None]
+    kick, bass = np.zeros((windows, BINS), np.float32), np.zeros((windows, BINS), np.float32)
+    shape = np.exp(-0.5 * ((np.arange(BINS) - 5) / 1.5) ** 2)
+    for start in range(10, 370, 24):
+        kick[start : start + 20] += rng.uniform(0.7, 1) * decay * shape
+        note = rng.integers(4, 16)
+        bass[start : start + 20, note - 1 : note + 2] += decay * np.array([0.4, 0.8, 0.4])
+    power = kick**2 + bass**2
+    masks = np.zeros((4, windows, BINS), np.float32)
+    masks[0], masks[1] = 0.9, 0.1
+    better = by_repetition(power, masks)
+    assert np.allclose(better.sum(0), 1, atol=1e-5) and better.min() >= -1e-6
+    assert np.array_equal(better[2:], masks[2:]) and np.array_equal(better[:, :, 20:], masks[:, :, 20:])
+
+    def error(found: np.ndarray) -> float:
+        return float(((np.sqrt(power) * found[0] - kick) ** 2)[:, :14].sum() / (kick[:, :14] ** 2).sum())
+
+    assert error(better) < 0.5 * error(masks)
+    assert np.array_equal(by_repetition(power[:60], masks[:, :60]), masks[:, :60]), "three strokes say nothing"
 
 
 def test_quality_is_named_honestly(song: ShortSong) -> None:

@@ -27,8 +27,10 @@ from sideman.core.separation.backends.preview.bands import (
 )
 from sideman.core.separation.backends.preview.bass_comb import refine
 from sideman.core.separation.backends.preview.network import POOLING, MaskNetwork
+from sideman.core.separation.backends.preview.strokes import by_repetition
 
-BLOCK_FRAMES, CONTEXT_FRAMES = 432, 64
+BLOCK_FRAMES, CONTEXT_FRAMES = 864, 64
+"""20 s: strokes enough to tell what repeats."""
 LEAD = WINDOW - HOP
 """The first window begins so far before the recording that its first frames lie under as many windows as all others."""
 MASKED = 3
@@ -63,7 +65,7 @@ def _bin_masks(stereo: NDArray[np.complex64], known: LongTerm, network: MaskNetw
     power = (np.abs(stereo) ** 2).mean(0)
     now = features(stereo, known.level)
     always = np.broadcast_to(known.spectrum[:, :, None], (2, *now.shape[1:]))
-    return refine(power, expand(network(np.concatenate([now, always]))))
+    return by_repetition(power, refine(power, expand(network(np.concatenate([now, always])))))
 
 
 def masked_blocks(reader: AudioReader, network: MaskNetwork) -> Iterator[NDArray[np.float32]]:
