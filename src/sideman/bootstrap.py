@@ -104,8 +104,9 @@ def _roles(stems: str | Iterable[str | StemRole]) -> tuple[StemRole, ...]:
     return tuple(dict.fromkeys(s if isinstance(s, StemRole) else StemRole.parse(s) for s in stems))
 
 
-def _analysis_engines(wired: Engines, wish: str | None) -> AnalysisEngines:
-    return wired.analyzers.engines(AnalysisWish.parse(wish).over(wired.analyzers.default))
+def _analysis_engines(wired: Engines, wish: str | None, notes: bool = False) -> AnalysisEngines:
+    wished = AnalysisWish.parse(wish).over(wired.analyzers.default)
+    return wired.analyzers.engines(wished.with_notes() if notes else wished)
 
 
 def timeline_file(path: str | Path) -> TimelineFile:
@@ -121,9 +122,7 @@ def analyze(
     `wish` names engines other than the default ones, `beats=madmom,key=madmom,notes=basic-pitch`; of what it leaves open the setting
     SIDEMAN_ANALYSIS decides. `notes` asks for the notes too, by basic-pitch's network where neither names an engine.
     """
-    wired = engines()
-    wished = AnalysisWish.parse(wish).over(wired.analyzers.default)
-    chosen = wired.analyzers.engines(wished.with_notes() if notes else wished)
+    chosen = _analysis_engines(engines(), wish, notes)
     return analysis_cases.analyze(source, Path(out) if out else None, progress, chosen)
 
 

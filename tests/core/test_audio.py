@@ -212,3 +212,10 @@ def test_the_centre_of_a_surround_recording_is_in_the_middle() -> None:
 
 def test_silence_has_no_loudness() -> None:
     assert measure(AudioClip(np.zeros((2, 44100 * 2), np.float32), 44100)).integrated_lufs == -np.inf
+
+
+@pytest.mark.parametrize(("hours", "kind"), [(1, "WAV"), (4, "RF64")])
+def test_a_wav_of_more_than_four_gigabytes_has_a_header_that_can_say_so(tmp_path: Path, hours: int, kind: str) -> None:
+    with PcmWriter(tmp_path / "x.wav", 44100, 2, hours * 3600 * 44100) as out:
+        out.write(np.zeros((2, 1000), np.float32))
+    assert soundfile.info(tmp_path / "x.wav").format == kind

@@ -12,16 +12,18 @@ import pytest
 
 from sideman.core.export import Project, ProjectTrack, write_project
 from sideman.core.export.dawproject import METADATA_FILE, PROJECT_FILE
-from sideman.core.music import BeatGrid, Meter, MidiPart, MusicAnalysis, NoteEvent, read_midi, write_midi
+from sideman.core.music import BeatGrid, Meter, MidiPart, MusicAnalysis, NoteEvent, corrected, read_annotations, read_midi, write_midi
 from sideman.core.music.midi import TempoMap, tempo_map
 from sideman.testing import ShortSong
 
 METERS = [Meter(4), Meter(3), Meter(2, True), Meter(4, True)]
 
 
-def drifting(first_s: float, meter: Meter, first_position: int = 1) -> BeatGrid:
+def drifting(first_s: float, meter: Meter, beginning: tuple[int, ...] = ()) -> BeatGrid:
+    """beginning: places in the bar before the bars of the meter begin."""
     times = first_s + np.concatenate([[0], np.cumsum(0.5 * (1 + 0.03 * np.sin(np.arange(40) / 4)))])
-    return BeatGrid.from_times(times, (np.arange(41) + first_position - 1) % meter.beats_per_bar + 1, meter)
+    positions = [*beginning, *(np.arange(41) % meter.beats_per_bar + 1)][:41]
+    return BeatGrid.from_times(times, positions, meter)
 
 
 def bar_lines(tempo: TempoMap) -> np.ndarray:
@@ -33,23 +35,38 @@ def bar_lines(tempo: TempoMap) -> np.ndarray:
 
 
 @pytest.mark.parametrize("meter", METERS)
-@pytest.mark.parametrize("first_position", [1, 2])
-@pytest.mark.parametrize("first_s", [0.0, 0.02, 0.08, 0.3, 0.9, 9.7])
+@pytest.mark.parametrize("beginning", [(), (2,), (1, 2, 3), (3,), (5,), (1, 2, 3, 4, 5)])
+@pytest.mark.parametrize("first_s", [0.0, 0.002, 0.02, 0.08, 0.3, 0.9, 9.7])
 def test_bar_lines_fall_on_downbeats_and_no_tempo_is_out_of_reach(
-    first_s: float, first_position: int, meter: Meter, tmp_path: Path
+    first_s: float, beginning: tuple[int, ...], meter: Meter, tmp_path: Path
 ) -> None:
-    grid = drifting(first_s, meter, first_position)
+    grid = drifting(first_s, meter, beginning)
     tempo = tempo_map(grid)
     lines = bar_lines(tempo)
     downbeats = np.array([tempo.beat(t) for t in grid.downbeats_s[:-1]]) * tempo.quarters_per_beat
-    assert np.abs(lines[:, None] - downbeats[None]).min(0).max() < 1e-6
+    assert np.abs(lines[:, None] - downbeats[None]).min(0).max() < 0.01
     if first_s < 2:
-        assert len(lines) - len(downbeats) <= 3, "bars before the first one are few"
+        assert len(lines) - len(downbeats) <= 4, "bars before the first one are few"
     assert tempo.quarters_per_minute.max() < 450 and tempo.quarters_per_minute.min() > 60
     write_midi(tmp_path / "a.mid", grid, [MidiPart("bass", (NoteEvent(float(grid.times[7]), float(grid.times[8]), 40, 90),))])
     assert read_midi(tmp_path / "a.mid")[0].notes[0].start_s == pytest.approx(grid.times[7], abs=0.001)
     signatures = [m for t in mido.MidiFile(str(tmp_path / "a.mid")).tracks for m in t if m.type == "time_signature"]
     assert (signatures[-1].numerator, signatures[-1].denominator) == (meter.numerator, meter.denominator)
+    read = corrected(MusicAnalysis(grid.times_s[-1] + 0.3), read_annotations(tmp_path / "a.mid", grid.times_s[-1] + 0.3)).require_grid()
+    assert read.meter == meter
+    assert np.abs(read.times[:, None] - grid.times[None]).min(0).max() < 0.01
+    assert np.abs(read.downbeats_s[:, None] - grid.downbeats_s[None]).min(0).max() < 0.01
+    inside = read.times[read.times >= grid.times_s[0] - 0.01]
+    assert len(inside) <= len(grid) + 1, "no beats between the beats"
+
+
+def test_a_break_between_two_beats_is_counted_in_more_beats() -> None:
+    times = [0.5 * k for k in range(9)] + [10.0 + 0.5 * k for k in range(9)]
+    grid = BeatGrid.from_times(times, [k % 4 + 1 for k in range(18)], Meter(4))
+    tempo = tempo_map(grid)
+    assert tempo.quarters_per_minute.min() > 20
+    downbeats = np.array([tempo.beat(t) for t in grid.downbeats_s[:-1]])
+    assert np.abs(bar_lines(tempo)[:, None] - downbeats[None]).min(0).max() < 1e-6
 
 
 @pytest.fixture(scope="module")

@@ -74,6 +74,8 @@ def test_the_project_plays_the_stems_and_mutes_the_song(made) -> None:
     assert 20 * np.log10(np.abs(mixed - song).max()) < -90
     muted = {t.get("name"): t.find("Channel/Mute").get("value") for t in project.iterfind("Structure/Track")}
     assert muted["song"] == "true" and muted["drums"] == "false"
+    replaced = next(m for m in result.made if m.name == "bass").report.verdict.value == "accepted"
+    assert muted["bass"] == ("true" if replaced else "false"), "one bass plays"
     assert [muted[f"new {m.name}"] for m in result.made] == [
         "false" if m.report.verdict.value == "accepted" else "true" for m in result.made
     ]

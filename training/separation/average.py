@@ -12,14 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-from training.separation.network import known_inputs
-
 
 def main(out: Path, shares: list[tuple[float, Path]]) -> None:
     total = sum(share for share, _ in shares)
     runs = [(share / total, np.load(path)) for share, path in shares]
-    runs_of = {k: [(share, known_inputs(k.removesuffix(".weight"), run[k])) for share, run in runs] for k in runs[0][1].files}
-    np.savez(out, **{k: sum(share * w.astype(np.float32) for share, w in parts).astype(np.float16) for k, parts in runs_of.items()})
+    np.savez(out, **{k: sum(share * run[k].astype(np.float32) for share, run in runs).astype(np.float16) for k in runs[0][1].files})
 
 
 if __name__ == "__main__":

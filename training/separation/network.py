@@ -7,6 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+LOW_ROWS, LOW_BLOCKS = 32, 5
+
 
 class ConvBlock(nn.Module):
     def __init__(self, inputs, outputs, kernel=3, dilation=1, stride=1):
@@ -34,17 +36,28 @@ class FrequencyMix(nn.Module):
 
 
 class MaskNetwork(nn.Module):
-    """features [batch, 5, 224, windows] -> logits [batch, 4, 224, windows]; windows a multiple of 4."""
+    """features [batch, 5, 224, windows] -> logits [batch, 4, 224, windows]; windows a multiple of 4.
 
-    def __init__(self, b=24, d=40, e=56):
+    What follows the U-Net looks again at the lowest 64 bands at full resolution: a bass note and a kick share them.
+    """
+
+    def __init__(self, b=24, d=40, e=80, low=32):
         super().__init__()
         self.drop = 0.0
         self.enc0, self.enc1 = ConvBlock(6, b, 5, 1, 2), ConvBlock(b, b)
         self.enc2, self.mix2, self.enc3 = ConvBlock(b, d), FrequencyMix(56, 24), ConvBlock(d, d)
         self.mid0, self.mix3, self.mid1 = ConvBlock(d, e), FrequencyMix(28, 28), ConvBlock(e, e, 3, 2)
         self.mid2, self.mix4, self.mid3 = ConvBlock(e, e, 3, 4), FrequencyMix(28, 28), ConvBlock(e, e, 3, 8)
+        self.mid4, self.mix5, self.mid5 = ConvBlock(e, e, 3, 16), FrequencyMix(28, 28), ConvBlock(e, e)
         self.red2, self.dec2 = nn.Conv2d(e, d, 1), ConvBlock(d, d)
         self.red1, self.dec1, self.out = nn.Conv2d(d, b, 1), ConvBlock(b, b), nn.Conv2d(b, 8, 1)
+        self.low_in, self.low_out = nn.Conv2d(b, low, 1), nn.Conv2d(low, 8, 1)
+        self.low = nn.ModuleDict({str(k): ConvBlock(low, low, 3, 2**k) for k in range(LOW_BLOCKS)})
+        self.low_mix = nn.ModuleDict({str(k): FrequencyMix(LOW_ROWS, LOW_ROWS) for k in range(LOW_BLOCKS)})
+        nn.init.zeros_(self.low_out.weight)
+        nn.init.zeros_(self.low_out.bias)
+        for block in (self.mid4, self.mid5):
+            nn.init.constant_(block.norm.weight, 0.1)
         self.register_buffer("position", torch.linspace(-1, 1, 224).view(1, 1, 224, 1))
 
     def forward(self, x):
@@ -61,9 +74,15 @@ class MaskNetwork(nn.Module):
         h = drop(self.mix3(self.mid0(F.avg_pool2d(e2, 2))))
         h = h + self.mid1(h)
         h = self.mix4(h + self.mid2(h))
-        h = drop(h + self.mid3(h))
+        h = h + self.mid3(h)
+        h = self.mix5(h + self.mid4(h))
+        h = drop(h + self.mid5(h))
         h = up(self.red1(self.dec2(up(self.red2(h)) + e2))) + e1
-        z = self.out(h + self.dec1(h))
+        h = h + self.dec1(h)
+        z, low = self.out(h), F.relu(self.low_in(h[:, :, :LOW_ROWS]))
+        for k in self.low:
+            low = drop(self.low_mix[k](low + self.low[k](low)))
+        z = z + F.pad(self.low_out(low), (0, 0, 0, z.shape[2] - LOW_ROWS))
         n, _, bands, windows = z.shape
         return z.view(n, 4, 2, bands, windows).permute(0, 1, 3, 2, 4).reshape(n, 4, bands * 2, windows)
 
@@ -76,26 +95,32 @@ def folded(network: MaskNetwork) -> dict[str, np.ndarray]:
         gain = state[f"{name}.norm.weight"] / np.sqrt(state[f"{name}.norm.running_var"] + 1e-5)
         out[f"{name}.weight"] = state[f"{name}.conv.weight"] * gain[:, None, None, None]
         out[f"{name}.bias"] = state[f"{name}.norm.bias"] - state[f"{name}.norm.running_mean"] * gain
-    for name in ("red2", "red1", "out", "mix2.down", "mix2.up", "mix3.down", "mix3.up", "mix4.down", "mix4.up"):
+    for name in plain_layers(network):
         out[f"{name}.weight"], out[f"{name}.bias"] = state[f"{name}.weight"], state[f"{name}.bias"]
     return {k: v.astype(np.float16) for k, v in out.items()}
 
 
-def known_inputs(name: str, weight: np.ndarray) -> np.ndarray:
-    """Weights from before the network saw the long-term spectrum: two inputs more, which it does not look at yet."""
-    if name != "enc0" or weight.ndim != 4 or weight.shape[1] == 6:
-        return weight
-    return np.insert(weight, [3, 3], 0, axis=1)
+def plain_layers(network: MaskNetwork) -> dict[str, nn.Module]:
+    return {name: m for name, m in network.named_modules() if isinstance(m, (nn.Linear, nn.Conv2d)) and ".conv" not in name}
+
+
+def widened(fresh: torch.Tensor, known: np.ndarray) -> torch.Tensor:
+    """`known` weights in the corner of a larger layer: known outputs do not look at new inputs yet, new outputs start at chance."""
+    out, old = fresh.clone(), torch.tensor(known.astype(np.float32)).view(known.shape + (1,) * (fresh.ndim - known.ndim))
+    outputs = old.shape[0]
+    out[:outputs] = 0
+    out[tuple(slice(n) for n in old.shape)] = old
+    return out
 
 
 @torch.no_grad()
 def unfolded(network: MaskNetwork, weights: dict[str, np.ndarray], features: torch.Tensor) -> None:
-    """Load folded weights into a network for more training: each batch norm is set so that, on `features`, nothing changes."""
+    """Load folded weights of this or a smaller network for more training: each batch norm is set so that, on `features`, nothing changes."""
     blocks = {name: m for name, m in network.named_modules() if isinstance(m, ConvBlock)}
-    plain = {name: m for name, m in network.named_modules() if isinstance(m, (nn.Linear, nn.Conv2d)) and ".conv" not in name}
-    for name, module in plain.items():
-        module.weight.copy_(torch.tensor(weights[f"{name}.weight"].astype(np.float32)).view_as(module.weight))
-        module.bias.copy_(torch.tensor(weights[f"{name}.bias"].astype(np.float32)))
+    for name, module in plain_layers(network).items():
+        if f"{name}.weight" in weights:
+            module.weight.copy_(widened(module.weight, weights[f"{name}.weight"]))
+            module.bias.copy_(widened(module.bias, weights[f"{name}.bias"]))
 
     def set_norm(name):
         def hook(module, inputs, output):
@@ -103,15 +128,18 @@ def unfolded(network: MaskNetwork, weights: dict[str, np.ndarray], features: tor
             mean, variance = y.mean((0, 2, 3)), y.var((0, 2, 3), unbiased=False)
             module.norm.running_mean.copy_(mean)
             module.norm.running_var.copy_(variance)
-            module.norm.weight.copy_(torch.sqrt(variance + 1e-5))
-            module.norm.bias.copy_(torch.tensor(weights[f"{name}.bias"].astype(np.float32)) + mean)
+            if f"{name}.bias" in weights:
+                bias = torch.tensor(weights[f"{name}.bias"].astype(np.float32))
+                module.norm.weight[: len(bias)] = torch.sqrt(variance + 1e-5)[: len(bias)]
+                module.norm.bias[: len(bias)] = bias + mean[: len(bias)]
             return F.relu(module.norm(y))
 
         return hook
 
     network.eval()
     for name, block in blocks.items():
-        block.conv.weight.copy_(torch.tensor(known_inputs(name, weights[f"{name}.weight"].astype(np.float32))))
+        if f"{name}.weight" in weights:
+            block.conv.weight.copy_(widened(block.conv.weight, weights[f"{name}.weight"]))
     handles = [block.register_forward_hook(set_norm(name)) for name, block in blocks.items()]
     network(features)
     for h in handles:

@@ -5,7 +5,7 @@
 Every 400 steps the weights so far are kept as OUT-STEP.npz, to choose from on recordings that were never trained on.
 
 Songs may still be arriving: the folder is read again every 20 s. Loss: weighted squared plus 0.15 absolute mask error, weight
-power^0.4. Variety matters more than steps: stereo cues are blanked in 45 % of the examples, and bands and frames dropped.
+root of power. Variety matters more than steps: stereo cues are blanked in 45 % of the examples, and bands and frames dropped.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ import torch
 from sideman.core.separation.backends.preview import bands
 from training.separation.network import MaskNetwork, folded, unfolded
 
-WINDOWS, BATCH, PEAK_RATE = 128, 8, 1e-3
+WINDOWS, BATCH, PEAK_RATE = 192, 6, 1e-3
+REMIXED, REBALANCED = 0.25, 0.35
 WITHOUT_BASS = 0.25
 """So many examples are drawn from those without a bass, beside the one in six that chance gives."""
 
@@ -52,13 +53,40 @@ def long_term(f):
     return bands.long_term_spectrum(power.mean(1), np.sqrt(power).mean(1), 1.0)
 
 
+def remixed(rng, first, second):
+    """Stems of one example among those of another, by band power alone: what both channels share is not known then, so stereo cues go.
+
+    `second` may be the same example: then only the balance changes, and the cues stay.
+    """
+    f1, f2 = first[0], second[0]
+    from_second = (rng.random(4) < 0.5)[:, None, None]
+    windows = min(f1.shape[2], f2.shape[2])
+    parts = [r[:, :, :windows] / np.float32(255) * 10 ** ((f[0, :, :windows].astype(np.float32) - 1) * 2) for f, r in (first, second)]
+    gains = (10 ** (rng.normal(0, 3, 4) / 10)).astype(np.float32)[:, None, None]
+    parts = np.where(from_second, parts[1], parts[0]) * gains
+    power = parts.sum(0) + np.float32(1e-14)
+    f = np.zeros((3, *power.shape), np.float32)
+    f[0] = np.log10(power / power.mean() + 1e-7) * 0.5 + 1
+    if f1 is f2:
+        f[1:] = f1[1:, :, :windows]
+    return f, parts / power * np.float32(255)
+
+
+def another(rng, example, names, known):
+    """The example as it is, in another balance, or with stems of another."""
+    chance = rng.random()
+    if chance > REMIXED + REBALANCED:
+        return example
+    return remixed(rng, example, example if chance > REMIXED else known[names[int(rng.integers(len(names)))]])
+
+
 def batch(rng, examples, augment):
     features, masks, weights = [], [], []
     for f, r in examples:
         profile = long_term(f)
         i = int(rng.integers(0, f.shape[2] - WINDOWS))
         f, r = f[:, :, i : i + WINDOWS].astype(np.float32), r[:, :, i : i + WINDOWS].astype(np.float32) / 255
-        w = 10 ** ((f[0] - 1) * 0.8)
+        w = 10 ** (f[0] - 1)
         weights.append(w / (w.mean() + 1e-6))
         f, profile = augmented(rng, f.copy(), profile) if augment else (f, profile)
         features.append(np.concatenate([f, np.repeat(profile[:, :, None], WINDOWS, 2)]))
@@ -76,11 +104,9 @@ def loss(logits, masks, weights):
 
 
 def drawn(rng, train, no_bass, known):
-    """A batch of examples, some of them surely without a bass."""
-    return [
-        known[pool[int(rng.integers(len(pool)))]]
-        for pool in (no_bass if no_bass and rng.random() < WITHOUT_BASS else train for _ in range(BATCH))
-    ]
+    """A batch of examples, some of them surely without a bass, some mixed anew."""
+    pools = (no_bass if no_bass and rng.random() < WITHOUT_BASS else train for _ in range(BATCH))
+    return [another(rng, known[pool[int(rng.integers(len(pool)))]], pool, known) for pool in pools]
 
 
 @torch.no_grad()
@@ -91,7 +117,7 @@ def follow(average, network, keep=0.99):
 
 def main(folder: Path, minutes: float, out: Path, start_from: Path | None) -> None:
     torch.manual_seed(0)
-    torch.set_num_threads(1)
+    torch.set_num_threads(2)
     rng, known, no_bass = np.random.default_rng(0), {}, []
     network = MaskNetwork()
     if start_from is not None:

@@ -24,6 +24,8 @@ LOOP = ("clip_key", "clip_name", "clip_title", "role", "at", "within", "repeat",
 """What a fit hands to its task."""
 NETWORK_TIMEOUT_S = 86_400
 
+TAKES = ("generated", "fitted")
+
 
 class JobHandlers:
     child_context = CHILD_CONTEXT
@@ -143,7 +145,7 @@ class JobHandlers:
         files = [
             {
                 "key": s.blob_key, "midi": s.midi_key, "name": s.name, "origin": s.origin, "container": s.container,
-                "muted": s.origin == "part" or (s.origin == "generated" and s.id not in best),
+                "muted": s.origin == "part" or (s.origin in TAKES and s.id not in best),
             }
             for s in chosen
         ]  # fmt: skip
@@ -196,9 +198,10 @@ def _with_chords(analysis: MusicAnalysis, chords: Sequence[Sequence[Any]]) -> Mu
 
 
 def _best_takes(stems: Sequence[StemRecord]) -> set[str]:
-    """Of the new stems of each role the one that fits best, and none that the judge refused."""
-    best: dict[str, StemRecord] = {}
-    for s in stems:
-        if s.origin == "generated" and s.verdict != "rejected" and (s.role not in best or (s.score or 0) > (best[s.role].score or 0)):
-            best[s.role] = s
+    """Of the new stems, and of the loops, of each role the one that fits best, and none that the judge refused."""
+    best: dict[tuple[str, str], StemRecord] = {}
+    for s in (s for s in stems if s.origin in TAKES and s.verdict != "rejected"):
+        known = best.get((s.origin, s.role))
+        if known is None or (s.score or 0) > (known.score or 0):
+            best[s.origin, s.role] = s
     return {s.id for s in best.values()}

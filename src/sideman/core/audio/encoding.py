@@ -16,6 +16,7 @@ from sideman.core.audio.clip import AudioReader, Samples, blocks
 from sideman.errors import AudioWriteError
 
 FULL_SCALE_24 = 1 << 23
+LARGEST_WAV_BYTES = 2**32 - 65536
 FLAC_PEAK = 1 - 2.0**-23
 FLAC_CHANNELS = 8
 MP3_RATES_HZ = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
@@ -61,15 +62,15 @@ class _Whole:
 
 
 class PcmWriter(_Whole):
-    """FLAC 24-bit or WAV float32 by the suffix."""
+    """FLAC 24-bit or WAV float32 by the suffix. frames: how many there will be, for the header of a WAV that passes 4 GB (RF64)."""
 
-    def __init__(self, path: Path, sample_rate_hz: int, channels: int) -> None:
+    def __init__(self, path: Path, sample_rate_hz: int, channels: int, frames: int = 0) -> None:
         super().__init__(path)
         self._integer = path.suffix == ".flac"
         try:
             self._file = soundfile.SoundFile(
                 self.partial, "w", sample_rate_hz, channels, "PCM_24" if self._integer else "FLOAT",
-                format="FLAC" if self._integer else "WAV",
+                format="FLAC" if self._integer else "RF64" if frames * channels * 4 > LARGEST_WAV_BYTES else "WAV",
             )  # fmt: skip
         except (soundfile.LibsndfileError, OSError) as error:
             raise AudioWriteError(f"{path} cannot be written ({error}): check the folder and the free space") from error
@@ -134,7 +135,7 @@ def lossless_suffix(peak: float, channels: int) -> str:
 
 def write_audio(reader: AudioReader, path: Path) -> None:
     """A whole reader as .flac or .wav."""
-    with PcmWriter(path, reader.sample_rate_hz, reader.channels) as out:
+    with PcmWriter(path, reader.sample_rate_hz, reader.channels, reader.frames) as out:
         for block in blocks(reader, reader.sample_rate_hz * 10):
             out.write(block)
 

@@ -132,7 +132,13 @@ class _Writer:
         return root
 
     def _bpm(self) -> list[float]:
-        return [float(x) for x in np.clip(self._tempo.quarters_per_minute, SLOWEST_BPM, FASTEST_BPM)]
+        """Quarters a minute from every anchor to the next; what one of them cannot reach the following make up for."""
+        out, written_s = [], 0.0
+        for beats, end_s in zip(np.diff(self._tempo.at_beat), self._tempo.at_s[1:], strict=True):
+            quarters = float(beats) * self._tempo.quarters_per_beat
+            out.append(float(np.clip(60 * quarters / max(1e-9, end_s - written_s), SLOWEST_BPM, FASTEST_BPM)))
+            written_s += 60 * quarters / out[-1]
+        return out
 
     def _track(self, structure: Element, name: str, colour: str, master: str, muted: bool, content: str = "audio") -> str:
         track = self._put(structure, "Track", True, contentType=content, loaded="true", name=name, color=colour)

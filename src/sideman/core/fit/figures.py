@@ -46,7 +46,7 @@ class FitFigures:
 
 def steps_of_beat(analysis: MusicAnalysis) -> int:
     """Sixteenths; sixths of the beat in compound time and where the recording swings in triplets."""
-    triplets = analysis.groove is not None and analysis.groove.value.in_triplets
+    triplets = analysis.trusted_groove is not None and analysis.trusted_groove.in_triplets
     return SIXTHS if triplets or analysis.require_grid().meter.compound else SIXTEENTHS
 
 

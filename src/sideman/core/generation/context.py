@@ -21,8 +21,6 @@ ENERGY_LIMITS = (0.2, 0.6, 0.93)
 """Of a section's energy: hardly there, sparse, playing, full. Most of a record lies within 2 dB of its loudest section."""
 SHORT_CHORD_PULSES = 0.75
 FREE_TEMPO_BPM = 60.0
-TRUSTED_GROOVE = 0.35
-"""How sure the song's groove template must be to be followed."""
 MOVES = (-7, -5, 5, 7, 12)
 """Semitones by which a register may give way to what is there."""
 LOWEST_MOVED, HIGHEST_MOVED = 43, 91
@@ -159,7 +157,7 @@ class SongContext:
 
     def like(self, other: MusicAnalysis) -> SongContext:
         """Played as another recording is: its groove, and as dense or sparse as it is against this one."""
-        groove = other.groove.value if other.groove and other.groove.confidence >= TRUSTED_GROOVE else self.groove
+        groove = other.trusted_groove or self.groove
         own = [b.density for b in self.bars if b.density]
         theirs = [s.density for s in (other.sections.value if other.sections else ()) if s.density]
         levels = round(float(np.log2(np.mean(theirs) / np.mean(own)))) if own and theirs else 0
@@ -207,7 +205,7 @@ class SongContext:
             keys=tuple(
                 (float(grid.beat_at(s.start_s)) * per_beat, s.key) for s in (analysis.key_spans.value if analysis.key_spans else ())
             ),
-            groove=analysis.groove.value if analysis.groove and analysis.groove.confidence >= TRUSTED_GROOVE else None,
+            groove=analysis.trusted_groove,
             surroundings=surroundings,
             free=analysis.grid is None,
             section_names=tuple(s.name for s in (analysis.sections.value if analysis.sections else ())),

@@ -35,6 +35,8 @@ class Annotation(Generic[T]):
 
 
 LIKELY = 0.1
+TRUSTED_GROOVE = 0.35
+"""How sure a groove template must be to be followed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,10 @@ class MusicAnalysis:
     def other_readings(self) -> tuple[TempoAlternative, ...]:
         """The alternatives worth a musician's look: those of at least LIKELY probability."""
         return tuple(a for a in self.alternatives if a.probability >= LIKELY)
+
+    @property
+    def trusted_groove(self) -> GrooveTemplate | None:
+        return self.groove.value if self.groove is not None and self.groove.confidence >= TRUSTED_GROOVE else None
 
     def merged(self, other: MusicAnalysis) -> MusicAnalysis:
         """This part of an analysis with what the other part adds; where both say something, the other counts. Remarks are joined."""

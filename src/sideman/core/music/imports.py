@@ -160,16 +160,19 @@ def _from_midi(path: Path, duration_s: float) -> tuple[Correction, ...]:
     if song.ticks_per_beat <= 0:
         raise ValueError("its ticks are not counted in beats")
     changes, meters = tempo_changes(song), _meters(song)
+    ends = [*(m[0] for m in meters[1:]), np.inf]
+    lasting = {(count, unit): 0.0 for _, count, unit in meters}
+    for (start, count, unit), end in zip(meters, ends, strict=True):
+        lasting[count, unit] += max(0.0, min(duration_s, changes.seconds(end) if np.isfinite(end) else duration_s) - changes.seconds(start))
+    numerator, denominator = max(lasting, key=lambda m: lasting[m])
+    compound = _is_compound(numerator, denominator)
     times: list[float] = []
     positions: list[int] = []
-    for k, (start, numerator, denominator) in enumerate(meters):
-        short_lead_in = k == 0 and (numerator, denominator) == (3, 8) and _is_compound(*meters[-1][1:])
-        compound = short_lead_in or _is_compound(numerator, denominator)
-        step = song.ticks_per_beat * 4 / denominator * (3 if compound else 1)
-        per_bar = numerator // 3 if compound else numerator
-        end = meters[k + 1][0] if k + 1 < len(meters) else np.inf
-        n = 0
-        if k == 0 and end - start < song.ticks_per_beat:
+    for (start, count, unit), end in zip(meters, ends, strict=True):
+        in_threes = _is_compound(count, unit) or (compound and (count, unit) == (3, 8))  # one beat before the bars of 6/8
+        step = song.ticks_per_beat * 4 / unit * (3 if in_threes else 1)
+        per_bar, n = count // 3 if in_threes else count, 0
+        if start == 0 and end < song.ticks_per_beat * (1.5 if compound else 1):
             continue  # a lead-in shorter than a beat holds none
         while (tick := start + n * step) < end - 1e-6 and (seconds := changes.seconds(tick)) <= duration_s:
             if len(times) >= MOST_ROWS:
@@ -178,8 +181,7 @@ def _from_midi(path: Path, duration_s: float) -> tuple[Correction, ...]:
             positions.append(n % per_bar + 1)
             n += 1
     values: dict[str, Any] = {"times_s": times, "positions": positions}
-    _, numerator, denominator = max(zip(meters, [*(m[0] for m in meters[1:]), np.inf], strict=True), key=lambda x: x[1] - x[0][0])[0]
-    if _is_compound(numerator, denominator):
+    if compound:
         values["meter"] = f"{numerator}/8"
     return (Correction("set-beats", values),) if len(times) > 1 else ()
 
@@ -194,7 +196,7 @@ def _meters(song: Any) -> list[tuple[int, int, int]]:
     for track in song.tracks:
         for tick, m in absolute(track):
             if m.type == "time_signature":
-                if not 1 <= m.numerator <= LONGEST_BAR or m.denominator not in (1, 2, 4, 8, 16, 32):
+                if not 1 <= m.numerator <= LONGEST_BAR or m.denominator not in (1, 2, 4, 8, 16, 32, 64):
                     raise ValueError(f"a meter of {m.numerator}/{m.denominator}")
                 known[tick] = (m.numerator, m.denominator)
     return [(tick, *known[tick]) for tick in sorted(known)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -17,10 +18,13 @@ from sideman.errors import UsageError
 
 DRUM_CHANNEL = 9
 LONGEST_BEAT_US = (1 << 24) - 1
-SOONEST_S = 0.001
+SOONEST_S = 0.006
+"""A first beat before this is at 0: sequencers are no more exact than that."""
+LONGEST_QUARTER_S = 2.9
+EDGE_BEATS = 8
 MOST_HASTE = 1.6
 UNITS = ((4, 1.0), (8, 1 / 2), (16, 1 / 4), (32, 1 / 8), (64, 1 / 16))
-COMPOUND_UNITS = ((8, 1.0), (8, 1 / 3), (16, 1 / 6), (32, 1 / 12))
+COMPOUND_UNITS = ((8, 1.0), (8, 1 / 3), (16, 1 / 6), (32, 1 / 12), (64, 1 / 24))
 """(denominator of a bar, beats of its unit)."""
 
 
@@ -67,7 +71,8 @@ class TempoMap:
     def beat(self, seconds: float) -> float:
         if seconds <= self.at_s[-1]:
             return float(np.interp(seconds, self.at_s, self.at_beat))
-        pace = (self.at_beat[-1] - self.at_beat[-2]) / (self.at_s[-1] - self.at_s[-2])
+        last = slice(-EDGE_BEATS - 1, None)
+        pace = float(np.median(np.diff(self.at_beat[last]) / np.diff(self.at_s[last])))
         return float(self.at_beat[-1] + (seconds - self.at_s[-1]) * pace)
 
     def tick(self, seconds: float) -> int:
@@ -75,14 +80,19 @@ class TempoMap:
 
 
 def tempo_map(grid: BeatGrid) -> TempoMap:
-    """The time before the first beat becomes whole beats, or one short bar, so that no tempo is out of a sequencer's reach."""
-    first_s, compound = grid.times_s[0], grid.meter.compound
-    lead, denominator = (0.0, 0) if first_s < SOONEST_S else _lead_in(first_s / (grid.times_s[1] - first_s), compound)
-    beats = lead + np.arange(len(grid.times))
+    """The time before the first beat becomes whole beats, or one short bar, and a break of many beats more than one, so that no tempo is out
+    of a sequencer's reach."""
+    compound, intervals = grid.meter.compound, np.diff(grid.times)
+    quarters, first_s = 1.5 if compound else 1.0, grid.times_s[0]
+    beat_s = float(np.median(intervals[:EDGE_BEATS]))
+    lead, denominator = (0.0, 0) if first_s < SOONEST_S else _lead_in(first_s / beat_s, compound)
+    longest_s = LONGEST_QUARTER_S * quarters
+    steps = np.where(intervals > longest_s, np.ceil(intervals / min(longest_s, max(float(np.median(intervals)), SOONEST_S))), 1)
+    beats = lead + np.concatenate([[0.0], np.cumsum(steps)])
     at_s, at_beat = (np.concatenate([[0.0], x]) if lead else x for x in (grid.times, beats))
     if not lead:
         at_s = np.concatenate([[0.0], at_s[1:]])
-    return TempoMap(at_s, at_beat, 1.5 if compound else 1.0, _meters(grid, lead, denominator))
+    return TempoMap(at_s, at_beat, quarters, _meters(grid, beats, denominator))
 
 
 def _lead_in(beats: float, compound: bool) -> tuple[float, int]:
@@ -95,21 +105,26 @@ def _lead_in(beats: float, compound: bool) -> tuple[float, int]:
     return units[-1][1], units[-1][0]
 
 
-def _meters(grid: BeatGrid, lead: float, denominator: int) -> tuple[MeterChange, ...]:
-    size, scale, at = grid.meter.beats_per_bar, 3 if grid.meter.compound else 1, 0.0
+def _meters(grid: BeatGrid, beats: np.ndarray, denominator: int) -> tuple[MeterChange, ...]:
+    """beats: where every beat of the grid lies in the tempo map; denominator: of a lead-in shorter than a beat."""
+    size, scale, lead, at = grid.meter.beats_per_bar, 3 if grid.meter.compound else 1, float(beats[0]), 0.0
     changes = []
     if 0 < lead < 1:
         changes.append(MeterChange(0.0, round(lead * denominator * (1.5 if grid.meter.compound else 1) / 4), denominator))
         at = lead
-    until_bar = (round(lead - at) + (1 - grid.positions[0]) % size) % size
+    bars = [b for b in grid.bars if b.first_beat >= 0]
+    first = float(beats[bars[0].first_beat]) if bars else lead + (1 - grid.positions[0]) % size
+    until_bar = round(first - at) % size
     if until_bar:
         changes.append(MeterChange(at, until_bar * scale, grid.meter.denominator))
-    last = size
     changes.append(MeterChange(at + until_bar, size * scale, grid.meter.denominator))
-    for bar in grid.bars:
-        if bar.beats != last and bar.first_beat + lead > changes[-1].beat:
-            changes.append(MeterChange(bar.first_beat + lead, bar.beats * scale, grid.meter.denominator))
-            last = bar.beats
+    for bar, after in itertools.zip_longest(bars, bars[1:]):
+        start = float(beats[bar.first_beat])
+        count = round(float(beats[after.first_beat]) - start) if after is not None else bar.beats
+        if count * scale != changes[-1].numerator:
+            if changes[-1].beat == start:
+                changes.pop()
+            changes.append(MeterChange(start, count * scale, grid.meter.denominator))
     return tuple(changes)
 
 

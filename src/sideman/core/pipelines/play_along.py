@@ -100,7 +100,7 @@ class _Session:
     @property
     def warning(self) -> str:
         if self.analysis.grid is None:
-            following = "only " + " and ".join(n.stem.role.value for n in self.made) if self.made else "nothing"
+            following = "only " + " and ".join(dict.fromkeys(n.stem.role.value for n in self.made)) if self.made else "nothing"
             return f"No steady pulse was found, so {following} could follow: pad and strings do where there are chords."
         return fit.suspect_analysis(tuple(n.report for n in self.made)) or ""
 
@@ -135,7 +135,7 @@ def play_along(
     session = _Session(recording, separator.name, stems, analysis, made, mix, without)
     written = _write_music(session, out, options.without, watch, options.threads)
     if options.project:
-        lanes_of = [ProjectLane(s.role.value, s.audio) for s in stems]
+        lanes_of = [ProjectLane(s.role.value, s.audio, muted=s.role is options.without and _missed(made, s.role)) for s in stems]
         lanes_of += [ProjectLane(f"new {n.file_name}", n.stem.audio, n.stem.notes, not n.accepted) for n in made]
         write_song_project(out / "song.dawproject", recording, analysis, lanes_of)
     clock.lap("write")
@@ -184,8 +184,13 @@ def _without(recording: Recording, stems: Sequence[SeparatedStem], role: StemRol
 
 def _base(recording: Recording, without: ScratchAudio | None, made: Sequence[NewStem], role: StemRole | None) -> AudioReader:
     """What accepted stems are mixed with. A stem is only missed where a new one that fits takes its place, or none can."""
+    return without if without is not None and _missed(made, role) else recording.audio
+
+
+def _missed(made: Sequence[NewStem], role: StemRole | None) -> bool:
+    """Is the stem of this role left out, because a new one that fits takes its place, or none can?"""
     replaced = next((n for n in made if n.stem.role is role), None)
-    return without if without is not None and (replaced is None or replaced.accepted) else recording.audio
+    return role is not None and (replaced is None or replaced.accepted)
 
 
 def _write_music(session: _Session, out: Path, replaced: StemRole | None, watch: Watch, threads: int) -> WrittenSet:

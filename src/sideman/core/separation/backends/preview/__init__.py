@@ -28,7 +28,7 @@ class PreviewSeparator:
     """Separator with four stems at the recording's own rate and channels."""
 
     name = "sideman preview"
-    version = "3"
+    version = "4"
     roles = (*NETWORK_ROLES, StemRole.OTHER)
 
     def __init__(self, network: MaskNetwork | None = None) -> None:

@@ -1,6 +1,7 @@
 """Masks over a whole recording in blocks: flat memory, no seam, any channel count.
 
-All block borders lie on one STFT grid and every frame gets its mask once, with context on both sides; overlap-add joins the blocks.
+All block borders lie on one STFT grid and every frame gets its mask once, with context on both sides; overlap-add joins the blocks. Below
+200 Hz a mask also depends on the other strokes of its block.
 Masks are found on the stereo fold-down and applied to every channel.
 """
 
@@ -29,8 +30,8 @@ from sideman.core.separation.backends.preview.bass_comb import refine
 from sideman.core.separation.backends.preview.network import POOLING, MaskNetwork
 from sideman.core.separation.backends.preview.strokes import by_repetition
 
-BLOCK_FRAMES, CONTEXT_FRAMES = 864, 64
-"""20 s: strokes enough to tell what repeats."""
+BLOCK_FRAMES, CONTEXT_FRAMES = 864, 96
+"""At most 20 s, all blocks about as long: strokes enough to tell what repeats."""
 LEAD = WINDOW - HOP
 """The first window begins so far before the recording that its first frames lie under as many windows as all others."""
 MASKED = 3
@@ -75,8 +76,10 @@ def masked_blocks(reader: AudioReader, network: MaskNetwork) -> Iterator[NDArray
     frames = -(-(total + LEAD) // HOP)
     scale = 1 / (HANN**2).reshape(-1, HOP).sum(0)  # Hann squared at 75 % overlap
     tail = np.zeros((MASKED, channels, WINDOW - HOP), np.float32)
-    for first in range(0, frames, BLOCK_FRAMES):
-        last = min(first + BLOCK_FRAMES, frames)
+    size = -(-frames // -(-frames // BLOCK_FRAMES))
+    size += -size % POOLING
+    for first in range(0, frames, size):
+        last = min(first + size, frames)
         before, after = first - CONTEXT_FRAMES, last + CONTEXT_FRAMES
         after += -(after - before) % POOLING
         x: Samples = read_padded(reader, before * HOP - LEAD, (after - 1 - before) * HOP + WINDOW)

@@ -48,6 +48,8 @@ def _repeated(magnitude: Array, strokes: NDArray[np.int64]) -> Array:
         alike = (unit * stroke).sum((1, 2))
         stroke = np.median(unit[alike >= np.percentile(alike, ALIKE_PERCENT)], 0)
     loud = stroke > LOUD_CELLS * stroke.max()
+    if not loud.any():
+        return magnitude
     gains = np.quantile((patches / (stroke + 1e-9))[:, loud], GAIN_QUANTILE, axis=1)
     out = np.zeros_like(magnitude)
     for i, gain in zip(strokes, gains, strict=True):
