@@ -26,6 +26,10 @@ def drifting(first_s: float, meter: Meter, beginning: tuple[int, ...] = ()) -> B
     return BeatGrid.from_times(times, positions, meter)
 
 
+def quarters_per_minute(tempo: TempoMap) -> np.ndarray:
+    return 60 * np.diff(tempo.at_beat) * tempo.quarters_per_beat / np.diff(tempo.at_s)
+
+
 def bar_lines(tempo: TempoMap) -> np.ndarray:
     """In quarters, from the meters alone."""
     lines, ends = [], [*(m.beat for m in tempo.meters[1:]), tempo.at_beat[-1]]
@@ -47,7 +51,7 @@ def test_bar_lines_fall_on_downbeats_and_no_tempo_is_out_of_reach(
     assert np.abs(lines[:, None] - downbeats[None]).min(0).max() < 0.01
     if first_s < 2:
         assert len(lines) - len(downbeats) <= 4, "bars before the first one are few"
-    assert tempo.quarters_per_minute.max() < 450 and tempo.quarters_per_minute.min() > 60
+    assert quarters_per_minute(tempo).max() < 450 and quarters_per_minute(tempo).min() > 60
     write_midi(tmp_path / "a.mid", grid, [MidiPart("bass", (NoteEvent(float(grid.times[7]), float(grid.times[8]), 40, 90),))])
     assert read_midi(tmp_path / "a.mid")[0].notes[0].start_s == pytest.approx(grid.times[7], abs=0.001)
     signatures = [m for t in mido.MidiFile(str(tmp_path / "a.mid")).tracks for m in t if m.type == "time_signature"]
@@ -64,7 +68,7 @@ def test_a_break_between_two_beats_is_counted_in_more_beats() -> None:
     times = [0.5 * k for k in range(9)] + [10.0 + 0.5 * k for k in range(9)]
     grid = BeatGrid.from_times(times, [k % 4 + 1 for k in range(18)], Meter(4))
     tempo = tempo_map(grid)
-    assert tempo.quarters_per_minute.min() > 20
+    assert quarters_per_minute(tempo).min() > 20
     downbeats = np.array([tempo.beat(t) for t in grid.downbeats_s[:-1]])
     assert np.abs(bar_lines(tempo)[:, None] - downbeats[None]).min(0).max() < 1e-6
 

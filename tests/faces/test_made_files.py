@@ -321,7 +321,7 @@ def test_a_loop_of_the_library_is_fitted_onto_a_recording(api: Server, recording
     stems = [s for s in api.ask("GET", f"/stems?recording={recording['id']}&origin=fitted")["items"]]
     assert [(s["role"], s["name"]) for s in stems] == [("drums", "slow drums")] and job["kind"] == "fit"
     placement = stems[0]["provenance"]["placement"]
-    assert placement["tempo_ratio"] == pytest.approx(1.04, abs=0.01) and placement["repeats"]
+    assert placement["tempo_ratio"] == pytest.approx(1.04, abs=0.02) and placement["repeats"], "the song drifts by two hundredths"
     assert stems[0]["verdict"] == "accepted" and stems[0]["report"]["score"] == stems[0]["score"]
     assert stems[0]["durationS"] == pytest.approx(recording["durationS"], abs=0.01)
     assert api.ask("POST", ask, json={"clip": clip["id"], "role": "drums"})["id"] == job["id"], "equal wishes are one job"

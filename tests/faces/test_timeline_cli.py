@@ -62,7 +62,7 @@ def test_corrections_survive_a_new_analysis_and_drive_generation(analysed: Path)
         import mido
 
         meters = [m for t in mido.MidiFile(str(out / "bass.mid")).tracks for m in t if m.type == "time_signature"]
-        assert {(m.numerator, m.denominator) for m in meters} == {(3, 4)}
+        assert (meters[-1].numerator, meters[-1].denominator) == (3, 4) and len(meters) <= 2, "and a bar of what lies before the first beat"
     finally:
         sideman("timeline", "undo", analysed)
 

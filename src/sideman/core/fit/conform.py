@@ -101,7 +101,7 @@ def placed(clip: Heard, frames: int, chroma_frames: int, source: Source) -> Hear
         return np.array(rows, np.float32)
 
     return replace(
-        clip, accents=at(clip.accents, ACCENT_RATE_HZ, frames), chroma=at(clip.chroma, CHROMA_RATE_HZ, chroma_frames),
+        clip, accents=at(clip.accents, ACCENT_RATE_HZ, frames), arrivals=at(clip.arrivals, ACCENT_RATE_HZ, frames), chroma=at(clip.chroma, CHROMA_RATE_HZ, chroma_frames),
         bass_chroma=at(clip.bass_chroma, CHROMA_RATE_HZ, chroma_frames), rms=at(clip.rms, CHROMA_RATE_HZ, chroma_frames)[0],
     )  # fmt: skip
 
@@ -253,15 +253,19 @@ def _judged(meeting: Meeting, p: _Place, edges: list[tuple[float, int]] | None =
     if stem.silent:
         return 0.0
     if role.pitched:
-        shifts = _shift_at(edges or _one_shift(p, meeting.grid), stem.chroma.shape[1])
-        rows = (np.arange(12)[:, None] - shifts[None]) % 12
-        stem = replace(stem, chroma=np.take_along_axis(stem.chroma, rows, 0), bass_chroma=np.take_along_axis(stem.bass_chroma, rows, 0))
+        where = edges or _one_shift(p, meeting.grid)
+        stem = replace(
+            stem, arrivals=_turned(stem.arrivals, where, ACCENT_RATE_HZ), chroma=_turned(stem.chroma, where, CHROMA_RATE_HZ),
+            bass_chroma=_turned(stem.bass_chroma, where, CHROMA_RATE_HZ),
+        )  # fmt: skip
     return score(hear_contrasts(meeting.song, stem, role), role, Calibration.default()).value
 
 
-def _shift_at(edges: list[tuple[float, int]], frames: int) -> NDArray[np.int64]:
-    index = np.searchsorted([e[0] for e in edges], np.arange(frames) / CHROMA_RATE_HZ, side="right") - 1
-    return np.array([e[1] for e in edges])[np.maximum(index, 0)]
+def _turned(x: NDArray[np.float32], edges: list[tuple[float, int]], rate_hz: float) -> NDArray[np.float32]:
+    """Rows of pitch classes [12, frames], transposed from each edge on."""
+    index = np.searchsorted([e[0] for e in edges], np.arange(x.shape[1]) / rate_hz, side="right") - 1
+    shifts = np.array([e[1] for e in edges])[np.maximum(index, 0)]
+    return np.take_along_axis(x, (np.arange(12)[:, None] - shifts[None]) % 12, 0)
 
 
 def _chord_by_chord(meeting: Meeting, p: _Place) -> list[tuple[float, int]]:

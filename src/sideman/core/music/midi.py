@@ -63,11 +63,6 @@ class TempoMap:
     def ticks_per_beat(self) -> int:
         return round(TICKS_PER_BEAT * self.quarters_per_beat)
 
-    @property
-    def quarters_per_minute(self) -> np.ndarray:
-        """From every anchor but the last to the next one."""
-        return np.asarray(60 * np.diff(self.at_beat) * self.quarters_per_beat / np.diff(self.at_s))
-
     def beat(self, seconds: float) -> float:
         if seconds <= self.at_s[-1]:
             return float(np.interp(seconds, self.at_s, self.at_beat))
