@@ -16,7 +16,7 @@ from sideman.core.music import BeatGrid, Meter, MidiPart, MusicAnalysis, NoteEve
 from sideman.core.music.midi import TempoMap, tempo_map
 from sideman.testing import ShortSong
 
-METERS = [Meter(4), Meter(3), Meter(2, True), Meter(4, True)]
+METERS = [Meter(4), Meter(3), Meter(2, True)]
 
 
 def drifting(first_s: float, meter: Meter, beginning: tuple[int, ...] = ()) -> BeatGrid:

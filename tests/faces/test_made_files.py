@@ -166,14 +166,12 @@ def test_an_export_at_an_even_tempo_has_everything_on_one_grid(api: Server, reco
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("even", [False, True])
 def test_a_project_for_a_sequencer_holds_the_song_and_its_stems(
-    api: Server, recording: dict[str, Any], takes: list[dict[str, Any]], even: bool
+    api: Server, recording: dict[str, Any], takes: list[dict[str, Any]]
 ) -> None:
     at = f"/recordings/{recording['id']}"
     timeline = api.ask("GET", f"{at}/timeline")
-    wish = {"project": True} | ({"tempoBpm": round(timeline["tempoBpm"])} if even else {})
-    made = api.ask("POST", f"{at}/exports", json=wish)
+    made = api.ask("POST", f"{at}/exports", json={"project": True})
     api.done(made["jobId"])
     assert made["fileName"].endswith(".dawproject")
     stems = api.ask("GET", f"/stems?recording={recording['id']}&limit=200")["items"]
@@ -182,13 +180,13 @@ def test_a_project_for_a_sequencer_holds_the_song_and_its_stems(
         files = [f.get("path") for f in project.iter("File")]
         assert len(files) == len(stems) + 1 and set(files) | {"project.xml", "metadata.xml"} == set(archive.namelist())
         lengths = {soundfile.info(io.BytesIO(archive.read(f))).frames for f in files}
-        assert len(lengths) == 1 and (even or lengths == {round(recording["durationS"] * recording["sampleRateHz"])})
+        assert lengths == {round(recording["durationS"] * recording["sampleRateHz"])}
         muted = {t.get("name"): t.find("Channel/Mute").get("value") for t in project.iterfind("Structure/Track")}
         assert muted[recording["title"]] == "true" and muted["drums"] == "false"
         heard = [name for name, value in muted.items() if name.startswith("new bass") and value == "false"]
         assert len(heard) <= 1 < len(takes), "of several takes the best one is heard"
         rates = [float(p.get("value")) for p in project.iterfind("Arrangement/TempoAutomation/RealPoint")][1:]
-        assert bool(np.ptp(rates) < 0.01) is even, "the song's own tempo drifts"
+        assert np.ptp(rates) > 0.1, "the song's own tempo drifts"
         assert abs(np.mean(rates) - timeline["tempoBpm"]) < 1.5
         assert len(list(project.iter("Note"))) > 50
 
