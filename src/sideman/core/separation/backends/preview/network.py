@@ -29,10 +29,10 @@ class MaskNetwork:
         self._shape: dict[str, tuple[int, ...]] = {}
         for name, value in weights.items():
             w = value.astype(np.float32)
-            if w.ndim == 4:  # [out, in, bands, windows] -> [bands, windows, in, out]
+            if w.ndim == 4:  # [out, in, bands, windows] -> [windows, bands * in, out]
                 layer = name.removesuffix(".weight")
                 self._shape[layer] = w.shape
-                w = np.ascontiguousarray(w.transpose(2, 3, 1, 0))
+                w = np.ascontiguousarray(w.transpose(3, 2, 1, 0)).reshape(w.shape[3], -1, w.shape[0])
             self._w[name] = w
 
     @classmethod
@@ -51,11 +51,12 @@ class MaskNetwork:
         padded = np.zeros((windows + 2 * dilation, bands + in_bands - 1, inputs), np.float32)
         padded[dilation : dilation + windows, in_bands // 2 : in_bands // 2 + bands] = x
         out_bands = (bands - 1) // stride + 1
+        view = sliding_window_view(padded, in_bands, axis=1)[:, ::stride]
+        columns = np.ascontiguousarray(view.transpose(0, 1, 3, 2)).reshape(-1, out_bands, in_bands * inputs)
         y = np.zeros((windows * out_bands, outputs), np.float32)
-        for tap in range(in_windows):  # one product per tap in time: columns are gathered over bands only
-            view = sliding_window_view(padded[tap * dilation : tap * dilation + windows], in_bands, axis=1)[:, ::stride]
-            columns = np.ascontiguousarray(view.transpose(0, 1, 3, 2)).reshape(windows * out_bands, in_bands * inputs)
-            y += columns @ np.ascontiguousarray(w[:, tap]).reshape(in_bands * inputs, outputs)
+        for tap in range(in_windows):  # one product per tap in time: columns are gathered once, over bands only
+            there = columns[tap * dilation : tap * dilation + windows].reshape(windows * out_bands, in_bands * inputs)
+            y += there @ w[tap]
         y += bias
         if relu:
             np.maximum(y, 0, out=y)
