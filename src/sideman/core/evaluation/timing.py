@@ -13,9 +13,8 @@ import numpy as np
 
 from sideman.core.evaluation.references import Reference
 from sideman.core.generation import SongContext
-from sideman.core.music import NoteEvent, StemRole
+from sideman.core.music import NoteEvent, StemRole, steps_of_beat
 
-SIXTEENTHS, SIXTHS = 4, 6
 RANDOM_ONSETS = 2000
 
 
@@ -32,8 +31,7 @@ class TimingScore:
 def score(reference: Reference, context: SongContext, notes: Sequence[NoteEvent], role: StemRole) -> TimingScore:
     truth, estimated = reference.grid(), context.grid
     onsets = np.array([n.start_s for n in notes])
-    triplets = truth.meter.compound or (context.groove is not None and context.groove.in_triplets)
-    parts = SIXTHS if triplets else SIXTEENTHS
+    parts = steps_of_beat(truth.meter, context.groove)
     written = np.round(estimated.beat_at(onsets) * parts) / parts
     beat = np.floor(written + 1e-9)
     true_beat = np.round(truth.beat_at(estimated.seconds_at(beat)))

@@ -11,9 +11,8 @@ from scipy.fft import rfft
 
 from sideman.core.audio import AudioReader, blocks, integrated_loudness, read_padded
 from sideman.core.fit.listening import SAMPLE_RATE_HZ
-from sideman.core.music import MusicAnalysis, NoteEvent
+from sideman.core.music import MusicAnalysis, NoteEvent, steps_of_beat
 
-SIXTEENTHS, SIXTHS = 4, 6
 LEAST_ONSETS = 8
 FULL_SCALE, FLAT_RUN = 0.999, 3
 WINDOW, BANDS = 2048, 40
@@ -44,15 +43,10 @@ class FitFigures:
     clipped_share: float | None = None
 
 
-def steps_of_beat(analysis: MusicAnalysis) -> int:
-    """Sixteenths; sixths of the beat in compound time and where the recording swings in triplets."""
-    triplets = analysis.trusted_groove is not None and analysis.trusted_groove.in_triplets
-    return SIXTHS if triplets or analysis.require_grid().meter.compound else SIXTEENTHS
-
-
 def distances_to_grid_ms(onsets_s: NDArray[np.float64], analysis: MusicAnalysis) -> NDArray[np.float64]:
     """Signed distance of onsets to the nearest step (see `steps_of_beat`) of the analysed grid."""
-    grid, parts = analysis.require_grid(), steps_of_beat(analysis)
+    grid = analysis.require_grid()
+    parts = steps_of_beat(grid.meter, analysis.trusted_groove)
     position = grid.beat_at(onsets_s) * parts
     return np.asarray(onsets_s - grid.seconds_at(np.round(position) / parts)) * 1000
 

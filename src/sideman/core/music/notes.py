@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sideman.core.music.roles import StemRole
+from sideman.core.music.timeline import Meter
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +54,8 @@ class GrooveTemplate:
     @property
     def in_triplets(self) -> bool:
         return self.steps_per_beat == 3
+
+
+def steps_of_beat(meter: Meter, groove: GrooveTemplate | None) -> int:
+    """Into how many steps a beat divides: four sixteenths, or six in compound time and where a recording swings in triplets."""
+    return 6 if meter.compound or (groove is not None and groove.in_triplets) else 4

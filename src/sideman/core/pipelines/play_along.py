@@ -135,9 +135,9 @@ def play_along(
     session = _Session(recording, separator.name, stems, analysis, made, mix, without)
     written = _write_music(session, out, options.without, watch, options.threads)
     if options.project:
-        lanes_of = [ProjectLane(s.role.value, s.audio, muted=s.role is options.without and _missed(made, s.role)) for s in stems]
-        lanes_of += [ProjectLane(f"new {n.file_name}", n.stem.audio, n.stem.notes, not n.accepted) for n in made]
-        write_song_project(out / "song.dawproject", recording, analysis, lanes_of)
+        tracks = [ProjectLane(s.role.value, s.audio, muted=s.role is options.without and _missed(made, s.role)) for s in stems]
+        tracks += [ProjectLane(f"new {n.file_name}", n.stem.audio, n.stem.notes, not n.accepted) for n in made]
+        write_song_project(out / "song.dawproject", recording, analysis, tracks)
     clock.lap("write")
     _write_report(session, written, out, clock)
     watch("write", 1.0)
