@@ -1,6 +1,8 @@
 """Tables of the judge's proof, and whether each floor is met: every song is scored by weights that were learned from the others.
 
-python -m benchmarks.fit.report HELD_OUT.pkl SET.pkl [SET.pkl ...]
+python -m benchmarks.fit.report HELD_OUT.pkl SET.pkl [SET.pkl ...] [suited=SET.pkl ...]
+
+Nothing is learned from a suited set: stems in the style that the band chooses for each song.
 
 Writes results/judge.md.
 """
@@ -120,7 +122,7 @@ def probes(sets: list[ContrastSet], left_out: dict[str, Calibration], value: Cal
     return out
 
 
-def report(held: ContrastSet, sets: list[ContrastSet]) -> str:
+def report(held: ContrastSet, sets: list[ContrastSet], suited: list[ContrastSet]) -> str:
     rows = [r for s in sets for r in s.rows]
     left_out = without_each([*rows, *held.rows])
 
@@ -130,6 +132,7 @@ def report(held: ContrastSet, sets: list[ContrastSet]) -> str:
     def clip(r: Row) -> float:
         return score(r.excerpt, StemRole(r.role), left_out[song_of(r)]).value
 
+    chosen = [r for s in suited for r in s.rows]
     lowest = sorted((value(r), r.song[:3], r.style, r.role) for r in rows if r.fault == "right")[:8]
     right = [value(r) for r in rows if r.fault == "right"]
     lines = [
@@ -143,11 +146,21 @@ def report(held: ContrastSet, sets: list[ContrastSet]) -> str:
         + ", ".join(f"{a} {b} {c} {d:.2f}" for d, a, b, c in lowest)
         + "."
     ]
+    if chosen:
+        styles = ", ".join(f"{song[:3]} {style}" for song, style in dict.fromkeys((r.song, r.style) for r in chosen))
+        lines += ["", "## In the style that the band chooses", ""]
+        lines += [
+            f"{sum(r.fault == 'right' for r in chosen)} right stems by other seeds, one style a song ({styles}); the rest as above.",
+            "",
+        ]
+        lines += [*floors(chosen, value), "", *table(chosen, value)]
     lines += ["", "## Stems held out of their own mix", "", *held_out(held.rows, value)]
     lines += ["", "## Excerpts of 24 s", "", *table(rows, clip), "", "## What the judge cannot decide", ""]
     return "\n".join(lines + probes(sets, left_out, value)) + "\n"
 
 
 if __name__ == "__main__":
-    held, *sets = [pickle.loads(Path(p).read_bytes()) for p in sys.argv[1:]]
-    write_result("judge", "The judge on songs it did not learn from", report(held, sets))
+    stored = {p: pickle.loads(Path(p.removeprefix("suited=")).read_bytes()) for p in sys.argv[1:]}
+    held, *sets = [s for p, s in stored.items() if not p.startswith("suited=")]
+    suited = [s for p, s in stored.items() if p.startswith("suited=")]
+    write_result("judge", "The judge on songs it did not learn from", report(held, sets, suited))

@@ -215,10 +215,12 @@ def render_midi(midi: str | Path, out: str | Path) -> float:
 
 
 def play_along(
-    source: Source, out: str | Path, *, stems: str | Iterable[str | StemRole] = DEFAULT_STEMS, style: str = "rock", seed: int = 1,
+    source: Source, out: str | Path, *, stems: str | Iterable[str | StemRole] = DEFAULT_STEMS, style: str | None = None, seed: int = 1,
     without: str | StemRole | None = None, engine: str = "", project: bool = False, progress: StepProgress = no_progress,
 ) -> PlayAlong:  # fmt: skip
-    """The main job: take a recording apart, understand it, play along; everything into the folder `out`. engine: as in `generate`.
+    """The main job: take a recording apart, understand it, play along; everything into the folder `out`. style None: the one that suits the song.
+
+    engine: as in `generate`.
 
     project: also song.dawproject, the song and its stems for a sequencer.
     """

@@ -49,3 +49,11 @@ def refuse_missing(wish: GenerationWish, recording_id: str, services: Services, 
             raise NotFound("this recording has no such stem: take the base from its list of stems")
         if [r.value for r in wish.roles] != [base.role] or base.origin in ("excerpt", "part"):
             raise UsageError(f"the base is a {base.role} stem ({base.origin}): ask for {base.role} alone, and for a whole stem")
+
+
+def style_of(wish: GenerationWish, recording_id: str, services: Services, playable: Playable) -> str | None:
+    """A part that is played anew keeps the style of its stem, where no other is asked for."""
+    if wish.style is not None or wish.base is None:
+        return wish.style
+    base = next(s for s in services.results.stems_of(recording_id=recording_id) if s.id == wish.base)
+    return next((s.name for s in playable.styles if s.name == base.provenance.get("style")), None)

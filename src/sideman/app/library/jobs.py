@@ -14,7 +14,7 @@ from importlib import metadata
 from sideman.app.analyzers import AnalysisWish
 from sideman.app.library.access import Access, Caller
 from sideman.app.library.batches import BatchItem
-from sideman.app.library.generation_checks import refuse_missing, refuse_outside, resolved
+from sideman.app.library.generation_checks import refuse_missing, refuse_outside, resolved, style_of
 from sideman.app.library.services import Services
 from sideman.app.library.wishes import NOW, GenerationWish, How, Playable
 from sideman.errors import Conflict, NotFound, QuotaExceeded, ServiceUnavailable, SidemanError
@@ -128,9 +128,9 @@ class JobDesk:
             seed = wish.seed if wish.seed is not None else random.SystemRandom().randrange(1, 2**31)
             latest = self._s.results.analysis(recording_id)
             corrections = [c.id for c in self._s.results.corrections(recording_id)]
-            parameters: Json = {"style": wish.style, "seed": seed} | wish.details()
             refuse_outside(wish, recording, latest is not None)
             refuse_missing(wish, recording_id, self._s, lambda other: self._access.readable(who, other))
+            parameters: Json = {"style": style_of(wish, recording_id, self._s, self.playable), "seed": seed} | wish.details()
             roles = [r.value for r in wish.roles]
             request = parameters | {"roles": roles, "analysis": latest.id if latest else None, "corrections": corrections}
             request |= ({} if latest else self._listeners(None)) | self._network(wish.engine)

@@ -23,7 +23,7 @@ MOST_CANDIDATES = 4
 class GenerationWish:
     """candidates: performances of each role, with one seed after another. chords: (start_s, end_s, Harte label) instead of those found.
 
-    style None: what the prompt names, else rock. progression: chords one a bar. like: a recording whose groove and density are taken over.
+    style None: what the prompt names, else the one that suits the song. progression: chords one a bar. like: a recording whose groove and density are taken over.
     base: a stem of which only within_s is played anew. The rest as in Order.
     """
 

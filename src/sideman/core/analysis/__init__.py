@@ -2,6 +2,7 @@
 
 from sideman.core.analysis.analyzer import (
     analyze,
+    find_bar_accents,
     find_beats,
     find_groove,
     find_harmony_and_form,
@@ -16,6 +17,7 @@ __all__ = [
     "DEFAULT_ENGINES",
     "AnalysisEngines",
     "analyze",
+    "find_bar_accents",
     "find_beats",
     "find_groove",
     "find_harmony_and_form",

@@ -18,6 +18,7 @@ from sideman.core.analysis.sections import LevelCurve
 from sideman.core.audio import AudioReader, Recording, ScratchWriter, blocks, measure, resampled_blocks
 from sideman.core.music import (
     Annotation,
+    BarAccents,
     BeatGrid,
     ChordSpan,
     EnergyPoint,
@@ -132,6 +133,11 @@ def find_groove(reader: AudioReader, grid: BeatGrid, scratch: Path) -> Annotatio
     """How a stem plays the bar, its drums best of all; None with too few onsets."""
     found = rhythm.groove(_onsets_of(reader, scratch), grid)
     return Annotation(found[0], found[1], replace(provenance("sideman groove"), stem="drums")) if found is not None else None
+
+
+def find_bar_accents(recording: Recording, grid: BeatGrid) -> BarAccents | None:
+    """Where in the bar a recording is struck, low to high; None where its middle is silent or shorter than a bar."""
+    return rhythm.bar_accents(recording.mono(beats.onsets.SAMPLE_RATE_HZ), grid)
 
 
 def _onsets_of(reader: AudioReader, scratch: Path) -> rhythm.Onsets:

@@ -14,7 +14,7 @@ from sideman.core.analysis.beats.pulses import refine
 from sideman.core.audio import AudioReader, read_padded
 from sideman.core.audio.loudness import root_mean_square
 from sideman.core.music.form import Section
-from sideman.core.music.notes import GrooveTemplate
+from sideman.core.music.notes import PLACES_PER_BEAT, BarAccents, GrooveTemplate
 from sideman.core.music.timeline import BeatGrid
 
 WINDOW_S, MARGIN_S = 120.0, 1.0
@@ -83,6 +83,25 @@ def groove(onsets: Onsets, grid: BeatGrid) -> tuple[GrooveTemplate, float] | Non
         steps, tuple(round(1000 * float(o), 2) for o in offsets), tuple(round(float(a), 3) for a in accents), round(swing, 3)
     )
     return template, float(np.clip(explained, 0, 1))
+
+
+def bar_accents(reader: AudioReader, grid: BeatGrid) -> BarAccents | None:
+    """Of the middle two minutes of a mono reader at 44.1 kHz; None where they are silent or hold no whole bar."""
+    frames = min(reader.frames, int(WINDOW_S * SAMPLE_RATE_HZ))
+    begin = (reader.frames - frames) // 2
+    heard = hear(read_padded(reader, begin, frames)[0])
+    if heard is None:
+        return None
+    place = grid.beat_at(begin / SAMPLE_RATE_HZ + np.arange(len(heard)) / FRAME_RATE_HZ - BIAS_S)
+    inside = (place >= 0) & (place <= len(grid) - 1)
+    beat = np.floor(place[inside]).astype(int).clip(0, len(grid) - 1)
+    in_bar = np.array(grid.positions)[beat] - 1 + place[inside] - beat
+    count = grid.meter.beats_per_bar * PLACES_PER_BEAT
+    slot = np.round(in_bar * PLACES_PER_BEAT).astype(int) % count
+    visits = np.bincount(slot, minlength=count)
+    if not visits.all():
+        return None
+    return BarAccents(np.array([np.bincount(slot, band, count) / visits for band in heard.bands[inside].T]))
 
 
 def _swing(place: NDArray[np.float64], strength: NDArray[np.float64]) -> float:

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sideman.core.audio import AudioReader
 from sideman.core.generation.surroundings import Surroundings
-from sideman.core.music import NO_CHORD, BeatGrid, Chord, GrooveTemplate, Key, Meter, MusicAnalysis
+from sideman.core.music import NO_CHORD, BarAccents, BeatGrid, Chord, GrooveTemplate, Key, Meter, MusicAnalysis
 
 ENERGY_LIMITS = (0.2, 0.6, 0.93)
 """Of a section's energy: hardly there, sparse, playing, full. Most of a record lies within 2 dB of its loudest section."""
@@ -75,6 +75,8 @@ class SongContext:
     keys: tuple[tuple[float, Key], ...] = ()
     groove: GrooveTemplate | None = None
     surroundings: Surroundings | None = None
+    accents: BarAccents | None = None
+    """Where the recording strikes in its bar; None where nobody asked."""
     free: bool = False
     """No pulse was found: the grid only counts seconds."""
     section_names: tuple[str, ...] = ()

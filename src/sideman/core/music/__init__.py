@@ -9,13 +9,13 @@ from sideman.core.music.imports import read_annotations
 from sideman.core.music.jams import from_jams, read_jams, to_jams, write_jams
 from sideman.core.music.lyrics import on_bars, read_lyrics
 from sideman.core.music.midi import MidiPart, read_midi, write_midi
-from sideman.core.music.notes import GrooveTemplate, NoteEvent, NoteTrack, ScoreNote, steps_of_beat
+from sideman.core.music.notes import PLACES_PER_BEAT, BarAccents, GrooveTemplate, NoteEvent, NoteTrack, ScoreNote, steps_of_beat
 from sideman.core.music.ranges import parse_progression, part_of, with_progression
 from sideman.core.music.roles import StemRole, parse_roles
 from sideman.core.music.timeline import Bar, BeatGrid, Meter, TempoAlternative, TempoPoint
 
 __all__ = [
-    "CORRECTION_KINDS", "NO_CHORD", "Annotation", "Bar", "BeatGrid", "Chord", "ChordSpan", "Correction", "EnergyPoint", "GrooveTemplate", "Key", "KeySpan", "LyricLine", "Meter", "MidiPart",
+    "CORRECTION_KINDS", "NO_CHORD", "PLACES_PER_BEAT", "Annotation", "Bar", "BarAccents", "BeatGrid", "Chord", "ChordSpan", "Correction", "EnergyPoint", "GrooveTemplate", "Key", "KeySpan", "LyricLine", "Meter", "MidiPart",
     "MusicAnalysis", "NoteEvent", "NoteTrack", "Provenance", "ScoreNote", "Section", "StemRole", "TempoAlternative", "TempoPoint",
     "corrected", "from_jams", "on_bars", "overlaid", "parse_progression", "parse_roles", "part_of", "read_annotations", "read_jams", "read_lyrics", "read_midi", "steps_of_beat", "to_jams", "with_progression", "write_jams", "write_midi",
 ]  # fmt: skip

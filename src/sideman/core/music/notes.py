@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from sideman.core.music.roles import StemRole
 from sideman.core.music.timeline import Meter
+
+PLACES_PER_BEAT = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,16 @@ class GrooveTemplate:
     @property
     def in_triplets(self) -> bool:
         return self.steps_per_beat == 3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BarAccents:
+    """How strongly the bar is struck at each of its places, on average over the recording.
+
+    strengths [4, beats_per_bar * PLACES_PER_BEAT]: below 150 Hz (kick, bass), to 700 Hz, to 4 kHz (snare, comping), above (hats).
+    """
+
+    strengths: NDArray[np.float64]
 
 
 def steps_of_beat(meter: Meter, groove: GrooveTemplate | None) -> int:

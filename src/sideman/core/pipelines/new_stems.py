@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from sideman.core import fit
 from sideman.core.fit.listening import SAMPLE_RATE_HZ
-from sideman.core.generation import Generator
+from sideman.core.generation import Generator, suited_styles
 from sideman.core.pipelines.concurrency import Watch, together
 from sideman.core.pipelines.performing import FITTING, NewStem, Stage, played, rescued
 from sideman.core.pipelines.songs import Song, StemWishes, song_context
@@ -24,8 +24,10 @@ def new_stems(song: Song, wishes: StemWishes, generators: Callable[[], Generator
     """
     context, recording = song_context(song, wishes), song.recording
     frames = recording.frames if wishes.length_s is None else min(recording.frames, round(wishes.length_s * recording.sample_rate_hz))
-    stage = Stage(song, context, fit.listen(recording.mono(SAMPLE_RATE_HZ)), wishes, frames)
     first = generators()
+    style = wishes.style or first.style_named(suited_styles(context)[0].name)
+    suited = wishes.style is None and len(first.styles) > 1
+    stage = Stage(song, context, fit.listen(recording.mono(SAMPLE_RATE_HZ)), wishes, style, suited, frames)
     wanted = [(role, wishes.seed + k) for role in wishes.roles for k in range(wishes.candidates)]
     batches = [wanted[k : k + first.at_once] for k in range(0, len(wanted), first.at_once)]
     workers = max(1, min(threads, len(batches))) if first.at_once == 1 else 1

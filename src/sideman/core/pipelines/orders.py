@@ -13,13 +13,12 @@ from sideman.core.pipelines.splicing import BaseStem
 from sideman.core.pipelines.tempo import at_tempo
 from sideman.errors import UsageError
 
-DEFAULT_STYLE = "rock"
 HOTTEST = 2.0
 
 
 @dataclass(frozen=True)
 class Order:
-    """engine: the session band where empty. style None: what the prompt names, else rock. part: `chorus`, `bars 9-16`, `0:30-1:05`.
+    """engine: the session band where empty. style None: what the prompt names, else the one that suits the song. part: `chorus`, `bars 9-16`, `0:30-1:05`.
 
     chords: one a bar, again from the beginning. tempo_bpm: the song read at half or double tempo, or brought to another. duration_s: only
     so far, and the stem ends there. temperature: 0 plays by the book, 1 as the style says, 2 freely. like: a song whose groove and density
@@ -66,7 +65,7 @@ def checked(order: Order, generator: Generator) -> StemWishes:
     parse_progression(order.chords)
     said = _said(order, generator)
     wishes = StemWishes(
-        order.roles, order.style or said.style or DEFAULT_STYLE, order.seed, order.within_s, order.candidates, base=order.base, like=order.like,
+        order.roles, order.style or said.style, order.seed, order.within_s, order.candidates, base=order.base, like=order.like,
         liveliness=order.temperature * said.liveliness, energy=max(-3, min(3, order.energy + said.energy)), variation=order.variation,
         words=order.prompt,
     )  # fmt: skip

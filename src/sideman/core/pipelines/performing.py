@@ -31,7 +31,7 @@ Report = Callable[[float], None]
 class NewStem:
     """A generated stem and what the judge says of it. rank: 1 for the best candidate of its role. note: what a listener must know.
 
-    stands_in: it plays because what was asked for did not fit.
+    stands_in: it plays because what was asked for did not fit. suited: its style was not asked for but chosen to suit the song.
     """
 
     stem: GeneratedStem
@@ -39,6 +39,7 @@ class NewStem:
     rank: int = 1
     note: str = ""
     stands_in: bool = False
+    suited: bool = False
 
     @property
     def file_name(self) -> str:
@@ -52,18 +53,20 @@ class NewStem:
 
 @dataclass(frozen=True, eq=False)
 class Stage:
-    """What every performance of a song shares. frames: the length of its stems."""
+    """What every performance of a song shares. style: its own name; suited: chosen to suit the song. frames: the length of its stems."""
 
     song: Song
     context: SongContext
     heard_song: Heard
     wishes: StemWishes
+    style: str
+    suited: bool
     frames: int
 
     def request(self, role: StemRole, seed: int) -> GenerationRequest:
         w = self.wishes
         return GenerationRequest(
-            role, w.style, seed, self.frames, self.song.recording.sample_rate_hz, w.within_s, w.liveliness, w.energy, w.variation, w.words,
+            role, self.style, seed, self.frames, self.song.recording.sample_rate_hz, w.within_s, w.liveliness, w.energy, w.variation, w.words,
             w.base.audio if w.base is not None else None,
         )  # fmt: skip
 
@@ -76,7 +79,7 @@ def played(stage: Stage, generator: Generator, wanted: Sequence[tuple[StemRole, 
     said = " ".join(n for n in (generator.note, FREE_NOTE if stage.context.free else "") if n)
     out = []
     for k, stem in enumerate(stems):
-        out.append(replace(_heard(stage, stem), note=said))
+        out.append(replace(_heard(stage, stem), note=said, suited=stage.suited))
         report(PLAYED_SHARE + (1 - PLAYED_SHARE) * (k + 1) / len(stems))
     return out
 

@@ -31,13 +31,13 @@ SPECTROGRAM_RATE_HZ = 22050
 
 @dataclass(frozen=True)
 class PlayAlongOptions:
-    """without: a separated stem that the new one replaces in the mix. threads: how much may run at once. analysis: who listens.
+    """style None: the one that suits the song. without: a separated stem that the new one replaces in the mix. threads: how much may run at once. analysis: who listens.
 
     project: also write song.dawproject.
     """
 
     roles: tuple[StemRole, ...] = (StemRole.DRUMS, StemRole.BASS, StemRole.PIANO, StemRole.GUITAR, StemRole.PAD)
-    style: str = "rock"
+    style: str | None = None
     seed: int = 1
     without: StemRole | None = None
     threads: int = 2
@@ -47,12 +47,14 @@ class PlayAlongOptions:
 
 @dataclass(frozen=True)
 class PlayedStem:
-    """name: of its files in new/. engine: who played it. note: what a listener must know."""
+    """name: of its files in new/. style, engine: how and by whom it was played; suited: the style was chosen to suit the song. note: what a listener must know."""
 
     name: str
     report: fit.FitReport
+    style: str
     engine: str
     note: str
+    suited: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,7 +144,7 @@ def play_along(
     _write_report(session, written, out, clock)
     watch("write", 1.0)
     return PlayAlong(
-        analysis, tuple(PlayedStem(n.file_name, n.report, n.stem.provenance.engine, n.note) for n in made), written, mix.loudness.integrated_lufs, mix.loudness.true_peak_dbtp, session.warning,
+        analysis, tuple(PlayedStem(n.file_name, n.report, n.stem.style, n.stem.provenance.engine, n.note, n.suited) for n in made), written, mix.loudness.integrated_lufs, mix.loudness.true_peak_dbtp, session.warning,
         tuple(clock.laps),
     )  # fmt: skip
 

@@ -19,13 +19,13 @@ MOST_CANDIDATES = 16
 
 @dataclass(frozen=True)
 class StemWishes:
-    """candidates: performances of each role, one seed after another. liveliness, energy, variation, words: see GenerationRequest.
+    """style None: the one that suits the song. candidates: performances of each role, one seed after another. liveliness, energy, variation, words: see GenerationRequest.
 
     like: another song whose groove and density are taken over. length_s: the stem ends there. base: a stem of which only within_s is played anew.
     """
 
     roles: tuple[StemRole, ...]
-    style: str
+    style: str | None
     seed: int
     within_s: tuple[float, float] | None = None
     candidates: int = 1
@@ -54,7 +54,7 @@ class Song:
 
 
 def playable(wishes: StemWishes, generator: Generator) -> StemWishes:
-    """The wishes with the style's own name. Raises UsageError, before any work is done, for what the generator cannot play."""
+    """The wishes with the own name of a style that was named. Raises UsageError, before any work is done, for what the generator cannot play."""
     for role in wishes.roles:
         if role not in generator.roles:
             raise UsageError(f"the engine {generator.name} plays no {role}: it plays {', '.join(r.value for r in generator.roles)}")
@@ -62,7 +62,7 @@ def playable(wishes: StemWishes, generator: Generator) -> StemWishes:
         raise UsageError(f"no stems were asked for: choose from {', '.join(r.value for r in generator.roles)}")
     if not 1 <= wishes.candidates <= MOST_CANDIDATES:
         raise UsageError(f"{wishes.candidates} candidates were asked for: there can be 1 to {MOST_CANDIDATES} of each stem")
-    return replace(wishes, style=generator.style_named(wishes.style))
+    return replace(wishes, style=generator.style_named(wishes.style)) if wishes.style else wishes
 
 
 def followers(analysis: MusicAnalysis, roles: Sequence[StemRole]) -> tuple[StemRole, ...]:
@@ -83,4 +83,6 @@ def song_context(song: Song, wishes: StemWishes) -> SongContext:
         analysis = replace(analysis, groove=found) if found is not None else analysis
     context = SongContext.from_analysis(analysis, hear_surroundings(song.recording.mono(SAMPLE_RATE_HZ)))
     context = replace(context, audio=song.recording.audio)
+    if wishes.style is None and analysis.grid is not None:
+        context = replace(context, accents=analysis_engine.find_bar_accents(song.recording, analysis.grid.value))
     return context.like(wishes.like) if wishes.like is not None else context

@@ -50,6 +50,11 @@ def clock(seconds: float) -> str:
     return f"{int(seconds // 60)}:{int(seconds % 60):02d}"
 
 
+def say_style(name: str) -> None:
+    """The style that nobody asked for."""
+    say(f"Style     {name}: it suits the song's accents, tempo and meter best (another one: --style)")
+
+
 def say_analysis(a: MusicAnalysis) -> None:
     """The facts a musician asks for first."""
     if a.grid:

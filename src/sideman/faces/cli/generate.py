@@ -11,13 +11,11 @@ from sideman import bootstrap
 from sideman.app.generation import Order, report_json
 from sideman.core.music import parse_roles
 from sideman.errors import UsageError
-from sideman.faces.cli.arguments import DEFAULT_STEMS, Engine, Json, OutFolder, Seed, Song, Stems
+from sideman.faces.cli.arguments import DEFAULT_STEMS, Engine, Json, OutFolder, Seed, Song, Stems, Style
+from sideman.faces.cli.facts import say_style
 from sideman.faces.cli.terminal import print_json, progress_bars, say
 
 Analysis = Annotated[Path | None, typer.Option(help="An analysis.jams to play on, instead of analysing again.", show_default=False)]
-Style = Annotated[
-    str | None, typer.Option(help="A style by name or alias, rock by default: `sideman styles` lists them.", show_default=False)
-]
 Candidates = Annotated[int, typer.Option(help="Performances of each stem, 1 to 16, one seed after another; all are kept, the best first.")]
 Range = Annotated[str | None, typer.Option("--range", help="Only a part of the song: chorus, B, bars 9-16, 0:30-1:05.", show_default=False)]
 Chords = Annotated[
@@ -71,4 +69,6 @@ def command(
     for n in made:
         r = n.report
         say(f"{n.file_name:<12} {r.score:.2f} {r.verdict.value:<11} seed {n.stem.seed}  {r.reason}" + (f" {n.note}" if n.note else ""))
-    say(f"Written  {out}")
+    if any(n.suited for n in made):
+        say_style(made[0].stem.style)
+    say(f"Written   {out}")

@@ -96,7 +96,7 @@ def analyze(recordings: Recordings = None, search: Search = None, everything: Al
 
 
 @batch.command("generate")
-def generate(recordings: Recordings = None, search: Search = None, everything: All = False, stems: Stems = DEFAULT_STEMS, style: Style = "rock", seed: Annotated[int | None, typer.Option(show_default=False)] = None, wait: Wait = True, data: Data = None, server: Server = None, key: Key = None, json_output: Json = False) -> None:  # fmt: skip
+def generate(recordings: Recordings = None, search: Search = None, everything: All = False, stems: Stems = DEFAULT_STEMS, style: Style = None, seed: Annotated[int | None, typer.Option(show_default=False)] = None, wait: Wait = True, data: Data = None, server: Server = None, key: Key = None, json_output: Json = False) -> None:  # fmt: skip
     """Generate stems for many recordings.
 
     Example: sideman batch generate 3f2a 77b1 --stems drums,bass --style jazz

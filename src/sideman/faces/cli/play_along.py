@@ -9,7 +9,7 @@ import typer
 from sideman import bootstrap
 from sideman.app.playalong import PlayAlong
 from sideman.faces.cli.arguments import DEFAULT_STEMS, Engine, Json, OutFolder, Seed, Song, Stems, Style
-from sideman.faces.cli.facts import analysis_json, say_analysis
+from sideman.faces.cli.facts import analysis_json, say_analysis, say_style
 from sideman.faces.cli.terminal import print_json, progress_bars, say, table
 
 THE_BAND = "session band"
@@ -20,7 +20,7 @@ def command(
     song: Song,
     out: OutFolder,
     stems: Stems = DEFAULT_STEMS,
-    style: Style = "rock",
+    style: Style = None,
     seed: Seed = 1,
     engine: Engine = "",
     without: Annotated[
@@ -62,6 +62,8 @@ def say_fits(result: PlayAlong) -> None:
             colour = COLOURS[r.verdict.value]
             rows.append([f"new {made.name}{by}", f"{r.score:.2f}", f"[{colour}]{r.verdict.value}[/{colour}]", r.reason])
         table("Do the new stems fit? (judged by their sound against the recording's)", ["stem", "fit", "verdict", "why"], rows)
+    if any(m.suited for m in result.made):
+        say_style(result.made[0].style)
     for note in (*(m.note for m in result.made if m.note), *([result.warning] if result.warning else [])):
         say(f"Note      {note}")
 
@@ -71,7 +73,7 @@ def result_json(result: PlayAlong) -> dict[str, Any]:
 
     return {
         "analysis": analysis_json(result.analysis),
-        "new_stems": [report_json(m.report) | {"engine": m.engine, "file": m.name, "note": m.note} for m in result.made],
+        "new_stems": [report_json(m.report) | {"style": m.style, "engine": m.engine, "file": m.name, "note": m.note} for m in result.made],
         "residual_db": round(result.written.residual_db, 1),
         "mix": {"integrated_lufs": round(result.mix_lufs, 2), "true_peak_dbtp": round(result.mix_true_peak_dbtp, 2)},
         "warning": result.warning,

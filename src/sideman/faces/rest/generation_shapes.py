@@ -23,7 +23,7 @@ class GenerateRequest(Shape):
     """Without a seed every request plays a new performance; candidates: how many of each stem, one seed after another.
 
     startS, endS: play in this part of the song only. chords: take these there instead of those found. progression: chords one a bar, again
-    from the beginning when they are over. style: left out, what the prompt names, else rock. tempoBpm: half or double of the song's reads it
+    from the beginning when they are over. style: left out, what the prompt names, else what suits the song. tempoBpm: half or double of the song's reads it
     so, another tempo makes stems for it. temperature: 0 by the book, 1 as the style says, 2 freely. energy: levels louder or softer.
     variation: another number varies the same performance. like: a recording whose groove and density are taken over. base: a stem of this
     recording that is kept outside startS to endS. engine: the session band, `mock`, or a network by the name that GET /api/v1/engines gives.

@@ -5,5 +5,6 @@ No weights. Same seed, same bytes. Rules and measurements: docs/explanation/sess
 
 from sideman.core.generation.band.session import BAND_ROLES, PART_NAMES, SessionBand
 from sideman.core.generation.band.style import Style, style_named, styles
+from sideman.core.generation.band.suiting import SuitedStyle, suited_styles
 
-__all__ = ["BAND_ROLES", "PART_NAMES", "SessionBand", "Style", "style_named", "styles"]
+__all__ = ["BAND_ROLES", "PART_NAMES", "SessionBand", "Style", "SuitedStyle", "style_named", "styles", "suited_styles"]

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from sideman.core.generation.band.style import Figure, PartStyle, Style
+from sideman.core.generation.band.style import Figure, PartStyle, Style, swung
 from sideman.core.generation.context import ContextBar, SongContext, stream
 from sideman.core.music import NoteEvent, ScoreNote, StemRole
 
@@ -66,21 +66,14 @@ class Player:
     @cached_property
     def _swing(self) -> tuple[float, float]:
         """The unit that is divided unevenly, in pulses, and the share of it before its middle; the song's own swing counts first."""
-        groove, unit = self.context.groove, 0.5 if self.style.swing_unit == "sixteenths" else 1.0
+        groove, unit = self.context.groove, self.style.swing_pulses
         if groove is not None and groove.swing >= SWUNG_SONG and unit == 1.0:
             return 1.0, float(np.clip(groove.swing / (1 + groove.swing), 0.5, 0.7))
         return unit, self.style.swing(self.context.tempo)
 
     def swung(self, pulse: float) -> float:
         """Moves an off-beat to its swung place; compound time has its own triplets."""
-        unit, ratio = self._swing
-        if self.context.compound or ratio == 0.5:
-            return pulse
-        whole = np.floor(pulse / unit + 1e-9) * unit
-        share = (pulse - whole) / unit
-        if unit == 1.0 and min(abs(share - 1 / 3), abs(share - 2 / 3)) < 0.02:
-            return pulse  # written in triplets
-        return float(whole + unit * (share / 0.5 * ratio if share <= 0.5 else ratio + (share - 0.5) / 0.5 * (1 - ratio)))
+        return pulse if self.context.compound else float(swung(pulse, *self._swing))
 
     def energy(self, pulse: float) -> int:
         return self.context.bar_at(pulse).energy

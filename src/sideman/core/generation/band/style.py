@@ -11,6 +11,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
 from sideman.core.generation.band.kit import FILL_VOICES, VOICES
 from sideman.core.generation.band.tab import Tab
 from sideman.core.generation.soundfont import Preset
@@ -89,7 +92,10 @@ class StripChange:
 
 @dataclass(frozen=True)
 class Style:
-    """looseness scales the players' unrest (1 = a rock band). swing: which off-beats wait, and how long, by tempo where 0."""
+    """looseness scales the players' unrest (1 = a rock band). swing: which off-beats wait, and how long, by tempo where 0.
+
+    reserve: by how much it must suit a song better than others before it is chosen unasked.
+    """
 
     name: str
     title: str
@@ -101,6 +107,7 @@ class Style:
     looseness: float
     parts: Mapping[StemRole, PartStyle]
     strips: Mapping[StemRole, StripChange] = field(default_factory=dict)
+    reserve: float = 0.0
 
     @property
     def swung(self) -> bool:
@@ -111,6 +118,21 @@ class Style:
         if self.swing_unit == "straight":
             return 0.5
         return self.swing_ratio or min(0.70, max(0.56, 0.70 - (tempo - 100) * 0.0008))
+
+    @property
+    def swing_pulses(self) -> float:
+        """What is divided unevenly: a beat, or half of it."""
+        return 0.5 if self.swing_unit == "sixteenths" else 1.0
+
+
+def swung(pulses: ArrayLike, unit: float, ratio: float) -> NDArray[np.float64]:
+    """Off-beats at their swung places; triplets that are written as such stay."""
+    at = np.asarray(pulses, float)
+    whole = np.floor(at / unit + 1e-9) * unit
+    share = (at - whole) / unit
+    moved = whole + unit * np.where(share <= 0.5, share / 0.5 * ratio, ratio + (share - 0.5) / 0.5 * (1 - ratio))
+    triplet = (unit == 1.0) & (np.minimum(np.abs(share - 1 / 3), np.abs(share - 2 / 3)) < 0.02)
+    return np.where(triplet | (ratio == 0.5), at, moved)
 
 
 def _sound(raw: Mapping[str, Any], role: StemRole) -> Sound:
@@ -190,6 +212,7 @@ def read_style(path: Path, shared: Mapping[str, Any]) -> Style:
         return Style(
             path.stem, raw["title"], tuple(raw["traits"]), tuple(raw.get("aliases", ())), tuple(raw["tempo_bpm"]), unit,
             float(feel.get("ratio", 0)), float(feel.get("looseness", 1.0)), parts, {StemRole.parse(k): _strip(v) for k, v in raw.get("strips", {}).items()},
+            float(raw.get("reserve", 0)),
         )  # fmt: skip
     except (KeyError, TypeError, ValueError, UsageError) as error:
         raise ValueError(f"the style file {path.name} cannot be read: {error}") from error

@@ -66,7 +66,7 @@ function TagDialog({ count, onClose, onYes }) {
 /** @param {{count: number, onClose: () => void, onYes: (body: any) => void}} props */
 function GenerateDialog({ count, onClose, onYes }) {
   const engines = useEngines()
-  const [wish, setWish] = useState(/** @type {import('../recording/generate_form.js').Wish} */ ({ roles: ['bass'], style: 'rock', seed: '' }))
+  const [wish, setWish] = useState(/** @type {import('../recording/generate_form.js').Wish} */ ({ roles: ['bass'], style: '', seed: '' }))
   const unusable = Boolean(engines?.generators.find((g) => g.engine === wish.engine)?.problem)
   const body = { engine: wish.engine ?? '', roles: wish.roles, style: wish.style || null, seed: wish.seed === '' ? null : Number(wish.seed), prompt: wish.prompt ?? '', energy: Number(wish.energy ?? 0), temperature: Number(wish.temperature ?? 1) }
   return html`<${Dialog} title=${text.batch.generateTitle(count)} onClose=${onClose}>

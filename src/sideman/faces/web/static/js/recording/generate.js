@@ -50,7 +50,7 @@ export function GenerateDrawer({ desk, reload }) {
   const t = text.generate
   const { recording, timeline } = desk.song
   const engines = useEngines()
-  const [wish, setWish] = useState(/** @type {FullWish} */ (left.get(recording.id) ?? { roles: ['bass'], style: 'rock', seed: '', candidates: 1, range: 'whole', chords: '' }))
+  const [wish, setWish] = useState(/** @type {FullWish} */ (left.get(recording.id) ?? { roles: ['bass'], style: '', seed: '', candidates: 1, range: 'whole', chords: '' }))
   const [busy, setBusy] = useState(false)
   const panel = useRef(/** @type {HTMLElement | null} */ (null))
   useEffect(() => {

@@ -30,7 +30,7 @@ export function GenerateForm({ engines, wish, onChange }) {
     const roles = engines.generators.find((g) => g.engine === name)?.roles ?? []
     set({ engine: name, roles: wish.roles.filter((/** @type {string} */ r) => roles.includes(r)) })
   }
-  const styles = /** @type {[string, string][]} */ ([...engines.styleCards.map((s) => [s.name, s.title]), ['', t.styleFromWords]])
+  const styles = /** @type {[string, string][]} */ ([['', t.styleOfSong], ...engines.styleCards.map((s) => [s.name, s.title])])
   const traits = engines.styleCards.find((s) => s.name === wish.style)?.traits ?? []
   return html`<div class="field"><span id="wanted-stems">${t.stems}</span><div class="choices" role="group" aria-labelledby="wanted-stems">${engines.generationRoles.filter((r) => engine.roles.includes(r)).map((role) => html`
       <button type="button" key=${role} title=${engines.parts[role]} aria-pressed=${wish.roles.includes(role)} style=${colorStyle(role)} onClick=${() => toggle(role)}><${Icon} name=${iconOf(role)} />${nameOf(role)}</button>`)}</div></div>

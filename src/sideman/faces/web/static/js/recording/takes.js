@@ -66,7 +66,7 @@ function Candidate({ desk, stem, rivals, generation, reload, onMore, part }) {
     }
   }
   const report = stem.report ?? {}
-  const near = { ...wishOf(generation), roles: [stem.role], candidates: 1 }
+  const near = { ...wishOf(generation), style: stem.provenance?.style ?? generation.parameters.style, roles: [stem.role], candidates: 1 }
   const seed = String(stem.provenance?.seed ?? '')
   const varied = 1 + Number(generation.parameters.variation ?? 0)
   return html`<article class="take" style=${colorStyle(stem.role)}><div class="row"><${Icon} name=${iconOf(stem.role)} /><b>${title}</b><span class=${`verdict ${stem.verdict}`}>${t.verdicts[stem.verdict ?? ''] ?? stem.verdict}</span><span class="grow"></span><span class="num">${stem.score === null ? '' : t.fit(Math.round(stem.score * 100))}</span></div>
@@ -83,7 +83,7 @@ function wishOf({ parameters: p }) {
   const [startS, endS] = p.within_s ?? [null, null]
   const chords = (p.chords ?? []).map((/** @type {[number, number, string]} */ [a, b, label]) => ({ startS: a, endS: b, label }))
   return {
-    style: p.style, prompt: p.prompt ?? '', temperature: p.temperature ?? 1, energy: p.energy ?? 0, variation: p.variation ?? 0, startS, endS, chords,
+    prompt: p.prompt ?? '', temperature: p.temperature ?? 1, energy: p.energy ?? 0, variation: p.variation ?? 0, startS, endS, chords,
     progression: p.progression ?? [], tempoBpm: p.tempo_bpm ?? null, durationS: p.duration_s ?? null, like: p.like ?? null, engine: p.engine ?? '',
   }
 }
