@@ -39,7 +39,7 @@ export function GenerateForm({ engines, wish, onChange }) {
     <label class="field"><span>${t.prompt}</span><input type="text" maxlength="2000" placeholder=${t.promptHint} value=${wish.prompt ?? ''} onInput=${(/** @type {any} */ e) => set({ prompt: e.target.value })} /></label>
     <div class="pair"><label class="field"><span>${t.energy}</span><${Select} label=${t.energy} value=${wish.energy ?? '0'} options=${t.energies} onChange=${(/** @type {string} */ energy) => set({ energy })} /></label>
       <label class="field"><span>${t.temperature}</span><${Select} label=${t.temperature} value=${wish.temperature ?? '1'} options=${t.temperatures} onChange=${(/** @type {string} */ temperature) => set({ temperature })} /></label></div>
-    <ul class="traits hint">${traits.map((trait) => html`<li key=${trait}>${trait}</li>`)}</ul>
+    ${traits.length ? html`<ul class="traits hint">${traits.map((trait) => html`<li key=${trait}>${trait}</li>`)}</ul>` : html`<p class="hint">${t.styleHint}</p>`}
     <div class="field"><label class="field"><span>${t.engine}</span><${Select} label=${t.engine} value=${engine.engine} options=${engines.generators.map((g) => [g.engine, g.problem ? t.engineMissing(g.name) : g.name])} onChange=${choose} /></label>
       <p class="engine">${engine.about}<br /><small>${t.licence(engine.licence)} · ${use}</small>${engine.problem && html`<br /><small class="error" role="alert">${engine.problem}</small>`}</p></div>`
 }
