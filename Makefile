@@ -65,7 +65,8 @@ assets: $(STAMP)  ## lay the third-party files of assets.lock.toml
 relock: $(STAMP)  ## after editing a version in assets.lock.toml
 	$(BIN)/python tools/carry.py --relock
 
-soak: $(DEV_STAMP)  ## long runs: memory of long recordings, kill -9 over a batch; writes benchmarks/results
+soak: $(DEV_STAMP)  ## long runs: the rest of the tests, memory of long recordings, kill -9 over a batch; writes benchmarks/results
+	$(BIN)/python -m pytest -m soak
 	$(BIN)/python -m benchmarks.long_recordings
 	$(BIN)/python -m benchmarks.fault_soak
 

@@ -21,7 +21,9 @@ from benchmarks.fit.make_set import ContrastSet, Row
 from sideman.core.fit.scoring import GROUPS, Calibration, axes_of, axis_vector, group_of, soft_minimum
 from sideman.core.music import StemRole
 
-RIDGE, JOIN_RIDGE = 0.1, 0.002
+RIDGES = {"time": 0.2, "place": 0.1, "harmony": 0.02, "place.bass": 0.3, "time.pad": 0.005}
+"""By axis, or by axis and group: of harmony a few strong contrasts tell, of time many weak ones; of a pad's tempo its drift alone."""
+JOIN_RIDGE = 0.002
 EXCERPT_WEIGHT = 0.5
 TRAINED_ON = {
     "time": ("quarter", "halfbeat", "tempo1"),
@@ -84,7 +86,7 @@ def calibrate(rows: list[Row]) -> dict[str, dict[str, dict[str, object]]]:
             share = 0.5 / max(1, len(total) - 1)
             weights = np.array([w * (0.5 if f == "right" else share) / total[f] for _, f, w in data])
             truth = np.array([float(f == "right") for _, f, _ in data])
-            axes[f"{g}.{axis}"] = fit(np.array([v for v, _, _ in data]), truth, weights, RIDGE)
+            axes[f"{g}.{axis}"] = fit(np.array([v for v, _, _ in data]), truth, weights, RIDGES.get(f"{axis}.{g}", RIDGES[axis]))
     joined = {}
     partial = Calibration.from_json({"axes": axes, "joined": {}})
     for g in GROUPS:

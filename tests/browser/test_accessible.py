@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -42,7 +43,7 @@ def test_axe_finds_nothing(tab_on: Callable[..., Tab], server, analysed: dict[st
     if not any(s["origin"] == "generated" for s in api.ask("GET", f"/stems?recording={analysed['id']}")["items"]):
         made = api.ask("POST", f"/recordings/{analysed['id']}/generations", json={"roles": ["bass"], "seed": 1})
         while api.ask("GET", f"/jobs/{made['jobId']}")["finishedAt"] is None:
-            pass
+            time.sleep(0.2)
     tab = tab_on(server.url, color_scheme=theme, bypass_csp=True)
     wrong = {}
     for page in PAGES:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import yaml
 
 from benchmarks.deployment import install
@@ -67,6 +68,7 @@ def test_the_layer_of_wheels_holds_every_requirement() -> None:
     assert {"numpy", "dbos", "fastapi", "psycopg", "azure-storage-blob", "boto3"} <= names
 
 
+@pytest.mark.soak
 def test_the_install_commands_work_in_a_bare_environment(tmp_path: Path) -> None:
     made = install(tmp_path)
     code = "import psycopg, boto3, azure.storage.blob; from sideman.faces.rest import create_application; from sideman.faces.web import pages; "

@@ -209,6 +209,13 @@ def test_notes_of_every_stem_come_with_the_analysis_that_asks_for_them(api: Serv
     assert by_role["drums"]["engine"] == "sideman drums" and by_role["bass"]["engine"] == "basic-pitch"
     assert all(23 <= pitch <= 67 for _, _, pitch, _ in by_role["bass"]["notes"]) and len(by_role["bass"]["notes"]) > 20
     assert len(by_role["drums"]["notes"]) > 40
+    made = api.ask("POST", f"{at}/exports")
+    api.done(made["jobId"])
+    with zipfile.ZipFile(io.BytesIO(api.http.get(api.ask("GET", f"/mixes/{made['id']}")["downloadUrl"]).content)) as archive:
+        for role in ("drums", "bass"):
+            midi = mido.MidiFile(file=io.BytesIO(archive.read(f"separated/{role}.mid")))
+            struck = [m for m in midi if m.type == "note_on" and m.velocity]
+            assert len(struck) == len(by_role[role]["notes"]) and {m.channel == 9 for m in struck} == {role == "drums"}
 
 
 @pytest.mark.slow

@@ -7,9 +7,13 @@ import time
 from collections import Counter
 
 import psutil
+import pytest
 from yard import Yard, chaos
 
 from sideman.infra.database import BATCH, NewJob
+
+soaked_on_sqlite = pytest.mark.parametrize("yard", ["postgresql", pytest.param("sqlite", marks=pytest.mark.soak)], indirect=True)
+"""What hangs on the queues more than on the database: on SQLite only in `make soak`."""
 
 
 def assert_nothing_lost(yard: Yard, ids: list[str]) -> None:
@@ -36,6 +40,7 @@ def test_kill_9_of_workers_and_children_over_a_batch(yard: Yard) -> None:
     assert_nothing_lost(yard, ids)
 
 
+@soaked_on_sqlite
 def test_a_worker_that_never_comes_back_is_replaced_by_another(yard: Yard) -> None:
     first = yard.start_worker()
     yard.wait_ready(first)
@@ -72,6 +77,7 @@ def test_cancel_ends_the_child_and_frees_its_place(yard: Yard) -> None:
     assert yard.jobs.get(long).state == "cancelled"
 
 
+@soaked_on_sqlite
 def test_a_poison_job_fails_alone_with_its_reason(yard: Yard) -> None:
     yard.wait_ready(yard.start_worker())
     poisoned = yard.submit(1, poison="child") + yard.submit(1, poison="fails")
@@ -83,6 +89,7 @@ def test_a_poison_job_fails_alone_with_its_reason(yard: Yard) -> None:
     assert len(yard.starts(poisoned[0], "separate")) == 3 and len(yard.starts(poisoned[1], "separate")) == 1
 
 
+@soaked_on_sqlite
 def test_a_job_that_kills_its_worker_is_given_up(yard: Yard) -> None:
     yard.wait_ready(yard.start_worker())
     (poisoned,) = yard.submit(1, poison="worker")
@@ -102,6 +109,7 @@ def test_a_job_that_kills_its_worker_is_given_up(yard: Yard) -> None:
     assert yard.wait(healthy, 60) == Counter(completed=3)
 
 
+@soaked_on_sqlite
 def test_a_task_over_its_time_limit_fails_its_job(yard: Yard) -> None:
     yard.wait_ready(yard.start_worker())
     (slow,) = yard.submit(1, busy_s=30, timeout_s=1)
@@ -109,6 +117,7 @@ def test_a_task_over_its_time_limit_fails_its_job(yard: Yard) -> None:
     assert "limit of 1 s" in (yard.jobs.get(slow).error or "")
 
 
+@soaked_on_sqlite
 def test_a_request_whose_process_died_before_the_queue_is_put_in(yard: Yard) -> None:
     ids = yard.submit(3, put=False)
     yard.wait_ready(yard.start_worker())
@@ -124,6 +133,7 @@ def test_a_retry_repeats_only_what_failed(yard: Yard) -> None:
     assert runs == {"decode": 1, "beats": 1, "separate": 2, "store": 1}
 
 
+@soaked_on_sqlite
 def test_a_retry_takes_over_only_what_is_the_same_work(yard: Yard) -> None:
     yard.wait_ready(yard.start_worker())
     (failed,) = yard.submit(1, poison="fails")
@@ -145,6 +155,7 @@ def ended_before(yard: Yard, job: str, others: set[str], since_s: float) -> int:
     return sum(e.what == "ended" and e.job_id in others and since_s < e.at_s < start for e in yard.events())
 
 
+@soaked_on_sqlite
 def test_users_take_turns_however_many_jobs_one_of_them_has(yard: Yard) -> None:
     many = set(yard.submit(1000, owner="ann", busy_s=0.3))
     yard.wait_ready(yard.start_worker(cpu=1))
@@ -155,6 +166,7 @@ def test_users_take_turns_however_many_jobs_one_of_them_has(yard: Yard) -> None:
     assert ended_before(yard, one, many, began) <= 2
 
 
+@soaked_on_sqlite
 def test_interactive_jobs_go_before_a_batch(yard: Yard) -> None:
     batch = set(yard.submit(200, urgency=BATCH, busy_s=0.3))
     yard.wait_ready(yard.start_worker(cpu=1))

@@ -144,7 +144,7 @@ class JobHandlers:
         best = _best_takes(chosen)
         files = [
             {
-                "key": s.blob_key, "midi": s.midi_key, "name": s.name, "origin": s.origin, "container": s.container,
+                "key": s.blob_key, "midi": s.midi_key, "name": s.name, "role": s.role, "origin": s.origin, "container": s.container,
                 "muted": s.origin == "part" or (s.origin in TAKES and s.id not in best),
             }
             for s in chosen

@@ -39,15 +39,33 @@ def export_zip(context: TaskContext, arguments: Json, inputs: Json, progress: Pr
 
 def _pack_as_it_is(context: TaskContext, arguments: Json, archive: zipfile.ZipFile, progress: Progress) -> None:
     taken = set[str]()
+    analysis = context.analysis(arguments["analysis_key"]) if arguments["analysis_key"] else None
     for k, file in enumerate(arguments["files"]):
         place = _unique(f"{file['origin']}/{_plain(file['name'])}", taken)
         with context.blobs.file(file["key"]) as path:
             archive.write(path, f"{place}.{file['container']}")
         if file["midi"]:
             archive.writestr(f"{place}.mid", b"".join(context.blobs.read(file["midi"])))
+        elif analysis is not None and (part := _transcribed(file, analysis)) is not None:
+            _pack_midi(archive, f"{place}.mid", (part,), analysis)
         _share(progress, k, len(arguments["files"]))(1.0)
     if arguments["analysis_key"]:
         archive.writestr("analysis.jams", b"".join(context.blobs.read(arguments["analysis_key"])))
+
+
+def _transcribed(file: dict[str, Any], analysis: MusicAnalysis) -> MidiPart | None:
+    """What the analysis heard in a stem of the song itself; None where nobody asked for notes."""
+    if file["origin"] != "separated" or analysis.grid is None:
+        return None
+    heard = next((n.value for n in analysis.notes if n.value.role.value == file.get("role")), None)
+    return MidiPart(heard.role.value, heard.notes, drums=not heard.role.pitched) if heard is not None and heard.notes else None
+
+
+def _pack_midi(archive: zipfile.ZipFile, name: str, parts: tuple[MidiPart, ...], analysis: MusicAnalysis) -> None:
+    with task_folder() as folder:
+        midi = folder / "part.mid"
+        write_midi(midi, analysis.require_grid(), parts, analysis)
+        archive.write(midi, name)
 
 
 def _pack_even(arguments: Json, tempo: _EvenTempo, archive: zipfile.ZipFile, progress: Progress) -> None:
@@ -66,6 +84,7 @@ def _song(arguments: Json) -> dict[str, Any]:
         "midi": None,
         "file_name": arguments["recording_name"],
         "name": arguments["title"],
+        "role": "",
         "origin": "",
     }
 
@@ -80,7 +99,8 @@ def _pack_project(context: TaskContext, arguments: Json, tempo: _EvenTempo | Non
         for k, file in enumerate([song, *files]):
             name, share = NAMED.get(file["origin"], "{}").format(_plain(file["name"])), _share(progress, k, len(files) + 1)
             with _sounding(context, file, tempo, share) as audio:
-                writer.add(ProjectLane(_unique(name, taken), audio, _notes(context, file, tempo), bool(file.get("muted"))))
+                notes = _notes(context, file, tempo, analysis)
+                writer.add(ProjectLane(_unique(name, taken), audio, notes, bool(file.get("muted"))))
             share(1.0)
     writer.finish(arguments["title"], arguments["artist"], analysis)
 
@@ -101,9 +121,11 @@ def _sounding(
             warped.remove()
 
 
-def _notes(context: TaskContext, file: dict[str, Any], tempo: _EvenTempo | None) -> tuple[NoteEvent, ...]:
+def _notes(context: TaskContext, file: dict[str, Any], tempo: _EvenTempo | None, analysis: MusicAnalysis | None) -> tuple[NoteEvent, ...]:
+    """analysis: at the tempo of the project."""
     if not file["midi"]:
-        return ()
+        heard = _transcribed(file, analysis) if analysis is not None else None
+        return heard.notes if heard is not None else ()
     with context.blobs.file(file["midi"]) as source:
         parts = tempo.parts(source) if tempo else read_midi(source)
     return tuple(n for p in parts for n in p.notes)
@@ -130,10 +152,10 @@ class _EvenTempo:
         archive.write(path, place + path.suffix)
         path.unlink()
         if file["midi"]:
-            midi = self._folder / "even.mid"
             with self._context.blobs.file(file["midi"]) as source:
-                write_midi(midi, self.analysis.require_grid(), self.parts(source), self.analysis)
-            archive.write(midi, f"{place}.mid")
+                _pack_midi(archive, f"{place}.mid", self.parts(source), self.analysis)
+        elif (part := _transcribed(file, self.analysis)) is not None:
+            _pack_midi(archive, f"{place}.mid", (part,), self.analysis)
         share(1.0)
 
     def pack_timeline(self, archive: zipfile.ZipFile) -> None:

@@ -20,7 +20,7 @@ from sideman.core.music import StemRole
 GROUPS = ("drums", "bass", "chords", "pad", "lead", "percussion")
 LIMITS = {
     "transposed_t": 8.0, "accent_z": 4.0, "order": 4.0, "met_z": 4.0, "kit_z": 4.0, "change_half_t": 6.0, "change_beat_t": 6.0,
-    "change_bar_t": 6.0, "change_drift": 0.015, "change_half": 0.15, "change_beat": 0.3, "change_move": 0.4, "change_offset": 0.7,
+    "change_bar_t": 6.0, "change_drift": 0.008, "change_half": 0.15, "change_beat": 0.3, "change_move": 0.4, "change_offset": 0.7,
     "swell_z": 4.0, "kit_turn_z": 4.0, "turn_z": 4.0, "turn_kick_z": 4.0, "turn_move": 0.7, "arrival_z": 4.0,
 }  # fmt: skip
 _PITCHED_PLACE = (

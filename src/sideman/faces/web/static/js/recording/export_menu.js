@@ -19,6 +19,14 @@ export function ExportMenu({ desk }) {
       notifyError(error)
     }
   }
+  const findNotes = async () => {
+    try {
+      await post(`/recordings/${recording.id}/analyses`, { engines: 'notes=basic-pitch', separate: false })
+      notify(text.recording.findingNotes)
+    } catch (error) {
+      notifyError(error)
+    }
+  }
   const jams = async () => {
     try {
       const document_ = await get(`/recordings/${recording.id}/jams`)
@@ -32,6 +40,7 @@ export function ExportMenu({ desk }) {
     <${MenuItem} icon="layers" title=${text.recording.stemsZip} hint=${text.recording.stemsZipHint} disabled=${!may} onClick=${() => pack()} />
     <${MenuItem} icon="layers" title=${text.recording.project} hint=${text.recording.projectHint} disabled=${!may} onClick=${() => pack({ project: true })} />
     <${MenuItem} icon="activity" title=${text.recording.evenZip} hint=${text.recording.evenZipHint} disabled=${!may || timeline.tempoBpm === null} onClick=${() => setAsking(true)} />
+    <${MenuItem} icon="music" title=${text.recording.notes} hint=${text.recording.notesHint} disabled=${!may || timeline.tempoBpm === null} onClick=${findNotes} />
     <${MenuItem} icon="activity" title=${text.recording.jams} hint=${text.recording.jamsHint} onClick=${jams} />
     <${MenuItem} icon="file-music" title=${text.recording.file} hint=${text.recording.fileHint} onClick=${() => (location.href = `/api/v1/recordings/${recording.id}/file?attachment=true`)} /><//>
     ${asking && html`<${EvenTempo} tempoBpm=${timeline.tempoBpm ?? 120} onClose=${() => setAsking(false)} onYes=${pack} />`}`
