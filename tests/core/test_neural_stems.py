@@ -16,12 +16,13 @@ from sideman.core import fit
 from sideman.core.audio import AudioClip, AudioReader, Recording, read_all
 from sideman.core.fit.listening import SAMPLE_RATE_HZ
 from sideman.core.fit.slips import find_slips
-from sideman.core.generation import GenerationRequest, SessionBand, SongContext
+from sideman.core.generation import GeneratedStem, GenerationRequest, SessionBand, SongContext
 from sideman.core.generation.clips import CHROMA_RATE_HZ, Anchor, ClipWish
+from sideman.core.generation.generator import Progress, no_progress
 from sideman.core.generation.neural import TAIL_S, NeuralFacts, NeuralGenerator, pitch_classes
 from sideman.core.generation.passages import passages
 from sideman.core.generation.prompts import PassageFacts, avoided, prompt_for
-from sideman.core.music import Key, NoteEvent, StemRole
+from sideman.core.music import BeatGrid, Key, NoteEvent, StemRole
 from sideman.core.pipelines import PlayAlongOptions, play_along
 from sideman.core.pipelines.concurrency import Watch
 from sideman.core.pipelines.new_stems import new_stems, ranked
@@ -309,6 +310,23 @@ def test_play_along_keeps_what_was_refused_beside_what_stands_in(song_file: Path
     assert not np.allclose(taken, refused)
     assert np.abs(replaced - minus - taken).max() < 1e-4, "the stem that stands in is the one that replaces"
     assert sorted(p.name for p in (tmp_path / "new").iterdir()) == ["drums-2.flac", "drums.flac", "drums.mid"]
+
+
+class Unlucky(SessionBand):
+    """By its first seed it plays a third of a beat late."""
+
+    def generate(self, context: SongContext, request: GenerationRequest, folder: Path, progress: Progress = no_progress) -> GeneratedStem:
+        grid = context.grid
+        late = BeatGrid.from_times(grid.times + 20 / grid.tempo_bpm, grid.positions, grid.meter)
+        return super().generate(replace(context, grid=late) if request.seed == 1 else context, request, folder, progress)
+
+
+@pytest.mark.parametrize("tries", [1, 3])
+def test_the_band_plays_a_refused_stem_again_where_that_is_wished(song: ShortSong, recording: Recording, tries: int) -> None:
+    band, wishes = Unlucky.open(carried("soundfont.sf3")), StemWishes((StemRole.DRUMS,), "rock", 1, tries=tries)
+    made = new_stems(Song(recording, song.truth), wishes, lambda: band, Watch(lambda step, share: None), 1)
+    assert [(n.file_name, n.stem.seed) for n in made] == [("drums", 1)] if tries == 1 else [("drums", 2), ("drums-2", 1)]
+    assert made[-1].report.verdict is fit.Verdict.REJECTED and (tries == 1 or made[0].report.score > 0.5)
 
 
 def test_what_stands_in_comes_before_what_was_refused(song: ShortSong, recording: Recording, band: SessionBand) -> None:

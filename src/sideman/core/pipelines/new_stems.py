@@ -19,8 +19,8 @@ __all__ = ["NewStem", "new_stems", "ranked"]
 def new_stems(song: Song, wishes: StemWishes, generators: Callable[[], Generator], watch: Watch, threads: int) -> tuple[NewStem, ...]:
     """Every candidate of every role, in the order asked for and the best of each role first. Every thread has a generator of its own.
 
-    Where an engine's performances may fail (`tries`), a role of which the judge accepts none is played again with other seeds, and by the
-    engine's stand-in when that does not help either.
+    Where performances may fail (`tries` of the engine or of the wishes), a role of which the judge accepts none is played again with other
+    seeds, and by the engine's stand-in when that does not help either.
     """
     context, recording = song_context(song, wishes), song.recording
     frames = recording.frames if wishes.length_s is None else min(recording.frames, round(wishes.length_s * recording.sample_rate_hz))

@@ -131,16 +131,16 @@ def _judged(stage: Stage, stem: GeneratedStem) -> NewStem:
 
 
 def rescued(stage: Stage, generator: Generator, made: Sequence[NewStem], watch: Watch) -> list[NewStem]:
-    """For each role of which the judge accepts none: performances by other seeds, and at last the stand-in's, which says so.
+    """For each role of which the judge accepts none: performances by other seeds, and at last the stand-in's, if there is one, which says so.
 
     Where the judge cannot decide about the stand-in either (a few seconds of sound), the performances that were asked for stay alone.
     """
-    if generator.stand_in is None:
-        return []
+    tries = max(generator.tries, stage.wishes.tries)
     best = {role: max((n.report.score for n in made if n.stem.role is role), default=0.0) for role in stage.wishes.roles}
-    open_roles = [r for r in stage.wishes.roles if not any(n.report.verdict in FITTING for n in made if n.stem.role is r)]
+    settled = FITTING if generator.stand_in is not None else (*FITTING, fit.Verdict.UNDECIDABLE, fit.Verdict.SILENT)
+    open_roles = [r for r in stage.wishes.roles if not any(n.report.verdict in settled for n in made if n.stem.role is r)]
     out: list[NewStem] = []
-    for k in range(1, generator.tries):
+    for k in range(1, tries):
         if not open_roles:
             break
         seed = stage.wishes.seed + stage.wishes.candidates - 1 + k
@@ -151,12 +151,14 @@ def rescued(stage: Stage, generator: Generator, made: Sequence[NewStem], watch: 
                 open_roles.remove(n.stem.role)
             else:
                 n.stem.audio.remove()
+    if generator.stand_in is None:
+        return out
     for role in [r for r in open_roles if r in generator.stand_in.roles]:
         n = played(stage, generator.stand_in, [(role, stage.wishes.seed)], watch.step("stand in"))[0]
         if n.report.verdict is fit.Verdict.UNDECIDABLE and any(m.report.verdict is n.report.verdict for m in made if m.stem.role is role):
             n.stem.audio.remove()
             continue
-        count = stage.wishes.candidates + generator.tries - 1
+        count = stage.wishes.candidates + tries - 1
         said = f"The {generator.stand_in.name} plays: the judge accepted none of {count} performances of {generator.name} (best fit {best[role]:.2f})."
         out.append(replace(n, note=" ".join((said, n.note)).strip(), stands_in=True))
     return out

@@ -27,6 +27,8 @@ from sideman.errors import UsageError
 
 MP3_RATE_HZ = 44100
 SPECTROGRAM_RATE_HZ = 22050
+TRIES = 3
+"""Of a stem that the judge refuses: nobody chooses among takes here, as they do with `generate`."""
 
 
 @dataclass(frozen=True)
@@ -156,7 +158,7 @@ def _wishes(options: PlayAlongOptions, separator: Separator, generator: Generato
     roles = list(options.roles)
     if options.without in generator.roles and options.without not in roles:
         roles.append(options.without)
-    return playable(StemWishes(tuple(roles), options.style, options.seed), generator)
+    return playable(StemWishes(tuple(roles), options.style, options.seed, tries=TRIES), generator)
 
 
 def _understand(

@@ -22,6 +22,7 @@ class StemWishes:
     """style None: the one that suits the song. candidates: performances of each role, one seed after another. liveliness, energy, variation, words: see GenerationRequest.
 
     like: another song whose groove and density are taken over. length_s: the stem ends there. base: a stem of which only within_s is played anew.
+    tries: performances, by one seed after another, until the judge refuses none; an engine may have more of its own.
     """
 
     roles: tuple[StemRole, ...]
@@ -36,6 +37,7 @@ class StemWishes:
     like: MusicAnalysis | None = None
     length_s: float | None = None
     base: BaseStem | None = None
+    tries: int = 1
 
 
 @dataclass(frozen=True, eq=False)
