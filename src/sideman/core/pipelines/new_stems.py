@@ -26,7 +26,7 @@ def new_stems(song: Song, wishes: StemWishes, generators: Callable[[], Generator
     frames = recording.frames if wishes.length_s is None else min(recording.frames, round(wishes.length_s * recording.sample_rate_hz))
     first = generators()
     style = wishes.style or first.style_named(suited_styles(context)[0].name)
-    suited = wishes.style is None and len(first.styles) > 1
+    suited = wishes.style is None and context.accents is not None and len(first.styles) > 1
     stage = Stage(song, context, fit.listen(recording.mono(SAMPLE_RATE_HZ)), wishes, style, suited, frames)
     wanted = [(role, wishes.seed + k) for role in wishes.roles for k in range(wishes.candidates)]
     batches = [wanted[k : k + first.at_once] for k in range(0, len(wanted), first.at_once)]

@@ -36,6 +36,9 @@ FAINT = 0.3
 TEMPO_WEIGHT, NARROW, OWN_METER = 0.6, 0.012, 0.1
 """Of an octave outside the style's tempi; of an octave of width of those; of figures that are written for the song's meter."""
 
+NARROWEST = 0.05
+"""Octaves: a style that is played at one tempo only says no more than that."""
+
 Pattern = NDArray[np.float64]
 
 
@@ -72,10 +75,10 @@ def _suits(style: Style, context: SongContext, heard: Pattern) -> float:
     low, high = style.tempo_bpm
     bpm = context.grid.tempo_bpm
     outside = max(0.0, float(np.log2(low / bpm)), float(np.log2(bpm / high)))
-    own = OWN_METER * (
-        str(context.grid.meter) != "4/4" and any(f.meter == str(context.grid.meter) for f in style.parts[StemRole.DRUMS].figures)
-    )
-    return likeness - TEMPO_WEIGHT * outside - NARROW * float(np.log2(np.log2(high / low))) + own - style.reserve
+    width = max(NARROWEST, float(np.log2(high / low)))
+    meter = str(context.grid.meter)
+    own = OWN_METER * (meter != "4/4" and any(f.meter == meter for f in style.parts[StemRole.DRUMS].figures))
+    return likeness - TEMPO_WEIGHT * outside - NARROW * float(np.log2(width)) + own - style.reserve
 
 
 def _unit(x: Pattern, faint: float) -> Pattern:
