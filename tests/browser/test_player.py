@@ -20,6 +20,9 @@ def opened(tab: Tab, recording: dict[str, Any]) -> None:
     tab.open(f"/recording/{recording['id']}")
     tab.page.wait_for_selector(".lane")
     tab.until(lambda: not tab.heard or tab.page.evaluate("() => window.tap?.ready === true"))
+    tab.page.evaluate(
+        "() => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 200)))"
+    )  # what hears the keys comes after the paint
 
 
 def mono(sound: np.ndarray) -> np.ndarray:
@@ -90,6 +93,7 @@ def test_a_loop_of_a_bar_is_as_long_as_the_bar(ear: Tab, api: Api, analysed: dic
     for _ in range(3):
         ear.page.keyboard.press("ArrowRight")
     ear.page.keyboard.press("Shift+L")
+    ear.page.locator(".loop").wait_for()
     ear.page.keyboard.press(" ")
 
     def error() -> float:
