@@ -41,7 +41,7 @@ demo: $(SERVER_STAMP)  ## run the main job on the demo song, or on SONG=path, an
 serve: $(SERVER_STAMP)  ## run the server and a worker on the library in DATA=library, PORT=5000
 	$(BIN)/sideman serve --host 127.0.0.1 --port $(PORT) --data $(DATA)
 
-test: $(DEV_STAMP)  ## set up and pass the whole test suite
+test: $(DEV_STAMP)  ## set up and pass the test suite
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: $(DEV_STAMP)  ## format, lint, types, import contracts, documentation contracts

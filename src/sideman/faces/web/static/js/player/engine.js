@@ -8,6 +8,7 @@ export const ORIGINAL = 'original'
 const THIS_MACHINE = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/
 const STRETCHER_LIMIT_MS = 6000
 const SEEK_SHOWN_MS = 250
+const STILL_SHOWN_MS = 1500 // nothing moves while it stands still, but messages of before the seek may come as late as that
 const METER_FALL = 0.82
 
 /** @typedef {{frames: number, sampleRateHz: number, channels: number, chunkFrames: number, chunks: number}} AudioFacts */
@@ -165,8 +166,8 @@ export class Engine {
   /** What is heard now, in seconds of the song. */
   positionS() {
     if (this.sought) {
-      const arrived = Math.abs(this.last.position / this.rateHz - this.sought.timeS) < 0.2
-      if (!arrived && performance.now() - this.sought.at < SEEK_SHOWN_MS) return this.sought.timeS
+      const arrived = this.playing.value && Math.abs(this.last.position / this.rateHz - this.sought.timeS) < 0.2
+      if (!arrived && performance.now() - this.sought.at < (this.playing.value ? SEEK_SHOWN_MS : STILL_SHOWN_MS)) return this.sought.timeS
       this.sought = null
     }
     let p = this.last.position / this.rateHz
