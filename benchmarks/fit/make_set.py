@@ -11,20 +11,20 @@ import pickle
 import sys
 import tempfile
 import zlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.fit.stems import EXCERPT_S, StemMaker
-from sideman.core.analysis import find_bar_accents
+from benchmarks.suited_styles import ranked
 from sideman.core.audio import AudioClip, Recording, measure
 from sideman.core.evaluation.references import read_references
 from sideman.core.fit.faults import Fault
 from sideman.core.fit.listening import CHROMA_RATE_HZ, SAMPLE_RATE_HZ, Heard, listen
 from sideman.core.fit.scoring import hear_contrasts
-from sideman.core.generation import SessionBand, SongContext, suited_styles
-from sideman.core.music import MusicAnalysis, StemRole, parse_roles
+from sideman.core.generation import SessionBand
+from sideman.core.music import StemRole, parse_roles
 
 SWUNG_SONGS = ("d04", "d05", "d08")
 STRAIGHT = ("rock", "pop", "funk", "soul", "house", "ballad", "reggae", "country")
@@ -61,11 +61,6 @@ def row(song: str, style: str, role: StemRole, fault: str, heard: Heard, listene
     return Row(song, style, role.value, fault, hear_contrasts(listened, heard, role), clip, heard)
 
 
-def suited(recording: Recording, analysis: MusicAnalysis) -> str:
-    accents = find_bar_accents(recording, analysis.require_grid())
-    return suited_styles(replace(SongContext.from_analysis(analysis), accents=accents))[0].name
-
-
 def main(audio: Path, font: Path, seed: int, out: Path, names: list[str]) -> None:
     asked = [parse_roles(n.removeprefix("roles=")) for n in names if n.startswith("roles=")]
     without = {f for n in names if n.startswith("without=") for f in n.removeprefix("without=").split(",")}
@@ -79,7 +74,7 @@ def main(audio: Path, font: Path, seed: int, out: Path, names: list[str]) -> Non
             draw = np.random.default_rng([seed, zlib.crc32(reference.name.encode())])
             styles = SWUNG if reference.name[:3] in SWUNG_SONGS else tuple(draw.permutation(STRAIGHT)[:2].tolist())
             if "style=suited" in names:
-                styles = (suited(recording, analysis),)
+                styles = (ranked(recording, analysis)[0].name,)
             for style, fourth in zip(styles, (StemRole.PAD, StemRole.GUITAR), strict=False):
                 own = seed * 100 + zlib.crc32((reference.name + style).encode()) % 97
                 for role in asked[0] if asked else (StemRole.DRUMS, StemRole.BASS, StemRole.PIANO, fourth):
