@@ -9,6 +9,8 @@ import sys
 from functools import cache
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+APT_GET = ("apt-get", "-o", "DPkg::Lock::Timeout=300", "install", "--yes", "--quiet")
+"""Test processes that start at once wait for each other."""
 FLAGS = ("--autoplay-policy=no-user-gesture-required", "--host-resolver-rules=MAP studio.test 127.0.0.1")
 """A click of the mouse is a gesture, one of a script is not always. studio.test: a name that is not this machine's own, without https."""
 
@@ -23,8 +25,8 @@ def find() -> str | None:
     if found := _on_path():
         return found
     if os.geteuid() == 0 and shutil.which("apt-get"):
-        done = subprocess.run(["apt-get", "install", "--yes", "--quiet", "chromium"], capture_output=True, text=True)
-        if done.returncode == 0 and (found := _on_path()):
+        subprocess.run([*APT_GET, "chromium"], capture_output=True, text=True)
+        if found := _on_path():
             return found
     done = subprocess.run([sys.executable, "-m", "playwright", "install", "chromium"], capture_output=True, text=True)
     if done.returncode:

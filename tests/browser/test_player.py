@@ -283,3 +283,29 @@ def test_without_an_audio_thread_the_scheduler_plays_the_same(
     heard, _ = tab.recorded(3.0, lambda: page.keyboard.press(" "))
     assert difference(heard[3 * 16384 : 4 * 16384], truth) < 8 * LSB
     tab.wrong[:] = [w for w in tab.wrong if "401" not in w]
+
+
+LATE = """(() => {
+  const port = Object.getOwnPropertyDescriptor(MessagePort.prototype, 'onmessage')
+  Object.defineProperty(MessagePort.prototype, 'onmessage', { ...port, set(hear) { port.set.call(this, (e) => setTimeout(() => hear.call(this, e), 600)) } })
+})()"""
+
+
+@pytest.mark.slow
+def test_a_sought_place_stands_however_late_the_audio_thread_reports(
+    tab_on: Callable[..., Tab], server: Any, analysed: dict[str, Any]
+) -> None:
+    """What it said before the seek comes when nothing plays any more."""
+    tab = tab_on(server.url)
+    tab.page.context.add_init_script(LATE)
+    opened(tab, analysed)
+    time = tab.page.locator(".now .time")
+    tab.page.keyboard.press(" ")
+    tab.until(lambda: time.inner_text() > "0:02.0")
+    tab.page.keyboard.press(" ")
+    tab.page.keyboard.press("Home")
+    seen = set()
+    for _ in range(30):
+        tab.page.wait_for_timeout(40)
+        seen.add(time.inner_text())
+    assert seen == {"0:00.0"}

@@ -57,7 +57,7 @@ def test_spectra_are_madmoms(golden: dict[str, np.ndarray]) -> None:
     assert ours.shape == golden["downbeat_spectra"].shape
     assert np.abs(ours - golden["downbeat_spectra"]).max() < 1e-4
     assert np.abs(chords - golden["chord_spectra"]).max() < 1e-4
-    assert np.array_equal(part, ours[20:41])
+    assert np.abs(part - ours[20:41]).max() < 1e-5, "where a block begins makes no difference but the rounding of a processor"
 
 
 @pytest.mark.parametrize("k", range(5))
