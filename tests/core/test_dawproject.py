@@ -13,7 +13,7 @@ import pytest
 from sideman.core.export import Project, ProjectTrack, write_project
 from sideman.core.export.dawproject import METADATA_FILE, PROJECT_FILE
 from sideman.core.music import BeatGrid, Meter, MidiPart, MusicAnalysis, NoteEvent, corrected, read_annotations, read_midi, write_midi
-from sideman.core.music.midi import TempoMap, tempo_map
+from sideman.core.music.midi import TempoTrack, tempo_track
 from sideman.testing import ShortSong
 
 METERS = [Meter(4), Meter(3), Meter(2, True)]
@@ -26,11 +26,11 @@ def drifting(first_s: float, meter: Meter, beginning: tuple[int, ...] = ()) -> B
     return BeatGrid.from_times(times, positions, meter)
 
 
-def quarters_per_minute(tempo: TempoMap) -> np.ndarray:
+def quarters_per_minute(tempo: TempoTrack) -> np.ndarray:
     return 60 * np.diff(tempo.at_beat) * tempo.quarters_per_beat / np.diff(tempo.at_s)
 
 
-def bar_lines(tempo: TempoMap) -> np.ndarray:
+def bar_lines(tempo: TempoTrack) -> np.ndarray:
     """In quarters, from the meters alone."""
     lines, ends = [], [*(m.beat for m in tempo.meters[1:]), tempo.at_beat[-1]]
     for m, end in zip(tempo.meters, ends, strict=True):
@@ -45,7 +45,7 @@ def test_bar_lines_fall_on_downbeats_and_no_tempo_is_out_of_reach(
     first_s: float, beginning: tuple[int, ...], meter: Meter, tmp_path: Path
 ) -> None:
     grid = drifting(first_s, meter, beginning)
-    tempo = tempo_map(grid)
+    tempo = tempo_track(grid)
     lines = bar_lines(tempo)
     downbeats = np.array([tempo.beat(t) for t in grid.downbeats_s[:-1]]) * tempo.quarters_per_beat
     assert np.abs(lines[:, None] - downbeats[None]).min(0).max() < 0.01
@@ -67,7 +67,7 @@ def test_bar_lines_fall_on_downbeats_and_no_tempo_is_out_of_reach(
 def test_a_break_between_two_beats_is_counted_in_more_beats() -> None:
     times = [0.5 * k for k in range(9)] + [10.0 + 0.5 * k for k in range(9)]
     grid = BeatGrid.from_times(times, [k % 4 + 1 for k in range(18)], Meter(4))
-    tempo = tempo_map(grid)
+    tempo = tempo_track(grid)
     assert quarters_per_minute(tempo).min() > 20
     downbeats = np.array([tempo.beat(t) for t in grid.downbeats_s[:-1]])
     assert np.abs(bar_lines(tempo)[:, None] - downbeats[None]).min(0).max() < 1e-6
@@ -100,7 +100,7 @@ def seconds_at(project: ElementTree.Element, quarters: float) -> float:
 
 def test_the_ruler_of_a_project_runs_with_the_recording(opened) -> None:
     project, truth, _ = opened
-    tempo = tempo_map(truth.require_grid())
+    tempo = tempo_track(truth.require_grid())
     assert max(abs(seconds_at(project, tempo.beat(t)) - t) for t in truth.require_grid().times_s) < 0.0005
     markers = [(float(m.get("time")), m.get("name")) for m in project.iterfind("Arrangement/Markers/Marker")]
     assert [name for _, name in markers] == [s.label for s in truth.sections.value]

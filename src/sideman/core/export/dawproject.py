@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 from sideman.core.music import BeatGrid, Meter, MusicAnalysis, NoteEvent
-from sideman.core.music.midi import tempo_map
+from sideman.core.music.midi import tempo_track
 
 PROJECT_FILE, METADATA_FILE = "project.xml", "metadata.xml"
 NO_BEATS_BPM = 120.0
@@ -91,7 +91,7 @@ class _Writer:
         analysis = project.analysis
         count = max(4, int(analysis.duration_s * NO_BEATS_BPM / 60) + 2)
         self._grid = analysis.grid.value if analysis.grid else BeatGrid.constant(NO_BEATS_BPM, count, Meter(4))
-        self._p, self._tempo, self._ids = project, tempo_map(self._grid), 0
+        self._p, self._tempo, self._ids = project, tempo_track(self._grid), 0
 
     def _quarters(self, seconds: float) -> float:
         return self._tempo.beat(seconds) * self._tempo.quarters_per_beat

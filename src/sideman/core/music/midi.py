@@ -48,7 +48,7 @@ class MeterChange:
 
 
 @dataclass(frozen=True, eq=False)
-class TempoMap:
+class TempoTrack:
     """Beats of a sequencer against seconds; second 0 is beat 0 and a bar line.
 
     at_s, at_beat: second 0 and every beat of the grid. quarters_per_beat: 1, in compound time 1.5, because sequencers count quarters.
@@ -74,7 +74,7 @@ class TempoMap:
         return round(self.beat(seconds) * self.ticks_per_beat)
 
 
-def tempo_map(grid: BeatGrid) -> TempoMap:
+def tempo_track(grid: BeatGrid) -> TempoTrack:
     """The time before the first beat becomes whole beats, or one short bar, and a break of many beats more than one, so that no tempo is out
     of a sequencer's reach."""
     compound, intervals = grid.meter.compound, np.diff(grid.times)
@@ -87,7 +87,7 @@ def tempo_map(grid: BeatGrid) -> TempoMap:
     at_s, at_beat = (np.concatenate([[0.0], x]) if lead else x for x in (grid.times, beats))
     if not lead:
         at_s = np.concatenate([[0.0], at_s[1:]])
-    return TempoMap(at_s, at_beat, quarters, _meters(grid, beats, denominator))
+    return TempoTrack(at_s, at_beat, quarters, _meters(grid, beats, denominator))
 
 
 def _lead_in(beats: float, compound: bool) -> tuple[float, int]:
@@ -130,7 +130,7 @@ def _append(track: mido.MidiTrack, events: Iterable[tuple[int, mido.Message]]) -
         last = tick
 
 
-def _conductor(grid: BeatGrid, tempo: TempoMap, analysis: MusicAnalysis | None) -> mido.MidiTrack:
+def _conductor(grid: BeatGrid, tempo: TempoTrack, analysis: MusicAnalysis | None) -> mido.MidiTrack:
     track = mido.MidiTrack()
     events: list[tuple[int, mido.Message]] = [(0, mido.MetaMessage("track_name", name="timeline"))]
     written_s = 0.0
@@ -161,7 +161,7 @@ def _midi_key(tonic: str, minor: bool) -> str:
 
 def write_midi(path: Path, grid: BeatGrid, parts: Sequence[MidiPart], analysis: MusicAnalysis | None = None) -> None:
     """Timeline track (tempo, meters, key, sections as markers, chords as text) and one track per part."""
-    tempo = tempo_map(grid)
+    tempo = tempo_track(grid)
     song = mido.MidiFile(type=1, ticks_per_beat=TICKS_PER_BEAT, charset="utf-8")
     song.tracks.append(_conductor(grid, tempo, analysis))
     channels = iter(c for c in range(16) if c != DRUM_CHANNEL)
