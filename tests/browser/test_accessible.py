@@ -44,9 +44,11 @@ def test_axe_finds_nothing(tab_on: Callable[..., Tab], server, analysed: dict[st
         made = api.ask("POST", f"/recordings/{analysed['id']}/generations", json={"roles": ["bass"], "seed": 1})
         while api.ask("GET", f"/jobs/{made['jobId']}")["finishedAt"] is None:
             time.sleep(0.2)
+    made = api.ask("POST", "/collections", json={"name": "Friday"})
+    api.ask("PATCH", f"/collections/{made['id']}", json={"recordingIds": [analysed["id"]]})
     tab = tab_on(server.url, color_scheme=theme, bypass_csp=True)
     wrong = {}
-    for page in PAGES:
+    for page in (*PAGES, f"/library?set={made['id']}&sort=position&descending=false", f"/recording/ID?set={made['id']}"):
         settled(tab, page, analysed["id"])
         wrong[page] = violations(tab, axe)
     settled(tab, "/recording/ID", analysed["id"])

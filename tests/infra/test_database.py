@@ -252,18 +252,18 @@ class Shelf:
     """300 recordings of three people, as the database has them and as a list."""
 
     def __init__(self, database: Database) -> None:
-        self.recordings, self.jobs, people = Recordings(database), Jobs(database), People(database)
+        self.recordings, self.jobs, self.people = Recordings(database), Jobs(database), People(database)
         self.ann, self.bob, self.cat = (user(database, name) for name in ("ann", "bob", "cat"))
         dice = random.Random(20)
         self.all = [self.recordings.add(r) for r in random_recordings(dice, [self.ann, self.bob, self.cat], 300)]
         anns = [r.id for r in self.all if r.owner_id == self.ann]
-        self.collection = people.add_collection(self.ann, "set")
-        self.members = set(dice.sample(anns, 30))
-        people.set_collection(self.collection.id, None, tuple(self.members))
-        people.share(self.bob, "read", collection_id=self.collection.id)
+        self.collection = self.people.add_collection(self.ann, "set")
+        self.members = dice.sample(anns, 30)
+        self.people.set_collection(self.collection.id, None, tuple(self.members))
+        self.people.share(self.bob, "read", collection_id=self.collection.id)
         self.shared_alone = set(dice.sample(anns, 8))
         for recording_id in self.shared_alone:
-            people.share(self.bob, "write", recording_id=recording_id)
+            self.people.share(self.bob, "write", recording_id=recording_id)
 
     def scopes(self) -> dict[str, Scope]:
         return {"ann": Scope(self.ann), "bob": Scope(self.bob), "cat": Scope(self.cat), "everything": Scope(self.cat, True)}
@@ -273,7 +273,7 @@ class Shelf:
         value = {
             Sort.ADDED: lambda r: r.added_at, Sort.TITLE: lambda r: plain(r.title), Sort.ARTIST: lambda r: plain(r.artist),
             Sort.ALBUM: lambda r: plain(r.album), Sort.TEMPO: lambda r: r.tempo_bpm, Sort.KEY: lambda r: r.key_index,
-            Sort.DURATION: lambda r: r.duration_s,
+            Sort.DURATION: lambda r: r.duration_s, Sort.POSITION: lambda r: self.members.index(r.id),
         }[query.sort]  # fmt: skip
         known = sorted((r for r in found if value(r) is not None), key=lambda r: (value(r), r.id), reverse=query.descending)
         return known + sorted((r for r in found if value(r) is None), key=lambda r: r.id)
@@ -385,7 +385,13 @@ def random_query(dice: random.Random, shelf: Shelf) -> RecordingQuery:
     values = {k: v for name in chosen for k, v in FILTERS[name].items()}
     if dice.random() < 0.15:
         values["collection_id"] = shelf.collection.id
-    return RecordingQuery(**values, sort=dice.choice(list(Sort)), descending=dice.random() < 0.5)
+    return asked(shelf, dice.choice(list(Sort)), dice.random() < 0.5, **values)
+
+
+def asked(shelf: Shelf, sort: Sort, descending: bool = True, **values: Any) -> RecordingQuery:
+    """Only what is in a collection has a position."""
+    inside = {"collection_id": shelf.collection.id} if sort is Sort.POSITION else {}
+    return RecordingQuery(**values | inside, sort=sort, descending=descending)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -405,7 +411,7 @@ def test_random_questions_have_the_answers_of_plain_python(shelf: Shelf, rarity:
 @pytest.mark.parametrize("descending", [True, False])
 @pytest.mark.parametrize("sort", list(Sort))
 def test_paging_walks_every_row_once_in_order(shelf: Shelf, sort: Sort, descending: bool) -> None:
-    query = RecordingQuery(sort=sort, descending=descending)
+    query = asked(shelf, sort, descending)
     for scope in shelf.scopes().values():
         expected = shelf.expected(query, scope)
         for limit in (4,) if len(expected) < 60 else (29, len(expected) - 1, len(expected)):
@@ -439,13 +445,26 @@ def test_garbage_is_no_cursor(shelf: Shelf, sort: Sort) -> None:
     own = f"{sort} down"
     for text in (*GARBAGE, encoded([own, [1], "a"]), encoded([own, True, "a"]), encoded([own, {}, "a"]), encoded([own, 1, 2])):
         with pytest.raises(UsageError, match="cursor"):
-            shelf.recordings.page(RecordingQuery(sort=sort), Scope("", True), 5, text)
+            shelf.recordings.page(asked(shelf, sort), Scope("", True), 5, text)
+
+
+def test_a_position_needs_a_collection(shelf: Shelf) -> None:
+    with pytest.raises(UsageError, match="name the collection"):
+        shelf.recordings.page(RecordingQuery(sort=Sort.POSITION), Scope("", True), 5)
+
+
+def test_collections_are_listed_with_their_order(shelf: Shelf) -> None:
+    people = shelf.people
+    for who in (shelf.ann, shelf.bob, None):
+        assert [(c.name, list(c.recording_ids)) for c in people.collections(who) if c.id == shelf.collection.id] == [("set", shelf.members)]
+    assert people.collections(shelf.cat) == ()
+    assert [(s.user_name, s.access) for s in people.shares_of(collection_id=shelf.collection.id)] == [("bob", "read")]
 
 
 def test_a_cursor_of_another_list_is_refused(shelf: Shelf) -> None:
     """In the wrong list it would silently leave rows out."""
     everything = Scope("", True)
-    lists = [RecordingQuery(sort=sort, descending=down) for sort in Sort for down in (True, False)]
+    lists = [asked(shelf, sort, down) for sort in Sort for down in (True, False)]
     for own in lists:
         for limit in (2, len(shelf.expected(own, everything)) - 2):  # the second one ends among the unknown values, where there are some
             after = shelf.recordings.page(own, everything, limit).next_cursor

@@ -7,7 +7,7 @@ import hmac
 import secrets
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from sideman.app.library.services import Services
@@ -181,7 +181,7 @@ class Access:
             self.require(who, "editor")
             if not mine and access != "write":
                 raise Forbidden("this collection is shared with you to read: ask its owner for write access")
-        return found
+        return replace(found, access=access or "own")
 
     # users and keys
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sideman.app.library.access import Access, Caller
 from sideman.app.library.services import Services
 from sideman.errors import Forbidden, NotFound, UsageError
@@ -29,7 +31,8 @@ class Collections:
         found = self._access.collection(who, collection_id, write=True)
         for recording_id in set(recording_ids or ()) - set(found.recording_ids):
             self._access.owned(who, recording_id)
-        return self._s.people.set_collection(collection_id, name.strip()[:200] if name and name.strip() else None, recording_ids)
+        changed = self._s.people.set_collection(collection_id, name.strip()[:200] if name and name.strip() else None, recording_ids)
+        return replace(changed, access=found.access)
 
     def delete(self, who: Caller, collection_id: str) -> None:
         """The recordings stay."""

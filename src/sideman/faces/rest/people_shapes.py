@@ -69,11 +69,14 @@ class MeShape(Shape):
 
 
 class CollectionShape(Shape):
+    """access: what the caller may do with it; write: change its name and its list."""
+
     id: str
     owner_id: str
     name: str
     created_at: datetime
-    recording_ids: list[str] = []
+    recording_ids: list[str]
+    access: Literal["own", "write", "read"]
 
 
 class CollectionRequest(Shape):
@@ -95,6 +98,7 @@ class ShareRequest(Shape):
 class ShareShape(Shape):
     id: str
     user_id: str
+    user_name: str
     access: Literal["read", "write"]
     created_at: datetime
 

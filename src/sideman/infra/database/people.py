@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -142,13 +143,22 @@ class People:
             return as_record(CollectionRecord, row, recording_ids=tuple(c.scalars(items.order_by(collection_items.c.position))))
 
     def collections(self, user_id: str | None) -> tuple[CollectionRecord, ...]:
-        """Those of a user and those shared with them; everybody's for None. Without their items."""
+        """Those of a user and those shared with them, by name; everybody's for None."""
         query = sa.select(collections).order_by(collections.c.name)
-        if user_id:
-            shared = sa.select(shares.c.collection_id).where(shares.c.user_id == user_id, shares.c.collection_id.is_not(None))
-            query = query.where(sa.or_(collections.c.owner_id == user_id, collections.c.id.in_(shared)))
         with self._db.read() as c:
-            return tuple(as_record(CollectionRecord, row) for row in c.execute(query))
+            shared: dict[str, str] = {}
+            if user_id:
+                mine = sa.select(shares).where(shares.c.user_id == user_id, shares.c.collection_id.is_not(None))
+                shared = {row.collection_id: row.access for row in c.execute(mine)}
+                query = query.where(sa.or_(collections.c.owner_id == user_id, collections.c.id.in_(list(shared))))
+            found = c.execute(query).all()
+            inside = sa.select(collection_items).where(collection_items.c.collection_id.in_([row.id for row in found]))
+            items: dict[str, list[str]] = {row.id: [] for row in found}
+            for item in c.execute(inside.order_by(collection_items.c.position)):
+                items[item.collection_id].append(item.recording_id)
+            return tuple(
+                as_record(CollectionRecord, row, recording_ids=tuple(items[row.id]), access=shared.get(row.id, "own")) for row in found
+            )
 
     def set_collection(self, collection_id: str, name: str | None, recording_ids: tuple[str, ...] | None) -> CollectionRecord:
         """A new name, a new list in order, or both."""
@@ -176,13 +186,15 @@ class People:
         with self._db.write() as c:
             self._db.alone(c, f"share {user_id} {recording_id or collection_id}")
             c.execute(sa.delete(shares).where(shares.c.user_id == user_id, what))
-            c.execute(sa.insert(shares).values(**{f: getattr(record, f) for f in ShareRecord.__slots__}))
-        return record
+            c.execute(sa.insert(shares).values(**{f.name: getattr(record, f.name) for f in shares.c}))
+            name = str(c.scalar(sa.select(users.c.name).where(users.c.id == user_id)))
+        return replace(record, user_name=name)
 
     def shares_of(self, recording_id: str | None = None, collection_id: str | None = None) -> tuple[ShareRecord, ...]:
         what = shares.c.recording_id == recording_id if recording_id else shares.c.collection_id == collection_id
         with self._db.read() as c:
-            return tuple(as_record(ShareRecord, row) for row in c.execute(sa.select(shares).where(what)))
+            query = sa.select(shares, users.c.name.label("user_name")).join(users, users.c.id == shares.c.user_id).where(what)
+            return tuple(as_record(ShareRecord, row) for row in c.execute(query.order_by(users.c.name)))
 
     def unshare(self, share_id: str) -> None:
         with self._db.write() as c:

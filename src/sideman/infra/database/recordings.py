@@ -33,12 +33,14 @@ class Sort(StrEnum):
     TEMPO = "tempo"
     KEY = "key"
     DURATION = "duration"
+    POSITION = "position"
+    """In the order of a collection."""
 
 
 _COLUMNS = {
     Sort.ADDED: recordings.c.added_at, Sort.TITLE: recordings.c.title_sort, Sort.ARTIST: recordings.c.artist_sort,
     Sort.ALBUM: recordings.c.album_sort, Sort.TEMPO: recordings.c.tempo_bpm, Sort.KEY: recordings.c.key_index,
-    Sort.DURATION: recordings.c.duration_s,
+    Sort.DURATION: recordings.c.duration_s, Sort.POSITION: collection_items.c.position,
 }  # fmt: skip
 _NULLABLE = {Sort.TEMPO, Sort.KEY}
 
@@ -229,7 +231,9 @@ class Recordings:
         where += [_narrowed(c, trash, t.key_index.in_([k.index for k in query.keys]))] if query.keys else []
         if query.tag:
             where.append(_related(c, recording_tags, recording_tags.c.tag == query.tag))
-        if query.collection_id:
+        if query.sort is Sort.POSITION:
+            where += _in_order(query.collection_id)
+        elif query.collection_id:
             where.append(_related(c, collection_items, collection_items.c.collection_id == query.collection_id))
         wanted_words = sorted(words(query.text))
         if query.text.strip() and not wanted_words:
@@ -293,6 +297,13 @@ def _related(c: sa.Connection, table: sa.Table, where: sa.ColumnElement[bool]) -
     return _one_of(few) if few is not None else sa.exists().where(table.c.recording_id == recordings.c.id, where)
 
 
+def _in_order(collection_id: str) -> list[sa.ColumnElement[bool]]:
+    """Joins a collection's items, so that recordings can be sorted by their place in it."""
+    if not collection_id:
+        raise UsageError("only the recordings of a collection have a position: name the collection, or sort by something else")
+    return [collection_items.c.collection_id == collection_id, collection_items.c.recording_id == recordings.c.id]
+
+
 def _narrowed(c: sa.Connection, trash: sa.ColumnElement[bool], where: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
     """A filter that few recordings pass becomes their ids: the planner does not know that they are few."""
     few = _few(c, sa.select(recordings.c.id).where(trash, where))
@@ -306,7 +317,8 @@ def _one_of(ids: list[str]) -> sa.ColumnElement[bool]:
 
 def _ordered(where: Sequence[sa.ColumnElement[bool]], column: sa.Column[Any], descending: bool, limit: int) -> sa.Select[Any]:
     order = (column.desc(), recordings.c.id.desc()) if descending else (column.asc(), recordings.c.id.asc())
-    return sa.select(recordings).where(*where).order_by(*order).limit(limit)
+    wanted = (recordings,) if column.table is recordings else (recordings, column)
+    return sa.select(*wanted).where(*where).order_by(*order).limit(limit)
 
 
 def _beyond(column: sa.Column[Any], tie: sa.Column[Any], value: Any, last_id: str, descending: bool) -> sa.ColumnElement[bool]:

@@ -154,16 +154,19 @@ class MixRecord:
 
 @dataclass(frozen=True, slots=True)
 class CollectionRecord:
+    """access: of who asks for it: own, write or read."""
+
     id: str
     owner_id: str
     name: str
     created_at: datetime
     recording_ids: tuple[str, ...] = ()
+    access: str = "own"
 
 
 @dataclass(frozen=True, slots=True)
 class ShareRecord:
-    """access: read or write."""
+    """access: read or write; user_name: with whom."""
 
     id: str
     recording_id: str | None
@@ -171,6 +174,7 @@ class ShareRecord:
     user_id: str
     access: str
     created_at: datetime
+    user_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

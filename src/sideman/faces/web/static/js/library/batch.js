@@ -4,17 +4,20 @@ import { post } from '../api.js'
 import { Dialog } from '../kit/controls.js'
 import { Icon } from '../kit/icon.js'
 import { GenerateForm, useEngines } from '../recording/generate_form.js'
+import { PutDialog } from '../sets/dialogs.js'
+import { changeSet, mayChange } from '../sets/store.js'
 import { text } from '../text.js'
 import { notify, notifyError } from '../toasts.js'
 
 /** @typedef {'analyse' | 'generate' | 'tag' | 'export' | 'trash'} Action */
+/** @typedef {import('../sets/store.js').SetList} SetList */
 /** @typedef {{action: Action, succeeded: number, failed: number, items: {recordingId: string, error: string | null}[]}} Summary */
 
 const BUTTONS = /** @type {[Action, string][]} */ ([['analyse', 'activity'], ['generate', 'wand-sparkles'], ['tag', 'tag'], ['export', 'download'], ['trash', 'trash-2']])
 
-/** @param {{ids: string[], titles: Map<string, string>, onDone: () => void, onClear: () => void}} props */
-export function BatchBar({ ids, titles, onDone, onClear }) {
-  const [asking, setAsking] = useState(/** @type {Action | null} */ (null))
+/** @param {{ids: string[], titles: Map<string, string>, set: SetList | null, onDone: () => void, onClear: () => void}} props */
+export function BatchBar({ ids, titles, set, onDone, onClear }) {
+  const [asking, setAsking] = useState(/** @type {Action | 'put' | null} */ (null))
   const [summary, setSummary] = useState(/** @type {Summary | null} */ (null))
   const [busy, setBusy] = useState(false)
   const run = async (/** @type {Action} */ action, /** @type {any} */ body = {}) => {
@@ -31,11 +34,24 @@ export function BatchBar({ ids, titles, onDone, onClear }) {
     setBusy(false)
   }
   const start = (/** @type {Action} */ action) => (action === 'analyse' || action === 'export' ? run(action) : setAsking(action))
+  const takeOut = async (/** @type {SetList} */ from) => {
+    try {
+      await changeSet(from.id, { recordingIds: from.recordingIds.filter((id) => !ids.includes(id)) })
+      notify(text.sets.taken(ids.length, from.name), 'good')
+      onClear()
+      onDone()
+    } catch (error) {
+      notifyError(error)
+    }
+  }
   return html`<div class="batch" role="toolbar" aria-label=${text.batch.bar}>
       <span class="num" aria-live="polite">${text.batch.selected(ids.length)}</span>
       ${BUTTONS.map(([action, icon]) => html`<button class="btn sm" key=${action} disabled=${!ids.length || busy} onClick=${() => start(action)}><${Icon} name=${icon} /><span>${text.batch[action]}</span></button>`)}
+      <button class="btn sm" disabled=${!ids.length} onClick=${() => setAsking('put')}><${Icon} name="list" /><span>${text.sets.putGo}</span></button>
+      ${set && mayChange(set) && html`<button class="btn sm" disabled=${!ids.length} onClick=${() => takeOut(set)}><${Icon} name="x" /><span>${text.sets.take}</span></button>`}
       <button class="icon-button" aria-label=${text.batch.clear} onClick=${onClear}><${Icon} name="x" /></button></div>
     ${asking === 'trash' && html`<${ConfirmTrash} count=${ids.length} onClose=${() => setAsking(null)} onYes=${() => run('trash')} />`}
+    ${asking === 'put' && html`<${PutDialog} ids=${ids} onClose=${() => setAsking(null)} onDone=${() => { setAsking(null); onDone() }} />`}
     ${asking === 'tag' && html`<${TagDialog} count=${ids.length} onClose=${() => setAsking(null)} onYes=${(/** @type {any} */ body) => run('tag', body)} />`}
     ${asking === 'generate' && html`<${GenerateDialog} count=${ids.length} onClose=${() => setAsking(null)} onYes=${(/** @type {any} */ body) => run('generate', body)} />`}
     ${summary && html`<${SummaryDialog} summary=${summary} titles=${titles} onClose=${() => setSummary(null)} />`}`

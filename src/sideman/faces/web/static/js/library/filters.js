@@ -37,7 +37,7 @@ export function Filters({ search }) {
   const [open, setOpen] = useState(false)
   const set = (/** @type {Partial<import('./search.js').Search>} */ change) => writeSearch({ ...search, ...change })
   const set_ = chips(search)
-  const sorts = SORTS.map((s) => /** @type {[string, string]} */ ([s, text.library.columns[s]]))
+  const sorts = [...(search.set ? [/** @type {[string, string]} */ (['position', text.sets.order])] : []), ...SORTS.map((s) => /** @type {[string, string]} */ ([s, text.library.columns[s]]))]
   return html`<div class="tools">
     <${SearchBox} search=${search} />
     <button class="btn" aria-expanded=${open} aria-controls="filters" onClick=${() => setOpen(!open)}><${Icon} name="sliders-horizontal" />${text.library.filters}</button>

@@ -9,7 +9,7 @@ import { keyName } from '../music.js'
 import { text } from '../text.js'
 
 /** @typedef {{id: string, title: string, artist: string, durationS: number, tempoBpm: number | null, key: {name: string} | null, status: 'uploaded' | 'analyzing' | 'analyzed' | 'failed', addedAt: string, artworkUrl: string | null, tags: string[], stemRoles: string[], trashedAt: string | null}} Row */
-/** @typedef {{rows: Row[], selecting: boolean, selected: Set<string>, onToggle: (id: string, range: boolean) => void, onAll: (on: boolean) => void, onRestore: ((id: string) => void) | null}} ListProps */
+/** @typedef {{rows: Row[], selecting: boolean, selected: Set<string>, onToggle: (id: string, range: boolean) => void, onAll: (on: boolean) => void, onRestore: ((id: string) => void) | null, setId: string, onMove: ((id: string, before: string | null) => void) | null}} ListProps */
 
 /** @param {{row: Row}} props */
 function Status({ row }) {
@@ -30,27 +30,54 @@ function Check({ row, selected, onToggle }) {
   return html`<input type="checkbox" aria-label=${text.library.selectOne(row.title)} checked=${selected.has(row.id)} onClick=${(/** @type {MouseEvent} */ e) => onToggle(row.id, e.shiftKey)} />`
 }
 
+/** @param {string} id @param {string} setId */
+const addressOf = (id, setId) => `#/recording/${id}${setId && `?set=${setId}`}`
+
+/** Up and down in a set list; rows can be dragged too. @param {{rows: Row[], at: number, onMove: (id: string, before: string | null) => void}} props */
+function MoveButtons({ rows, at, onMove }) {
+  const { id, title } = rows[at]
+  return html`<td class="move"><button class="icon-button" disabled=${at === 0} aria-label=${text.sets.up(title)} onClick=${() => onMove(id, rows[at - 1].id)}><${Icon} name="arrow-up" /></button><button class="icon-button" disabled=${at === rows.length - 1} aria-label=${text.sets.down(title)} onClick=${() => onMove(id, rows[at + 2]?.id ?? null)}><${Icon} name="arrow-down" /></button></td>`
+}
+
+const DRAGGED = 'application/x-sideman-recording'
+
+/** A row that is dragged takes the place of the row that it is dropped on. @param {Row[]} rows @param {number} at @param {NonNullable<ListProps['onMove']>} onMove */
+const dragging = (rows, at, onMove) => ({
+  draggable: true,
+  onDragStart: (/** @type {DragEvent} */ e) => e.dataTransfer?.setData(DRAGGED, rows[at].id),
+  onDragOver: (/** @type {DragEvent} */ e) => {
+    if (e.dataTransfer?.types.includes(DRAGGED)) e.preventDefault()
+  },
+  onDrop: (/** @type {DragEvent} */ e) => {
+    const from = rows.findIndex((r) => r.id === e.dataTransfer?.getData(DRAGGED))
+    if (from < 0) return
+    e.preventDefault()
+    if (from !== at) onMove(rows[from].id, rows[from < at ? at + 1 : at]?.id ?? null)
+  },
+})
+
 /** @param {ListProps} props */
-export function Table({ rows, selecting, selected, onToggle, onAll, onRestore }) {
+export function Table({ rows, selecting, selected, onToggle, onAll, onRestore, setId, onMove }) {
   const c = text.library.columns
   const all = rows.length > 0 && rows.every((r) => selected.has(r.id))
   return html`<div class="table-wrap"><table class="recordings"><thead><tr>
     ${selecting && html`<th class="tick"><input type="checkbox" aria-label=${all ? text.library.selectNone : text.library.selectAll} checked=${all} onChange=${() => onAll(!all)} /></th>`}
-    <th>${c.title}</th><th class="wide-only">${c.stems}</th><th>${c.length}</th><th>${c.tempo}</th><th>${c.key}</th><th>${c.status}</th><th class="wide-only">${c.added}</th>${onRestore && html`<th><span class="sr">${text.common.actions}</span></th>`}</tr></thead>
-    <tbody>${rows.map((r) => html`<tr key=${r.id} class=${selected.has(r.id) ? 'selected' : ''}>
+    <th>${c.title}</th><th class="wide-only">${c.stems}</th><th>${c.length}</th><th>${c.tempo}</th><th>${c.key}</th><th>${c.status}</th><th class="wide-only">${c.added}</th>${(onRestore || onMove) && html`<th><span class="sr">${text.common.actions}</span></th>`}</tr></thead>
+    <tbody>${rows.map((r, at) => html`<tr key=${r.id} ...${onMove ? dragging(rows, at, onMove) : {}} class=${selected.has(r.id) ? 'selected' : ''}>
       ${selecting && html`<td class="tick"><${Check} row=${r} selected=${selected} onToggle=${onToggle} /></td>`}
-      <td><div class="what"><${Artwork} recording=${r} size="42" /><div><a class="title" href=${`#/recording/${r.id}`}>${r.title}</a><div class="by">${r.artist || text.common.unknownArtist}${r.tags.map((t) => html`<span class="tag" key=${t}>#${t}</span>`)}</div></div></div></td>
+      <td><div class="what"><${Artwork} recording=${r} size="42" /><div><a class="title" href=${addressOf(r.id, setId)}>${r.title}</a><div class="by">${r.artist || text.common.unknownArtist}${r.tags.map((t) => html`<span class="tag" key=${t}>#${t}</span>`)}</div></div></div></td>
       <td class="wide-only"><${StemDots} roles=${r.stemRoles} /></td><td class="num">${clock(r.durationS)}</td><td class="num">${tempo(r.tempoBpm)}</td><td class="key">${keyName(r.key?.name ?? null)}</td>
       <td><${Status} row=${r} /></td><td class="wide-only">${day(r.addedAt)}</td>
+      ${onMove && html`<${MoveButtons} rows=${rows} at=${at} onMove=${onMove} />`}
       ${onRestore && html`<td><button class="btn sm" onClick=${() => onRestore(r.id)}><${Icon} name="undo-2" />${text.library.restore}</button></td>`}</tr>`)}</tbody></table></div>`
 }
 
 /** @param {ListProps} props */
-export function Cards({ rows, selecting, selected, onToggle, onRestore }) {
+export function Cards({ rows, selecting, selected, onToggle, onRestore, setId }) {
   return html`<ul class="cards">${rows.map((r) => html`<li key=${r.id} class=${`card ${selected.has(r.id) ? 'selected' : ''}`}>
     ${selecting && html`<span class="tick"><${Check} row=${r} selected=${selected} onToggle=${onToggle} /></span>`}
-    <a class="cover" href=${`#/recording/${r.id}`} tabindex="-1" aria-hidden="true"><${Artwork} recording=${r} size="200" /></a>
-    <a class="title" href=${`#/recording/${r.id}`}>${r.title}</a><div class="by">${r.artist || text.common.unknownArtist}</div>
+    <a class="cover" href=${addressOf(r.id, setId)} tabindex="-1" aria-hidden="true"><${Artwork} recording=${r} size="200" /></a>
+    <a class="title" href=${addressOf(r.id, setId)}>${r.title}</a><div class="by">${r.artist || text.common.unknownArtist}</div>
     <div class="facts"><span class="num">${clock(r.durationS)}</span><span class="num">${tempo(r.tempoBpm)} ${text.filters.bpm}</span><span>${keyName(r.key?.name ?? null)}</span></div>
     <div class="row"><${Status} row=${r} /><span class="grow"></span><${StemDots} roles=${r.stemRoles} /></div>
     ${onRestore && html`<button class="btn sm" onClick=${() => onRestore(r.id)}><${Icon} name="undo-2" />${text.library.restore}</button>`}</li>`)}</ul>`

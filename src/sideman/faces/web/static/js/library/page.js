@@ -6,6 +6,8 @@ import { Icon } from '../kit/icon.js'
 import { libraryView } from '../preferences.js'
 import { route } from '../router.js'
 import { mayEdit } from '../session.js'
+import { SetMenu } from '../sets/menu.js'
+import { changeSet, mayChange, reordered, sets } from '../sets/store.js'
 import { text } from '../text.js'
 import { notify, notifyError } from '../toasts.js'
 import { arrivals, uploads } from '../upload/queue.js'
@@ -91,11 +93,23 @@ export function LibraryPage() {
       notifyError(reason)
     }
   }
+  const set = sets.value?.find((s) => s.id === search.set) ?? null
   const filtered = Boolean(search.q) || chips(search).length > 0
-  const first = loaded !== null && !rows.length && !filtered && !search.trashed
+  const move = async (/** @type {string} */ id, /** @type {string | null} */ before) => {
+    if (!set) return
+    try {
+      await changeSet(set.id, { recordingIds: reordered(set.recordingIds, [id], before) })
+    } catch (reason) {
+      notifyError(reason)
+    }
+    load()
+  }
+  const movable = set && mayChange(set) && search.sort === 'position' && !search.descending && !filtered && !loaded?.next
+  const first = loaded !== null && !rows.length && !filtered && !search.trashed && !search.set
   const List = libraryView.value === 'cards' ? Cards : Table
   return html`<main id="main" class="page" tabindex="-1">
-    <header class="head"><h1>${search.trashed ? text.library.trash : text.library.title}</h1>${loaded && rows.length > 0 && html`<small class="num">${text.library.count(rows.length, loaded.next !== null)}</small>`}<span class="grow"></span>
+    <header class="head"><h1>${search.trashed ? text.library.trash : set ? set.name : text.library.title}</h1>${loaded && rows.length > 0 && html`<small class="num">${text.library.count(rows.length, loaded.next !== null)}</small>`}<span class="grow"></span>
+      ${!search.trashed && !first && html`<${SetMenu} chosen=${set} />`}
       ${search.trashed ? html`<a class="btn" href="#/library"><${Icon} name="library" />${text.library.backToLibrary}</a>` : html`
         ${rows.length > 0 && mayEdit() && html`<button class="btn" aria-pressed=${choice.selecting} onClick=${choice.selecting ? choice.stop : choice.start}><${Icon} name="square-check" />${choice.selecting ? text.library.selectDone : text.library.select}</button>`}
         <button class="btn" onClick=${() => writeSearch({ ...search, trashed: true })}><${Icon} name="trash-2" />${text.library.trash}</button>${mayEdit() && html`<${AddButton} />`}`}</header>
@@ -103,11 +117,11 @@ export function LibraryPage() {
     <${UploadList} />
     ${choice.selecting && html`<div class="row select-tools"><button class="btn sm" onClick=${() => choice.all(true)}>${text.library.selectAll}</button><button class="btn sm" onClick=${() => choice.all(false)}>${text.library.selectNone}</button></div>`}
     ${error ? html`<${Failure} error=${error} retry=${load} />` : !loaded ? html`<${Loading} />` : first && !uploads.value.length ? html`<${Welcome} onDemo=${load} />` : !rows.length ? html`
-      <${Empty} icon=${search.trashed ? 'trash-2' : 'search'} title=${search.trashed ? text.library.trashEmpty : first ? text.welcome.title : text.library.nothing} hint=${search.trashed ? text.library.trashHint : undefined}>
+      <${Empty} icon=${search.trashed ? 'trash-2' : 'search'} title=${search.trashed ? text.library.trashEmpty : first ? text.welcome.title : set && !filtered ? text.sets.empty : text.library.nothing} hint=${search.trashed ? text.library.trashHint : set && !filtered ? text.sets.emptyHint : undefined}>
         ${filtered && html`<a class="btn" href="#/library">${text.library.clear}</a>`}<//>` : html`
-      <${List} rows=${rows} selecting=${choice.selecting} selected=${choice.selected} onToggle=${choice.toggle} onAll=${choice.all} onRestore=${search.trashed ? restore : null} />
+      <${List} rows=${rows} selecting=${choice.selecting} selected=${choice.selected} onToggle=${choice.toggle} onAll=${choice.all} onRestore=${search.trashed ? restore : null} setId=${search.set} onMove=${movable ? move : null} />
       ${loaded.next && html`<div class="row center"><button class="btn" onClick=${more}>${text.common.more}</button></div>`}`}
-    ${choice.selecting && html`<${BatchBar} ids=${[...choice.selected]} titles=${new Map(rows.map((r) => [r.id, r.title]))} onDone=${load} onClear=${choice.stop} />`}
+    ${choice.selecting && html`<${BatchBar} ids=${[...choice.selected]} titles=${new Map(rows.map((r) => [r.id, r.title]))} set=${set} onDone=${load} onClear=${choice.stop} />`}
     ${over && mayEdit() && html`<div class="drop-veil" aria-hidden="true"><${Icon} name="upload" /><b>${text.library.dropNow}</b></div>`}
   </main>`
 }

@@ -4,11 +4,11 @@ import { keyName } from '../music.js'
 import { replace } from '../router.js'
 import { text } from '../text.js'
 
-/** @typedef {{q: string, status: string, key: string, compatible: boolean, tempoFrom: string, tempoTo: string, meter: string, tag: string, sort: string, descending: boolean, trashed: boolean}} Search */
+/** @typedef {{q: string, set: string, status: string, key: string, compatible: boolean, tempoFrom: string, tempoTo: string, meter: string, tag: string, sort: string, descending: boolean, trashed: boolean}} Search */
 
 export const SORTS = /** @type {const} */ (['added', 'title', 'artist', 'tempo', 'key', 'duration'])
-const WORDS = /** @type {const} */ (['q', 'status', 'key', 'tempoFrom', 'tempoTo', 'meter', 'tag'])
-const ASCENDING_FIRST = new Set(['title', 'artist', 'key', 'tempo'])
+const WORDS = /** @type {const} */ (['q', 'set', 'status', 'key', 'tempoFrom', 'tempoTo', 'meter', 'tag'])
+const ASCENDING_FIRST = new Set(['position', 'title', 'artist', 'key', 'tempo'])
 
 /** Newest and longest first, but names from A and tempos from the slowest. @param {string} sort */
 export const startsDescending = (sort) => !ASCENDING_FIRST.has(sort)
@@ -30,7 +30,7 @@ export function writeSearch(search) {
 
 /** The same for the server. @param {Search} s */
 export function question(s) {
-  return { q: s.q, status: s.status, key: s.key, compatible: s.compatible && Boolean(s.key), tempoFrom: s.tempoFrom, tempoTo: s.tempoTo, meter: s.meter, tag: s.tag, sort: s.sort, descending: String(s.descending), trashed: s.trashed }
+  return { q: s.q, collection: s.set, status: s.status, key: s.key, compatible: s.compatible && Boolean(s.key), tempoFrom: s.tempoFrom, tempoTo: s.tempoTo, meter: s.meter, tag: s.tag, sort: s.sort === 'position' && !s.set ? 'added' : s.sort, descending: String(s.descending), trashed: s.trashed }
 }
 
 /** Filters that are set, each with what takes it away. @param {Search} s @returns {{name: string, without: Partial<Search>}[]} */

@@ -1,12 +1,14 @@
 // Title, facts, corrections, and what can be done with the recording.
-import { html } from '../ui.js'
+import { html, useState } from '../ui.js'
 import { post, remove } from '../api.js'
 import { clock } from '../format.js'
 import { Artwork } from '../kit/artwork.js'
 import { Menu, MenuItem } from '../kit/controls.js'
 import { Icon } from '../kit/icon.js'
 import { keyName } from '../music.js'
-import { mayEdit } from '../session.js'
+import { me, mayEdit } from '../session.js'
+import { ShareDialog } from '../sets/dialogs.js'
+import { PlaceInSet } from '../sets/place.js'
 import { text } from '../text.js'
 import { notify, notifyError } from '../toasts.js'
 import { ExportMenu } from './export_menu.js'
@@ -15,10 +17,13 @@ import { correctionName } from './song.js'
 /** @param {{desk: import('./player.js').Desk, reload: () => void}} props */
 export function Header({ desk, reload }) {
   const { recording, timeline, stems } = desk.song
+  const [sharing, setSharing] = useState(false)
+  const own = mayEdit() && (recording.ownerId === me.value?.userId || me.value?.role === 'admin')
   const semitones = desk.engine.semitones.value
   const toggle = (/** @type {'generate' | 'separate'} */ which) => (desk.drawer.value = desk.drawer.value === which ? '' : which)
   return html`<header class="song-head"><${Artwork} recording=${recording} size="52" />
     <div class="names"><h1>${recording.title}</h1><div class="by">${recording.artist || text.common.unknownArtist}</div></div>
+    <${PlaceInSet} recordingId=${recording.id} />
     <div class="facts"><span class="chip num"><b>${clock(desk.engine.durationS)}</b></span>
       <${GridMenu} desk=${desk} reload=${reload} />
       <span class="chip" title=${timeline.key?.camelot ?? ''}><b>${keyName(timeline.key?.name ?? null, semitones)}</b>${timeline.key && semitones === 0 && html`<small class="wide-only">${timeline.key.camelot}</small>`}</span>
@@ -26,7 +31,8 @@ export function Header({ desk, reload }) {
     <span class="grow"></span>
     ${mayEdit() && html`<button class="btn" aria-haspopup="dialog" aria-expanded=${desk.drawer.value === 'separate'} onClick=${() => toggle('separate')}><${Icon} name="layers" /><span class="wide-only">${text.recording.separate}</span></button>
       <button class="btn primary" aria-haspopup="dialog" aria-expanded=${desk.drawer.value === 'generate'} onClick=${() => toggle('generate')}><${Icon} name="wand-sparkles" />${text.recording.generate}</button>`}
-    <${ExportMenu} desk=${desk} /></header>`
+    ${own && html`<button class="icon-button" aria-haspopup="dialog" aria-label=${text.share.open} title=${text.share.open} onClick=${() => setSharing(true)}><${Icon} name="users" /></button>`}
+    <${ExportMenu} desk=${desk} />${sharing && html`<${ShareDialog} at=${`/recordings/${recording.id}`} title=${recording.title} ownerId=${recording.ownerId} onClose=${() => setSharing(false)} />`}</header>`
 }
 
 const GRID_KINDS = ['halve-tempo', 'double-tempo', 'move-bar-one', 'set-meter', 'move-beat', 'add-beat', 'remove-beat', 'take-alternative', 'set-tempo', 'set-beats']

@@ -8,6 +8,7 @@ import { Failure, Loading, Progress } from '../kit/controls.js'
 import { Icon } from '../kit/icon.js'
 import { Engine, ORIGINAL } from '../player/engine.js'
 import { mayEdit } from '../session.js'
+import { PlaceInSet } from '../sets/place.js'
 import { text } from '../text.js'
 import { notifyError } from '../toasts.js'
 import { Player } from './player.js'
@@ -96,7 +97,7 @@ function Unanalysed({ recording }) {
   const analyse = () => post(`/recordings/${recording.id}/analyses`).catch(notifyError)
   const failed = !working && (job?.state === 'failed' || recording.status === 'failed')
   return html`<main id="main" class="page" tabindex="-1"><section class="welcome">
-    <${Artwork} recording=${recording} size="160" /><h1>${recording.title}</h1><p>${recording.artist || text.common.unknownArtist} · ${clock(recording.durationS)}</p>
+    <${PlaceInSet} recordingId=${recording.id} /><${Artwork} recording=${recording} size="160" /><h1>${recording.title}</h1><p>${recording.artist || text.common.unknownArtist} · ${clock(recording.durationS)}</p>
     <audio controls preload="none" src=${recording.audioUrl}></audio>
     ${working ? html`<div class="working" role="status"><b>${text.recording.analysing}</b> <small>${job.step} ${Math.round(job.share * 100)} %</small><${Progress} label=${text.recording.analysing} share=${job.share} /></div>` : html`
       <h2>${failed ? text.recording.failed : text.recording.notAnalysed}</h2><p>${failed && job?.error ? job.error : text.recording.notAnalysedHint}</p>

@@ -49,6 +49,14 @@ export const english = {
     summaryTitle: { analyse: 'Analysis', generate: 'Generation', tag: 'Tags', export: 'Export', trash: 'Trash', restore: 'Restored' },
     queued: 'Their jobs are on the Jobs page.', exportHint: 'The ZIP files are on the Jobs page when they are done.',
   },
+  sets: {
+    title: 'Set lists', one: 'Set list', whole: 'Whole library', add: 'New set list', name: 'Name', rename: 'Rename', drop: 'Delete the set list', dropHint: 'Its recordings stay in the library.', confirmDrop: (/** @type {string} */ n) => `Delete ${n}?`, dropped: (/** @type {string} */ n) => `${n} deleted`,
+    hint: (/** @type {number} */ n, /** @type {boolean} */ own) => plural(n, 'recording', 'recordings') + (own ? '' : ', shared with you'), order: 'Set list', empty: 'Nothing is in this set list yet.', emptyHint: 'Select recordings in the library, then press Set list.', putGo: 'Set list', putTitle: (/** @type {number} */ n) => `Put ${plural(n, 'recording', 'recordings')} into a set list`, put: (/** @type {number} */ n, /** @type {string} */ s) => `${plural(n, 'recording', 'recordings')} put into ${s}`,
+    take: 'Take out', taken: (/** @type {number} */ n, /** @type {string} */ s) => `${plural(n, 'recording', 'recordings')} taken out of ${s}`, up: (/** @type {string} */ t) => `${t}: earlier`, down: (/** @type {string} */ t) => `${t}: later`, before: 'Song before', after: 'Next song', place: (/** @type {number} */ n, /** @type {number} */ of) => `${n} of ${of}`,
+  },
+  share: {
+    open: 'Share', title: (/** @type {string} */ n) => `Share ${n}`, nobody: 'Nobody else sees it.', alone: 'There is nobody else here yet. `sideman keys add --user NAME` lets someone in.', user: 'Name of the user', mayWhat: 'They may', access: /** @type {Record<string, string>} */ ({ read: 'listen', write: 'listen and change' }), go: 'Share', drop: (/** @type {string} */ n) => `Stop sharing with ${n}`,
+  },
   upload: {
     list: 'Uploads', waiting: 'waiting', share: (/** @type {number} */ p) => `${p} %`, checking: 'reading the file…', done: 'added', known: 'was in the library already',
     retrying: 'the connection was lost, going on…', cancel: (/** @type {string} */ name) => `Cancel ${name}`, again: 'Try again', clear: 'Clear finished', analyse: 'Analyse after upload',
