@@ -53,8 +53,9 @@ def test_a_set_list_is_made_ordered_played_through_and_shared(tab_on: Callable[.
         page.get_by_role("heading", name="Friday").wait_for()
         tab.until(lambda: titles(tab) == ["Cargo", "Bravo", "Alfa"])
 
-        tab.button("Alfa: earlier").click()
+        tab.button("Alfa: earlier").press("Enter")
         tab.until(lambda: titles(tab) == ["Cargo", "Alfa", "Bravo"])
+        tab.until(lambda: page.evaluate("() => document.activeElement?.ariaLabel") == "Alfa: earlier", 5)
         page.drag_and_drop("table.recordings tbody tr:last-child .by", "table.recordings tbody tr:first-child .by")
         tab.until(lambda: titles(tab) == ["Bravo", "Cargo", "Alfa"])
         page.drag_and_drop("table.recordings tbody tr:first-child .by", "table.recordings tbody tr:last-child .by")
@@ -71,7 +72,7 @@ def test_a_set_list_is_made_ordered_played_through_and_shared(tab_on: Callable[.
 
         menu(tab, "Set lists", "Share")
         dialog = page.get_by_role("dialog", name="Share Friday")
-        dialog.get_by_text("Nobody else sees it.").wait_for()
+        dialog.get_by_text("Not shared with anybody yet.").wait_for()
         dialog.get_by_label("Name of the user").select_option("ann")
         dialog.get_by_role("button", name="Share").click()
         dialog.get_by_role("listitem").filter(has_text="ann").wait_for()

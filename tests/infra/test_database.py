@@ -509,6 +509,26 @@ def test_a_scope_shows_own_and_shared_and_nothing_else(database: Database) -> No
     assert seen(bob) == {bobs.id}
 
 
+def test_what_a_writer_brings_into_a_collection_is_seen_by_its_owner_until_the_share_ends(database: Database) -> None:
+    people, recordings = People(database), Recordings(database)
+    ann, bob, cat = (user(database, name) for name in ("ann", "bob", "cat"))
+    own, brought = recordings.add(recording(ann)), recordings.add(recording(bob))
+    collection = people.add_collection(ann, "set")
+    people.share(cat, "write", collection_id=collection.id)
+    for end in ("unshared", "to read only"):
+        share = people.share(bob, "write", collection_id=collection.id)
+        people.set_collection(collection.id, None, (own.id, brought.id))
+        for who, access in ((ann, "read"), (cat, "write")):
+            page = recordings.page(RecordingQuery(collection_id=collection.id, sort=Sort.POSITION, descending=False), Scope(who), 9)
+            assert [r.id for r in page.items] == [own.id, brought.id] and people.access_to(who, brought.id) == access
+        if end == "unshared":
+            people.unshare(share.id)
+        else:
+            people.share(bob, "read", collection_id=collection.id)
+        assert people.collection(collection.id).recording_ids == (own.id,)
+        assert people.access_to(ann, brought.id) is None and people.access_to(cat, brought.id) is None
+
+
 @pytest.mark.parametrize("whole", ["recording", "collection"])
 def test_equal_shares_at_once_are_one(database: Database, whole: str) -> None:
     ann, bob, people = user(database, "ann"), user(database, "bob"), People(database)

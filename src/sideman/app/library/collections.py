@@ -15,10 +15,10 @@ class Collections:
         self._s, self._access = services, access
 
     def list(self, who: Caller) -> tuple[CollectionRecord, ...]:
-        return self._s.people.collections(None if who.is_admin else who.user_id)
+        return tuple(_for(who, c) for c in self._s.people.collections(None if who.is_admin else who.user_id))
 
     def get(self, who: Caller, collection_id: str) -> CollectionRecord:
-        return self._access.collection(who, collection_id)
+        return _for(who, self._access.collection(who, collection_id))
 
     def add(self, who: Caller, name: str) -> CollectionRecord:
         self._access.require(who, "editor")
@@ -61,3 +61,8 @@ class Collections:
         if found.owner_id != who.user_id and not who.is_admin:
             raise Forbidden("only the owner of this collection may do this")
         return found
+
+
+def _for(who: Caller, record: CollectionRecord) -> CollectionRecord:
+    """A viewer changes nothing, whatever is shared with them."""
+    return replace(record, access="read") if who.role == "viewer" and record.access == "write" else record

@@ -10,7 +10,13 @@ import sqlalchemy as sa
 from sideman.errors import Conflict, NotFound
 from sideman.infra.database.engine import Database, new_id, now
 from sideman.infra.database.records import ApiKeyRecord, CollectionRecord, ShareRecord, UserRecord, as_record
-from sideman.infra.database.tables import api_keys, collection_items, collections, secrets, sessions, shares, users
+from sideman.infra.database.tables import api_keys, collection_items, collections, recordings, secrets, sessions, shares, users
+
+
+def _take_back(c: sa.Connection, collection_id: str, user_id: str) -> None:
+    theirs = sa.select(recordings.c.id).where(recordings.c.owner_id == user_id)
+    here = collection_items.c.collection_id == collection_id
+    c.execute(sa.delete(collection_items).where(here, collection_items.c.recording_id.in_(theirs)))
 
 
 class People:
@@ -180,12 +186,14 @@ class People:
             c.execute(sa.delete(collections).where(collections.c.id == collection_id))
 
     def share(self, user_id: str, access: str, recording_id: str | None = None, collection_id: str | None = None) -> ShareRecord:
-        """Replaces an earlier share of the same thing with the same user."""
+        """Replaces an earlier share of the same thing with the same user. Who may no longer change a collection takes back what they brought."""
         record = ShareRecord(new_id(), recording_id, collection_id, user_id, access, now())
         what = shares.c.recording_id == recording_id if recording_id else shares.c.collection_id == collection_id
         with self._db.write() as c:
             self._db.alone(c, f"share {user_id} {recording_id or collection_id}")
             c.execute(sa.delete(shares).where(shares.c.user_id == user_id, what))
+            if collection_id and access != "write":
+                _take_back(c, collection_id, user_id)
             c.execute(sa.insert(shares).values(**{f.name: getattr(record, f.name) for f in shares.c}))
             name = str(c.scalar(sa.select(users.c.name).where(users.c.id == user_id)))
         return replace(record, user_name=name)
@@ -197,13 +205,20 @@ class People:
             return tuple(as_record(ShareRecord, row) for row in c.execute(query.order_by(users.c.name)))
 
     def unshare(self, share_id: str) -> None:
+        """Whoever it was shared with takes along what they brought into the collection: it would stay open to the others."""
         with self._db.write() as c:
+            found = c.execute(sa.select(shares).where(shares.c.id == share_id)).first()
+            if found is not None and found.collection_id is not None:
+                _take_back(c, found.collection_id, found.user_id)
             c.execute(sa.delete(shares).where(shares.c.id == share_id))
 
     def access_to(self, user_id: str, recording_id: str) -> str | None:
-        """`write`, `read` or None: the best share of this recording with this user, alone or in a collection."""
+        """`write`, `read` or None: the best share of this recording with this user, alone or in a collection. To read in one's own collection."""
         inside = sa.select(collection_items.c.collection_id).where(collection_items.c.recording_id == recording_id)
         what = sa.or_(shares.c.recording_id == recording_id, shares.c.collection_id.in_(inside))
         with self._db.read() as c:
             found = set(c.scalars(sa.select(shares.c.access).where(shares.c.user_id == user_id, what)))
+            own = sa.select(collections.c.id).where(collections.c.owner_id == user_id, collections.c.id.in_(inside)).limit(1)
+            if "write" not in found and c.execute(own).first() is not None:
+                found.add("read")
         return "write" if "write" in found else "read" if "read" in found else None

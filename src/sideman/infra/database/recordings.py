@@ -17,7 +17,7 @@ from sideman.errors import NotFound, UsageError
 from sideman.infra.database.engine import Database, now
 from sideman.infra.database.paging import Page, cursor, read_cursor
 from sideman.infra.database.records import RecordingRecord, as_record
-from sideman.infra.database.tables import collection_items, recording_tags, recording_words, recordings, shares
+from sideman.infra.database.tables import collection_items, collections, recording_tags, recording_words, recordings, shares
 
 RARE_ROWS = 1000
 COUNTED_WORDS = 20_000
@@ -250,17 +250,26 @@ def _visible(c: sa.Connection, scope: Scope) -> list[sa.ColumnElement[bool]]:
     if scope.everything:
         return []
     own = recordings.c.owner_id == scope.user_id
-    if c.execute(sa.select(shares.c.id).where(shares.c.user_id == scope.user_id).limit(1)).first() is None:
+    some = (sa.select(shares.c.id).where(shares.c.user_id == scope.user_id), _brought(scope.user_id))
+    if all(c.execute(query.limit(1)).first() is None for query in some):
         return [own]
     return [sa.or_(own, recordings.c.id.in_(shared_ids(scope.user_id)))]
 
 
 def shared_ids(user_id: str) -> sa.CompoundSelect[Any]:
-    """Recordings shared with a user, alone or in a collection."""
+    """Recordings shared with a user, alone or in a collection, and those that others brought into the user's own collections."""
     mine = shares.c.user_id == user_id
     alone = sa.select(shares.c.recording_id).where(mine, shares.c.recording_id.is_not(None))
     inside = sa.select(collection_items.c.recording_id).join(shares, shares.c.collection_id == collection_items.c.collection_id).where(mine)
-    return sa.union(alone, inside)
+    return sa.union(alone, inside, _brought(user_id))
+
+
+def _brought(user_id: str) -> sa.Select[Any]:
+    """Recordings of others in collections of the user."""
+    items = collection_items.join(collections, collections.c.id == collection_items.c.collection_id)
+    theirs = items.join(recordings, recordings.c.id == collection_items.c.recording_id)
+    query = sa.select(collection_items.c.recording_id).select_from(theirs)
+    return query.where(collections.c.owner_id == user_id, recordings.c.owner_id != user_id)
 
 
 def _has_words(c: sa.Connection, beginnings: list[str]) -> list[sa.ColumnElement[bool]]:

@@ -5,7 +5,7 @@ import { Dialog } from '../kit/controls.js'
 import { Icon } from '../kit/icon.js'
 import { GenerateForm, useEngines } from '../recording/generate_form.js'
 import { PutDialog } from '../sets/dialogs.js'
-import { changeSet, mayChange } from '../sets/store.js'
+import { changeList, mayChange } from '../sets/store.js'
 import { text } from '../text.js'
 import { notify, notifyError } from '../toasts.js'
 
@@ -36,8 +36,8 @@ export function BatchBar({ ids, titles, set, onDone, onClear }) {
   const start = (/** @type {Action} */ action) => (action === 'analyse' || action === 'export' ? run(action) : setAsking(action))
   const takeOut = async (/** @type {SetList} */ from) => {
     try {
-      await changeSet(from.id, { recordingIds: from.recordingIds.filter((id) => !ids.includes(id)) })
-      notify(text.sets.taken(ids.length, from.name), 'good')
+      const more = await changeList(from.id, (there) => there.filter((id) => !ids.includes(id)))
+      notify(text.sets.taken(-more, from.name), 'good')
       onClear()
       onDone()
     } catch (error) {

@@ -1,5 +1,5 @@
 // Recordings as rows of a table or as cards.
-import { html } from '../ui.js'
+import { html, useRef } from '../ui.js'
 import { clock, day, tempo } from '../format.js'
 import { jobs, isUnfinished } from '../jobs_store.js'
 import { Artwork } from '../kit/artwork.js'
@@ -7,9 +7,10 @@ import { Icon } from '../kit/icon.js'
 import { colorStyle, nameOf } from '../kit/roles.js'
 import { keyName } from '../music.js'
 import { text } from '../text.js'
+import { say } from '../toasts.js'
 
 /** @typedef {{id: string, title: string, artist: string, durationS: number, tempoBpm: number | null, key: {name: string} | null, status: 'uploaded' | 'analyzing' | 'analyzed' | 'failed', addedAt: string, artworkUrl: string | null, tags: string[], stemRoles: string[], trashedAt: string | null}} Row */
-/** @typedef {{rows: Row[], selecting: boolean, selected: Set<string>, onToggle: (id: string, range: boolean) => void, onAll: (on: boolean) => void, onRestore: ((id: string) => void) | null, setId: string, onMove: ((id: string, before: string | null) => void) | null}} ListProps */
+/** @typedef {{rows: Row[], selecting: boolean, selected: Set<string>, onToggle: (id: string, range: boolean) => void, onAll: (on: boolean) => void, onRestore: ((id: string) => void) | null, setId: string, onMove: ((id: string, before: string | null) => Promise<void>) | null}} ListProps */
 
 /** @param {{row: Row}} props */
 function Status({ row }) {
@@ -33,10 +34,19 @@ function Check({ row, selected, onToggle }) {
 /** @param {string} id @param {string} setId */
 const addressOf = (id, setId) => `#/recording/${id}${setId && `?set=${setId}`}`
 
-/** Up and down in a set list; rows can be dragged too. @param {{rows: Row[], at: number, onMove: (id: string, before: string | null) => void}} props */
+/** Up and down in a set list; rows can be dragged too. @param {{rows: Row[], at: number, onMove: NonNullable<ListProps['onMove']>}} props */
 function MoveButtons({ rows, at, onMove }) {
   const { id, title } = rows[at]
-  return html`<td class="move"><button class="icon-button" disabled=${at === 0} aria-label=${text.sets.up(title)} onClick=${() => onMove(id, rows[at - 1].id)}><${Icon} name="arrow-up" /></button><button class="icon-button" disabled=${at === rows.length - 1} aria-label=${text.sets.down(title)} onClick=${() => onMove(id, rows[at + 2]?.id ?? null)}><${Icon} name="arrow-down" /></button></td>`
+  const cell = useRef(/** @type {HTMLElement | null} */ (null))
+  const press = async (/** @type {number} */ which, /** @type {string | null} */ before) => {
+    await onMove(id, before)
+    await new Promise((shown) => setTimeout(shown))
+    const buttons = cell.current?.querySelectorAll('button') ?? []
+    const pressed = buttons[which]?.disabled ? buttons[1 - which] : buttons[which]
+    pressed?.focus() // a row that is moved loses it
+    say(text.sets.moved(title, which === 0 ? at : at + 2, rows.length))
+  }
+  return html`<td class="move" ref=${cell}><button class="icon-button" disabled=${at === 0} aria-label=${text.sets.up(title)} onClick=${() => press(0, rows[at - 1].id)}><${Icon} name="arrow-up" /></button><button class="icon-button" disabled=${at === rows.length - 1} aria-label=${text.sets.down(title)} onClick=${() => press(1, rows[at + 2]?.id ?? null)}><${Icon} name="arrow-down" /></button></td>`
 }
 
 const DRAGGED = 'application/x-sideman-recording'

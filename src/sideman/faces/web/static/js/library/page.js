@@ -7,7 +7,7 @@ import { libraryView } from '../preferences.js'
 import { route } from '../router.js'
 import { mayEdit } from '../session.js'
 import { SetMenu } from '../sets/menu.js'
-import { changeSet, mayChange, reordered, sets } from '../sets/store.js'
+import { addressOf, changeList, loadSets, mayChange, reordered, sets } from '../sets/store.js'
 import { text } from '../text.js'
 import { notify, notifyError } from '../toasts.js'
 import { arrivals, uploads } from '../upload/queue.js'
@@ -19,20 +19,23 @@ import { AddButton, UploadList, useDrop } from './uploads.js'
 import { Welcome } from './welcome.js'
 
 const PAGE = 100
+const PAGE_OF_SET = 200
 /** @typedef {import('./list.js').Row} Row */
-/** @typedef {{rows: Row[], next: string | null}} Loaded */
+/** @typedef {{asked: string, rows: Row[], next: string | null}} Loaded */
 
 /** The list that a search finds, page by page; loaded again when something arrives. @param {string} asked */
 function useRecordings(asked) {
   const [loaded, setLoaded] = useState(/** @type {Loaded | null} */ (null))
   const [error, setError] = useState(/** @type {Error | null} */ (null))
   const latest = useRef(asked)
+  const turn = useRef(0)
   latest.current = asked
   const load = async () => {
+    const mine = ++turn.current
     try {
       const page = await get(`/recordings${asked}`)
-      if (latest.current !== asked) return
-      setLoaded({ rows: page.items, next: page.nextCursor })
+      if (latest.current !== asked || turn.current !== mine) return
+      setLoaded({ asked, rows: page.items, next: page.nextCursor })
       setError(null)
     } catch (reason) {
       if (latest.current === asked) setError(/** @type {Error} */ (reason))
@@ -42,7 +45,7 @@ function useRecordings(asked) {
     if (!loaded?.next) return
     try {
       const page = await get(`/recordings${asked}&cursor=${encodeURIComponent(loaded.next)}`)
-      if (latest.current === asked) setLoaded({ rows: [...loaded.rows, ...page.items], next: page.nextCursor })
+      if (latest.current === asked) setLoaded({ asked, rows: [...loaded.rows, ...page.items], next: page.nextCursor })
     } catch (reason) {
       notifyError(reason)
     }
@@ -56,8 +59,8 @@ function useRecordings(asked) {
   return { loaded, error, load, more }
 }
 
-/** @param {Row[]} rows */
-function useSelection(rows) {
+/** @param {Row[]} rows @param {string} list what is chosen in one list is not in another */
+function useSelection(rows, list) {
   const [selecting, setSelecting] = useState(false)
   const [selected, setSelected] = useState(/** @type {Set<string>} */ (new Set()))
   const last = useRef('')
@@ -75,15 +78,17 @@ function useSelection(rows) {
     setSelecting(false)
     setSelected(new Set())
   }
+  useEffect(stop, [list])
   return { selecting, selected, toggle, all, stop, start: () => setSelecting(true) }
 }
 
 export function LibraryPage() {
   const search = readSearch(route.value.query)
   const over = useDrop()
-  const { loaded, error, load, more } = useRecordings(query({ ...question(search), limit: PAGE }))
+  const asked = query({ ...question(search), limit: search.set ? PAGE_OF_SET : PAGE })
+  const { loaded, error, load, more } = useRecordings(asked)
   const rows = loaded?.rows ?? []
-  const choice = useSelection(rows)
+  const choice = useSelection(rows, `${search.set} ${search.trashed}`)
   const restore = async (/** @type {string} */ id) => {
     try {
       await post(`/recordings/${id}/restore`)
@@ -98,27 +103,28 @@ export function LibraryPage() {
   const move = async (/** @type {string} */ id, /** @type {string | null} */ before) => {
     if (!set) return
     try {
-      await changeSet(set.id, { recordingIds: reordered(set.recordingIds, [id], before) })
+      await changeList(set.id, (there) => reordered(there, id, before))
     } catch (reason) {
       notifyError(reason)
+      loadSets().catch(notifyError)
     }
-    load()
+    await load()
   }
-  const movable = set && mayChange(set) && search.sort === 'position' && !search.descending && !filtered && !loaded?.next
-  const first = loaded !== null && !rows.length && !filtered && !search.trashed && !search.set
+  const movable = set && mayChange(set) && !search.trashed && search.sort === 'position' && !search.descending && !filtered && !loaded?.next
+  const first = loaded?.asked === asked && !rows.length && !filtered && !search.trashed && !search.set
   const List = libraryView.value === 'cards' ? Cards : Table
   return html`<main id="main" class="page" tabindex="-1">
     <header class="head"><h1>${search.trashed ? text.library.trash : set ? set.name : text.library.title}</h1>${loaded && rows.length > 0 && html`<small class="num">${text.library.count(rows.length, loaded.next !== null)}</small>`}<span class="grow"></span>
-      ${!search.trashed && !first && html`<${SetMenu} chosen=${set} />`}
+      ${!search.trashed && !first && html`<${SetMenu} chosen=${set} inside=${Boolean(search.set)} />`}
       ${search.trashed ? html`<a class="btn" href="#/library"><${Icon} name="library" />${text.library.backToLibrary}</a>` : html`
         ${rows.length > 0 && mayEdit() && html`<button class="btn" aria-pressed=${choice.selecting} onClick=${choice.selecting ? choice.stop : choice.start}><${Icon} name="square-check" />${choice.selecting ? text.library.selectDone : text.library.select}</button>`}
-        <button class="btn" onClick=${() => writeSearch({ ...search, trashed: true })}><${Icon} name="trash-2" />${text.library.trash}</button>${mayEdit() && html`<${AddButton} />`}`}</header>
+        <button class="btn" onClick=${() => writeSearch({ ...search, set: '', sort: 'added', descending: true, trashed: true })}><${Icon} name="trash-2" />${text.library.trash}</button>${mayEdit() && html`<${AddButton} />`}`}</header>
     ${!first && html`<${Filters} search=${search} />`}
     <${UploadList} />
     ${choice.selecting && html`<div class="row select-tools"><button class="btn sm" onClick=${() => choice.all(true)}>${text.library.selectAll}</button><button class="btn sm" onClick=${() => choice.all(false)}>${text.library.selectNone}</button></div>`}
     ${error ? html`<${Failure} error=${error} retry=${load} />` : !loaded ? html`<${Loading} />` : first && !uploads.value.length ? html`<${Welcome} onDemo=${load} />` : !rows.length ? html`
       <${Empty} icon=${search.trashed ? 'trash-2' : 'search'} title=${search.trashed ? text.library.trashEmpty : first ? text.welcome.title : set && !filtered ? text.sets.empty : text.library.nothing} hint=${search.trashed ? text.library.trashHint : set && !filtered ? text.sets.emptyHint : undefined}>
-        ${filtered && html`<a class="btn" href="#/library">${text.library.clear}</a>`}<//>` : html`
+        ${filtered && html`<a class="btn" href=${`#${search.set ? addressOf(search.set) : '/library'}`}>${text.library.clear}</a>`}<//>` : html`
       <${List} rows=${rows} selecting=${choice.selecting} selected=${choice.selected} onToggle=${choice.toggle} onAll=${choice.all} onRestore=${search.trashed ? restore : null} setId=${search.set} onMove=${movable ? move : null} />
       ${loaded.next && html`<div class="row center"><button class="btn" onClick=${more}>${text.common.more}</button></div>`}`}
     ${choice.selecting && html`<${BatchBar} ids=${[...choice.selected]} titles=${new Map(rows.map((r) => [r.id, r.title]))} set=${set} onDone=${load} onClear=${choice.stop} />`}

@@ -32,7 +32,7 @@ export function Header({ desk, reload }) {
     ${mayEdit() && html`<button class="btn" aria-haspopup="dialog" aria-expanded=${desk.drawer.value === 'separate'} onClick=${() => toggle('separate')}><${Icon} name="layers" /><span class="wide-only">${text.recording.separate}</span></button>
       <button class="btn primary" aria-haspopup="dialog" aria-expanded=${desk.drawer.value === 'generate'} onClick=${() => toggle('generate')}><${Icon} name="wand-sparkles" />${text.recording.generate}</button>`}
     ${own && html`<button class="icon-button" aria-haspopup="dialog" aria-label=${text.share.open} title=${text.share.open} onClick=${() => setSharing(true)}><${Icon} name="users" /></button>`}
-    <${ExportMenu} desk=${desk} />${sharing && html`<${ShareDialog} at=${`/recordings/${recording.id}`} title=${recording.title} ownerId=${recording.ownerId} onClose=${() => setSharing(false)} />`}</header>`
+    <${ExportMenu} desk=${desk} />${sharing && html`<${ShareDialog} at=${`/recordings/${recording.id}`} title=${recording.title} hint=${text.share.ofRecording} ownerId=${recording.ownerId} onClose=${() => setSharing(false)} />`}</header>`
 }
 
 const GRID_KINDS = ['halve-tempo', 'double-tempo', 'move-bar-one', 'set-meter', 'move-beat', 'add-beat', 'remove-beat', 'take-alternative', 'set-tempo', 'set-beats']
