@@ -35,7 +35,7 @@ CLIP_S = 24.0
 
 @dataclass(frozen=True, eq=False)
 class Row:
-    """contrasts of the whole stem and of a 24 s excerpt from its middle; heard, so that a changed judge can listen again."""
+    """contrasts of the whole stem and of a 24 s excerpt from its middle; heard, so that a changed judge can listen again, where it was kept."""
 
     song: str
     style: str
@@ -43,7 +43,7 @@ class Row:
     fault: str
     contrasts: dict[str, float]
     excerpt: dict[str, float]
-    heard: Heard
+    heard: Heard | None
     undecidable: tuple[Fault, ...] = ()
 
 

@@ -7,13 +7,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import scipy
 
 from sideman.carried import carried
 from sideman.core import fit
 from sideman.core.audio import AudioClip, resample
 from sideman.core.fit import faults, judge, listen
-from sideman.core.fit.listening import SAMPLE_RATE_HZ
-from sideman.core.fit.rhythm import arrival_contrasts
+from sideman.core.fit.listening import ACCENT_RATE_HZ, SAMPLE_RATE_HZ
+from sideman.core.fit.rhythm import agogic, arrival_contrasts, contrasts
 from sideman.core.fit.scoring import Calibration
 from sideman.core.generation import SessionBand, SongContext
 from sideman.core.generation.soundfont import Preset, Renderer
@@ -132,6 +133,25 @@ def test_an_arrival_is_a_pitch_class_that_has_not_just_sounded() -> None:
     c, e = (np.flatnonzero(found.arrivals[k] > 0.5 * found.arrivals[k].max()) * 256 / SAMPLE_RATE_HZ for k in (0, 4))
     assert np.abs(c - 1).max() < 0.15, "struck again it does not arrive again"
     assert np.abs(e - 3).max() < 0.15
+
+
+def _struck(at_s: list[float], seconds: float = 40.0, level: float = 1.0) -> np.ndarray:
+    accents = np.zeros((5, int(seconds * ACCENT_RATE_HZ)))
+    accents[:, [int(t * ACCENT_RATE_HZ) for t in at_s]] = level
+    return np.asarray(scipy.ndimage.gaussian_filter1d(accents, 2, axis=1))
+
+
+def test_long_notes_off_the_beat_tell_a_line_that_is_half_a_beat_late() -> None:
+    """120 bpm, struck on the beats and less between them; the line: a quarter note and two eighths, all equally loud."""
+    song = _struck([0.5 * k for k in range(79)]) + _struck([0.25 + 0.5 * k for k in range(79)], level=0.6)
+    line = [k + t for k in range(1, 38) for t in (0.0, 0.5, 0.75)]
+    right, late = (_struck([t + shift for t in line]) for shift in (0.0, 0.25))
+    bells = agogic(right)[0]
+    assert bells[int(5.0 * ACCENT_RATE_HZ)] > 3 * bells[int(5.5 * ACCENT_RATE_HZ)] > 0
+    told = [contrasts(stem, song, 0.5)[0] for stem in (right, late)]
+    assert told[0]["agogic_half"] > 0.05 > -0.05 > told[1]["agogic_half"]
+    assert told[0]["agogic_z"] > told[1]["agogic_z"] + 0.5
+    assert told[0]["agogic_half"] - told[1]["agogic_half"] > told[0]["met_half"] - told[1]["met_half"]
 
 
 def test_a_chord_part_a_sixteenth_late_begins_its_notes_late(long_song: ShortSong, song_heard: fit.Heard) -> None:

@@ -21,32 +21,36 @@ GROUPS = ("drums", "bass", "chords", "pad", "lead", "percussion")
 LIMITS = {
     "transposed_t": 8.0, "accent_z": 4.0, "order": 4.0, "met_z": 4.0, "kit_z": 4.0, "change_half_t": 6.0, "change_beat_t": 6.0,
     "change_bar_t": 6.0, "change_drift": 0.008, "change_half": 0.15, "change_beat": 0.3, "change_move": 0.4, "change_offset": 0.7,
-    "swell_z": 4.0, "kit_turn_z": 4.0, "turn_z": 4.0, "turn_kick_z": 4.0, "turn_move": 0.7, "arrival_z": 4.0,
+    "swell_z": 4.0, "kit_turn_z": 4.0, "turn_z": 4.0, "turn_kick_z": 4.0, "turn_move": 0.7, "arrival_z": 4.0, "agogic_z": 4.0,
 }  # fmt: skip
+_AGOGIC_TIME = ("agogic", "agogic_z", "agogic_fine", "agogic_half")
+_AGOGIC_PLACE = ("agogic_z", "agogic_half", "agogic_beat", "agogic_bar", *(f"agogic_at_{place}" for place, _ in rhythm.PLACES))
 _PITCHED_PLACE = (
     "change_offset", "change_half", "change_half_t", "change_beat_t", "change_bar_t", "joint_half", "joint_beat", "joint_bar", "met_z",
     "turn", "turn_half", "turn_beat", "turn_bar", "turn_z", "turn_kick_half", "turn_kick_z", "swell_beat", "swell_half", "swell_bar", "accent_half",
+    *_AGOGIC_PLACE,
 )  # fmt: skip
 _PLACES = tuple(f"{what}_at_{place}" for what in ("accent", "met", "kit", "arrival", "change") for place, _ in rhythm.PLACES)
 _ARRIVALS = ("arrival_z", "arrival_fine", "arrival_half", "arrival_drift", "arrival_lag_spread")
 _PITCHED_TIME = (
     "met_z", "met", "met_fine", "accent_z", "drift", "lag_spread", "change_drift", "change_move", "change_offset", "change_half_t",
-    "turn_half", "turn_z", "turn_move", "swell_half",
+    "turn_half", "turn_z", "turn_move", "swell_half", *_AGOGIC_TIME,
 )  # fmt: skip
 AXES: dict[str, dict[str, tuple[str, ...]]] = {
     "time": {
         "drums": ("accent", "accent_z", "met", "met_z", "accent_half", "drift", "lag_spread", "swell_half", "swell_z", "kit_turn_z"),
-        "percussion": ("accent", "accent_z", "met", "met_z", "met_fine", "accent_half", "drift", "lag_spread"),
+        "percussion": ("accent", "accent_z", "met", "met_z", "met_fine", "accent_half", "drift", "lag_spread", *_AGOGIC_TIME),
         "bass": _PITCHED_TIME,
         "pad": (
             "met_z", "drift", "change_drift", "change_move", "turn", "turn_half", "turn_z", "turn_move", "swell_half", *_ARRIVALS,
+            *_AGOGIC_TIME,
         ),
         "": (*_PITCHED_TIME, *_ARRIVALS),
     },
     "place": {
         "percussion": (
             "accent_z", "accent_half", "accent_beat", "accent_bar", "met_half", "met_z", "swell", "swell_beat", "swell_half", "swell_bar",
-            "swell_z", *_PLACES,
+            "swell_z", *_PLACES, *_AGOGIC_PLACE,
         ),
         "pad": (*_PITCHED_PLACE, *_PLACES),
         "chords": (*_PITCHED_PLACE, *_PLACES),
