@@ -25,8 +25,9 @@ SOON_S = 25
 TAP = (Path(__file__).parent / "tap.js").read_text("utf-8")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Closed after each file: while it is there, its event loop runs in this thread, where other tests start their own."""
     try:
         path = find()
     except NoBrowser as reason:

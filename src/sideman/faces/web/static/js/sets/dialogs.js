@@ -73,11 +73,12 @@ export function ShareDialog({ at, title, hint, ownerId, onClose }) {
   const [shares, setShares] = useState(/** @type {Share[] | null} */ (null))
   const [others, setOthers] = useState(/** @type {string[] | null} */ (null))
   const { run, said } = useWork()
+  const listed = me.value?.role === 'admin'
   const load = async () => setShares(await get(`${at}/shares`))
   useEffect(() => {
     run(async () => {
       await load()
-      if (me.value?.role === 'admin') setOthers(await namesBut(ownerId))
+      if (listed) setOthers(await namesBut(ownerId))
     })
   }, [at])
   const drop = (/** @type {string} */ id) => run(async () => {
@@ -87,7 +88,7 @@ export function ShareDialog({ at, title, hint, ownerId, onClose }) {
   return html`<${Dialog} title=${t.title(title)} onClose=${onClose}>
     ${shares && (shares.length ? html`<ul class="keys-list">${shares.map((s) => html`<li key=${s.id}><div class="grow"><b>${s.userName}</b><small>${t.access[s.access]}</small></div>
       <button class="btn sm" aria-label=${t.drop(s.userName)} onClick=${() => drop(s.id)}><${Icon} name="x" />${text.common.remove}</button></li>`)}</ul>` : html`<p class="muted">${t.nobody}</p>`)}<p class="hint">${hint}</p>${said}
-    ${others && !others.length ? html`<p class="hint">${t.alone}</p>` : html`<${NewShare} at=${at} others=${others} onMade=${load} />`}
+    ${!others && listed ? null : others && !others.length ? html`<p class="hint">${t.alone}</p>` : html`<${NewShare} at=${at} others=${others} onMade=${load} />`}
     <footer><button class="btn" onClick=${onClose}>${text.common.done}</button></footer><//>`
 }
 
