@@ -283,6 +283,17 @@ def test_signing_in_from_a_page_of_others_is_refused(house: House, town: World) 
     _refused(house.ask("POST", "/api/v1/session", json={"key": town.tokens["owner"]}, headers=[("origin", "http://evil.com")]), 401)
 
 
+def test_everybody_is_told_what_they_may_do_with_a_collection(house: House, town: World) -> None:
+    at = f"/api/v1/collections/{town.ids['collection_id']}"
+    for name, access in (("owner", "own"), ("writer", "write"), ("reader", "read"), ("viewer", "read"), ("admin", "own")):
+        listed = house.ask("GET", "/api/v1/collections", town.tokens[name]).json()
+        (seen,) = (c for c in listed if c["id"] == town.ids["collection_id"])
+        assert seen == house.ask("GET", at, town.tokens[name]).json(), name
+        assert seen["access"] == access and seen["recordingIds"] == [town.ids["recording_id"]], name
+    shares = house.ask("GET", f"{at}/shares", town.tokens["owner"]).json()
+    assert [s["userName"].startswith(name) for s, name in zip(shares, ("reader", "viewer", "writer"), strict=True)] == [True] * 3
+
+
 # every route, everybody
 
 CALLERS = ("nobody", "stranger", "reader", "writer", "owner", "admin", "viewer", "owner's viewer key")

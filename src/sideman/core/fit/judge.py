@@ -13,7 +13,7 @@ import numpy as np
 from sideman.core.fit.faults import NEVER_DECIDED, Fault, injections
 from sideman.core.fit.figures import MOST_CLIPPED, FitFigures
 from sideman.core.fit.listening import CHROMA_RATE_HZ, Heard
-from sideman.core.fit.rhythm import period_s
+from sideman.core.fit.rhythm import hits, period_s
 from sideman.core.fit.scoring import AxisScore, Calibration, hear_contrasts, score
 from sideman.core.music import StemRole
 
@@ -55,9 +55,7 @@ def _sound(stem: Heard) -> tuple[float, int]:
     """Sounding seconds and number of accents."""
     if stem.silent:
         return 0.0, 0
-    e = np.maximum(stem.accents, 0).sum(0)
-    peak = (e[1:-1] > e[:-2]) & (e[1:-1] >= e[2:]) & (e[1:-1] > 0.35 * np.percentile(e, 99.8))
-    return float((stem.rms > 0.1 * stem.rms.max()).sum() / CHROMA_RATE_HZ), int(peak.sum())
+    return float((stem.rms > 0.1 * stem.rms.max()).sum() / CHROMA_RATE_HZ), len(hits(stem.accents, 99.8))
 
 
 def _too_little(role: StemRole, seconds: float, accents: int) -> bool:

@@ -80,19 +80,24 @@ def saturated(e: Array) -> Array:
     return np.clip(e / (np.percentile(e, 97, axis=1, keepdims=True) + 1e-6), 0, 1)
 
 
+def hits(accents: Array, percentile: float) -> NDArray[np.intp]:
+    """Frames of the hits: peaks of all bands together over a share of the loudest, which this percentile stands for."""
+    e = np.maximum(accents, 0).sum(0)
+    return np.flatnonzero((e[1:-1] > e[:-2]) & (e[1:-1] >= e[2:]) & (e[1:-1] > HIT_LEVEL * np.percentile(e, percentile))) + 1
+
+
 def agogic(accents: Array) -> Array:
     """Hits by the square of the time until the next one, up to 1.2 s, as narrow bells [1, n].
 
     What rings longest is felt as the accent (agogic or durational accent: Lerdahl and Jackendoff 1983, Parncutt 1994), so long notes begin where a
     song strikes hardest: a line that is half a beat late meets as many of its hits, but with the short ones.
     """
-    e = np.maximum(accents, 0).sum(0)
-    hits = np.flatnonzero((e[1:-1] > e[:-2]) & (e[1:-1] >= e[2:]) & (e[1:-1] > HIT_LEVEL * np.percentile(e, 99.5))) + 1
-    out = np.zeros((1, len(e)))
-    if len(hits) > 1:
-        hits = hits[np.concatenate([[True], np.diff(hits) > FLAM_FRAMES])]
+    at = hits(accents, 99.5)
+    out = np.zeros((1, accents.shape[1]))
+    if len(at) > 1:
+        at = at[np.concatenate([[True], np.diff(at) > FLAM_FRAMES])]
         longest = LONGEST_S * ACCENT_RATE_HZ
-        out[0, hits] = (np.minimum(np.diff(hits, append=hits[-1] + longest), longest) / ACCENT_RATE_HZ) ** 2
+        out[0, at] = (np.minimum(np.diff(at, append=at[-1] + longest), longest) / ACCENT_RATE_HZ) ** 2
         out = scipy.ndimage.gaussian_filter1d(out, HIT_WIDTH, axis=1)
         out -= out.mean()
     return out
@@ -148,6 +153,13 @@ def at_places(curve: Array, prefix: str, at_zero: float, period_s: float) -> dic
     return out
 
 
+def _evidence(curve: Array, name: str, period_s: float) -> dict[str, float]:
+    """A mean lag curve as placed, against its spread, and against other places."""
+    zero = float(curve[np.abs(LAG_S) <= NEAR_S].max())
+    out = {name: zero, f"{name}_z": (zero - float(curve.mean())) / (float(curve.std()) + 0.01)}
+    return out | _place(curve, name, zero) | at_places(curve, name, zero, period_s)
+
+
 def _drift(curves: LagCurves, at_zero: float) -> dict[str, float]:
     """Straight lag paths over the windows (0.25 to 3 % tempo error) against no lag; best lags of both halves."""
     p = curves.weight / curves.weight.sum()
@@ -172,11 +184,8 @@ def arrival_contrasts(stem: Array, song: Array, period_s: float) -> dict[str, fl
     curves = lagged(stem, song)
     if curves.weight.sum() == 0:
         return {}
-    mean = curves.mean()
-    zero = float(mean[np.abs(LAG_S) <= NEAR_S].max())
-    out = {"arrival": zero, "arrival_z": (zero - float(mean.mean())) / (float(mean.std()) + 0.01)}
-    out |= at_places(mean, "arrival", zero, period_s)
-    return out | _place(mean, "arrival", zero) | {f"arrival_{k}": v for k, v in _drift(curves, zero).items()}
+    out = _evidence(curves.mean(), "arrival", period_s)
+    return out | {f"arrival_{k}": v for k, v in _drift(curves, out["arrival"]).items()}
 
 
 def contrasts(stem: Array, song: Array, period_s: float) -> tuple[dict[str, float], Array]:
@@ -185,24 +194,14 @@ def contrasts(stem: Array, song: Array, period_s: float) -> tuple[dict[str, floa
     curves = lagged(stem, song)
     if curves.weight.sum() == 0:
         return {}, np.zeros(len(LAG_S))
-    near, mean = np.abs(LAG_S) <= NEAR_S, curves.mean()
-    zero = float(mean[near].max())
-    out = {"accent": zero, "accent_z": (zero - float(mean.mean())) / (float(mean.std()) + 0.01)}
-    out |= _place(mean, "accent", zero) | at_places(mean, "accent", zero, period_s)
-    out |= _drift(curves, zero)
-    hits, song_hits = saturated(stem.sum(0, keepdims=True)), saturated(song).max(0, keepdims=True)
-    met = lagged(hits, song_hits - song_hits.mean()).mean()
-    met_zero = float(met[near].max())
-    out |= {"met": met_zero, "met_z": (met_zero - float(met.mean())) / (float(met.std()) + 0.01)}
-    out |= _place(met, "met", met_zero, RANGES_S[:3]) | at_places(met, "met", met_zero, period_s)
-    held = lagged(agogic(stem), song_hits - song_hits.mean()).mean()
-    held_zero = float(held[near].max())
-    out |= {"agogic": held_zero, "agogic_z": (held_zero - float(held.mean())) / (float(held.std()) + 0.01)}
-    out |= _place(held, "agogic", held_zero) | at_places(held, "agogic", held_zero, period_s)
-    balance = lagged(kick_minus_snare(stem), kick_minus_snare(song)).mean()
-    balance_zero = float(balance[near].max())
-    out |= {"kit": balance_zero, "kit_z": (balance_zero - float(balance.mean())) / (float(balance.std()) + 0.01)}
-    out |= _place(balance, "kit", balance_zero) | at_places(balance, "kit", balance_zero, period_s)
+    mean = curves.mean()
+    out = _evidence(mean, "accent", period_s)
+    out |= _drift(curves, out["accent"])
+    own, struck = saturated(stem.sum(0, keepdims=True)), saturated(song).max(0, keepdims=True)
+    struck = struck - struck.mean()
+    out |= _evidence(lagged(own, struck).mean(), "met", period_s)
+    out |= _evidence(lagged(agogic(stem), struck).mean(), "agogic", period_s)
+    out |= _evidence(lagged(kick_minus_snare(stem), kick_minus_snare(song)).mean(), "kit", period_s)
     n = min(stem.shape[1], song.shape[1])
     out |= _periodicity(stem[:, :n], song[:, :n])
     return out, mean

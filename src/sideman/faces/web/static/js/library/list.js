@@ -6,6 +6,7 @@ import { Artwork } from '../kit/artwork.js'
 import { Icon } from '../kit/icon.js'
 import { colorStyle, nameOf } from '../kit/roles.js'
 import { keyName } from '../music.js'
+import { recordingIn } from '../sets/store.js'
 import { text } from '../text.js'
 import { say } from '../toasts.js'
 
@@ -30,9 +31,6 @@ function StemDots({ roles }) {
 function Check({ row, selected, onToggle }) {
   return html`<input type="checkbox" aria-label=${text.library.selectOne(row.title)} checked=${selected.has(row.id)} onClick=${(/** @type {MouseEvent} */ e) => onToggle(row.id, e.shiftKey)} />`
 }
-
-/** @param {string} id @param {string} setId */
-const addressOf = (id, setId) => `#/recording/${id}${setId && `?set=${setId}`}`
 
 /** Up and down in a set list; rows can be dragged too. @param {{rows: Row[], at: number, onMove: NonNullable<ListProps['onMove']>}} props */
 function MoveButtons({ rows, at, onMove }) {
@@ -75,7 +73,7 @@ export function Table({ rows, selecting, selected, onToggle, onAll, onRestore, s
     <th>${c.title}</th><th class="wide-only">${c.stems}</th><th>${c.length}</th><th>${c.tempo}</th><th>${c.key}</th><th>${c.status}</th><th class="wide-only">${c.added}</th>${(onRestore || onMove) && html`<th><span class="sr">${text.common.actions}</span></th>`}</tr></thead>
     <tbody>${rows.map((r, at) => html`<tr key=${r.id} ...${onMove ? dragging(rows, at, onMove) : {}} class=${selected.has(r.id) ? 'selected' : ''}>
       ${selecting && html`<td class="tick"><${Check} row=${r} selected=${selected} onToggle=${onToggle} /></td>`}
-      <td><div class="what"><${Artwork} recording=${r} size="42" /><div><a class="title" href=${addressOf(r.id, setId)}>${r.title}</a><div class="by">${r.artist || text.common.unknownArtist}${r.tags.map((t) => html`<span class="tag" key=${t}>#${t}</span>`)}</div></div></div></td>
+      <td><div class="what"><${Artwork} recording=${r} size="42" /><div><a class="title" href=${`#${recordingIn(r.id, setId)}`}>${r.title}</a><div class="by">${r.artist || text.common.unknownArtist}${r.tags.map((t) => html`<span class="tag" key=${t}>#${t}</span>`)}</div></div></div></td>
       <td class="wide-only"><${StemDots} roles=${r.stemRoles} /></td><td class="num">${clock(r.durationS)}</td><td class="num">${tempo(r.tempoBpm)}</td><td class="key">${keyName(r.key?.name ?? null)}</td>
       <td><${Status} row=${r} /></td><td class="wide-only">${day(r.addedAt)}</td>
       ${onMove && html`<${MoveButtons} rows=${rows} at=${at} onMove=${onMove} />`}
@@ -86,8 +84,8 @@ export function Table({ rows, selecting, selected, onToggle, onAll, onRestore, s
 export function Cards({ rows, selecting, selected, onToggle, onRestore, setId }) {
   return html`<ul class="cards">${rows.map((r) => html`<li key=${r.id} class=${`card ${selected.has(r.id) ? 'selected' : ''}`}>
     ${selecting && html`<span class="tick"><${Check} row=${r} selected=${selected} onToggle=${onToggle} /></span>`}
-    <a class="cover" href=${addressOf(r.id, setId)} tabindex="-1" aria-hidden="true"><${Artwork} recording=${r} size="200" /></a>
-    <a class="title" href=${addressOf(r.id, setId)}>${r.title}</a><div class="by">${r.artist || text.common.unknownArtist}</div>
+    <a class="cover" href=${`#${recordingIn(r.id, setId)}`} tabindex="-1" aria-hidden="true"><${Artwork} recording=${r} size="200" /></a>
+    <a class="title" href=${`#${recordingIn(r.id, setId)}`}>${r.title}</a><div class="by">${r.artist || text.common.unknownArtist}</div>
     <div class="facts"><span class="num">${clock(r.durationS)}</span><span class="num">${tempo(r.tempoBpm)} ${text.filters.bpm}</span><span>${keyName(r.key?.name ?? null)}</span></div>
     <div class="row"><${Status} row=${r} /><span class="grow"></span><${StemDots} roles=${r.stemRoles} /></div>
     ${onRestore && html`<button class="btn sm" onClick=${() => onRestore(r.id)}><${Icon} name="undo-2" />${text.library.restore}</button>`}</li>`)}</ul>`

@@ -5,7 +5,7 @@ import { Icon } from '../kit/icon.js'
 import { route } from '../router.js'
 import { text } from '../text.js'
 import { notifyError } from '../toasts.js'
-import { addressOf } from './store.js'
+import { addressOf, recordingIn } from './store.js'
 
 const PAGE = 200
 /** @typedef {{id: string, title: string}} Song */
@@ -35,7 +35,7 @@ export function PlaceInSet({ recordingId }) {
   const at = playing?.songs.findIndex((s) => s.id === recordingId) ?? -1
   if (!playing || at < 0) return null
   const step = (/** @type {Song | undefined} */ to, /** @type {string} */ label, /** @type {string} */ icon) => to
-    ? html`<a class="icon-button" aria-label=${`${label}: ${to.title}`} title=${to.title} href=${`#/recording/${to.id}?set=${id}`}><${Icon} name=${icon} /></a>`
+    ? html`<a class="icon-button" aria-label=${`${label}: ${to.title}`} title=${to.title} href=${`#${recordingIn(to.id, id)}`}><${Icon} name=${icon} /></a>`
     : html`<button class="icon-button" disabled aria-label=${label}><${Icon} name=${icon} /></button>`
   return html`<nav class="place" aria-label=${playing.name}>${step(playing.songs[at - 1], text.sets.before, 'chevron-left')}
     <a class="num" href=${`#${addressOf(id)}`} title=${playing.name}>${text.sets.place(at + 1, playing.songs.length)}</a>${step(playing.songs[at + 1], text.sets.after, 'chevron-right')}</nav>`

@@ -24,6 +24,9 @@ export const isMine = (set) => set.ownerId === me.value?.userId
 /** In its order. @param {string} id */
 export const addressOf = (id) => `/library?set=${id}&sort=position&descending=false`
 
+/** A recording, opened from a set list where setId names one. @param {string} recordingId @param {string} setId */
+export const recordingIn = (recordingId, setId) => `/recording/${recordingId}${setId && `?set=${setId}`}`
+
 /** @param {string} name @returns {Promise<SetList>} */
 export async function addSet(name) {
   const made = await post('/collections', { name })
