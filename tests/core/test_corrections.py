@@ -158,7 +158,7 @@ def test_bar_one_moves_later_by_beats_and_back(first_position: int, beats: int) 
 def test_a_meter_counts_anew_from_the_first_downbeat(text: str, beats: int, compound: bool, first_position: int) -> None:
     before = grid_of(song(first_position))
     made = grid_of(after(song(first_position), "set-meter", meter=text))
-    assert made.meter == Meter(beats, compound) and made.times_s == before.times_s
+    assert made.meter == Meter(beats, compound, 4 if compound else int(text[-1])) and made.times_s == before.times_s
     first = before.positions.index(1)
     assert [k for k, p in enumerate(made.positions) if p == 1] == [k for k in range(len(made)) if (k - first) % beats == 0]
 
@@ -219,7 +219,8 @@ NONSENSE = [
     ("set-chord", {"start_s": -1, "end_s": 2, "chord": "C"}), ("set-chord", {"start_s": 1, "end_s": 33, "chord": "C"}),
     ("set-chord", {"start_s": float("nan"), "end_s": 2, "chord": "C"}), ("set-chord", {"start_s": 1, "end_s": float("inf"), "chord": "C"}),
     ("set-chord", {"start_s": None, "end_s": 2, "chord": "C"}), ("set-section", {"start_s": 1, "end_s": 2}),
-    ("set-section", {"start_s": 5, "end_s": 1, "label": "A"}), ("set-section", {"start_s": {}, "end_s": 1, "label": "A"}),
+    ("set-section", {"start_s": 1, "end_s": 2, "label": None}), ("set-section", {"start_s": 1, "end_s": 2, "label": " "}), ("set-keys", {}),
+    ("set-keys", {"keys": []}), ("set-section", {"start_s": 5, "end_s": 1, "label": "A"}), ("set-section", {"start_s": {}, "end_s": 1, "label": "A"}),
 ]  # fmt: skip
 
 

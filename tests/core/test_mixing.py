@@ -7,8 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sideman.core.audio import AudioClip, measure, read_all
+from sideman import bootstrap
+from sideman.app.mixing import MixInput
+from sideman.app.workflows.names import file_name, free_name
+from sideman.core.audio import AudioClip, lossless_facts, measure, read_all, write_audio
 from sideman.core.mixing import Lane, difference, master, sum_lanes
+from sideman.errors import UsageError
 from sideman.testing import ShortSong, faded_tone, noise
 
 
@@ -45,3 +49,38 @@ def test_minus_one_is_the_song_without_the_stem(song: ShortSong, tmp_path: Path)
     rest = difference(song.mixture, stem, tmp_path / "d")
     assert np.allclose(read_all(rest), song.mixture.samples * 0.7, atol=1e-6)
     assert measure(rest).integrated_lufs < measure(song.mixture).integrated_lufs
+
+
+@pytest.mark.parametrize(
+    ("level", "lufs", "out", "why"),
+    [
+        (float("nan"), -14.0, "m.wav", "a level lies within"),
+        (1e4, -14.0, "m.wav", "a level lies within"),
+        (0.0, float("nan"), "m.wav", "cannot have nan LUFS"),
+        (0.0, 5.0, "m.wav", "choose -60 to 0"),
+        (0.0, -14.0, "a.wav", "one of the files to mix"),
+        (0.0, -14.0, "m.ogg", r"not \.ogg"),
+    ],
+)
+def test_a_mix_that_cannot_be_is_refused_and_harms_nothing(tmp_path: Path, level: float, lufs: float, out: str, why: str) -> None:
+    write_audio(faded_tone(300, 1.0), tmp_path / "a.wav")
+    before = (tmp_path / "a.wav").read_bytes()
+    with pytest.raises(UsageError, match=why):
+        bootstrap.mix([MixInput(tmp_path / "a.wav", level)], tmp_path / out, lufs)
+    assert [p.name for p in tmp_path.iterdir()] == ["a.wav"] and (tmp_path / "a.wav").read_bytes() == before
+
+
+def test_a_suffix_may_have_capitals(tmp_path: Path) -> None:
+    write_audio(faded_tone(300, 1.0), tmp_path / "a.wav")
+    bootstrap.mix([MixInput(tmp_path / "a.wav", pan=0.5)], tmp_path / "M.FLAC", -20.0)
+    assert (tmp_path / "M.FLAC").read_bytes()[:4] == b"fLaC" and lossless_facts(tmp_path / "M.FLAC").channels == 2
+
+
+def test_exported_names_are_files_everywhere() -> None:
+    assert [file_name(n) for n in ("Bass", "a/b: c?", "हिन्दी गीत", "Cafe\u0301", "con", "nul", "  ", "x" * 300)] == [
+        "Bass", "a_b_ c_", "हिन्दी गीत", "Café", "con_", "nul_", "stem", "x" * 200,
+    ]  # fmt: skip
+    taken: set[str] = set()
+    assert [free_name(n, taken) for n in ("Bass", "bass", "BASS", "drums", "Straße", "STRASSE")] == [
+        "Bass", "bass 2", "BASS 3", "drums", "Straße", "STRASSE 2",
+    ]  # fmt: skip

@@ -67,6 +67,37 @@ def test_one_bar_of_another_length() -> None:
     assert [b.beats for b in grid.bars[:6]] == [4, 4, 2, 4, 4, 4]
 
 
+def lengths(grid: BeatGrid) -> list[int]:
+    return [b.beats for b in grid.bars]
+
+
+def test_bars_keep_their_lengths_when_they_move() -> None:
+    two = edited("set-meter", edited("set-meter", meter="2/4", bar=3), meter="4/4", bar=4)
+    assert edited("move-bar-one", two, beats=0).require_grid() == two.require_grid()
+    later = edited("move-bar-one", two, beats=1)
+    assert lengths(later.require_grid())[:7] == [4, 4, 4, 2, 4, 4, 4] and later.require_grid().positions[:6] == (4, 1, 2, 3, 4, 1)
+    assert edited("move-bar-one", later, beats=-1).require_grid() == two.require_grid()
+    mixed = edited("set-meter", meter="3/4", bar=5)
+    assert lengths(edited("move-bar-one", mixed, beats=1).require_grid())[1:7] == [4, 4, 4, 4, 3, 3]
+    doubled = edited("double-tempo", two).require_grid()
+    assert lengths(doubled)[:8] == [4, 4, 4, 4, 4, 4, 4, 4] and doubled.downbeats_s[5] == two.require_grid().downbeats_s[3]
+
+
+def test_beats_at_the_end_go_on_counting() -> None:
+    longer = GRID
+    for k in range(6):
+        longer = change.with_beat_added(longer, GRID.times_s[-1] + 0.5 * (k + 1))
+    assert longer.positions[-7:] == (4, 1, 2, 3, 4, 1, 2)
+    threes = BeatGrid.from_times(np.arange(17) * 0.5, [1, 2, 3, 4] * 2 + [1, 2, 3] * 3, Meter(4))
+    assert lengths(threes) == [4, 4, 3, 3, 3], "the last bar is like the two before it"
+    five = BeatGrid.from_times(np.arange(13) * 0.5, [1, 2, 3, 4] * 2 + [1, 2, 3, 4, 5], Meter(4))
+    assert lengths(five) == [4, 4, 5], "no bar is shorter than what is in it"
+
+
+def test_the_last_tick_before_a_bar_is_rounded_into_it() -> None:
+    assert BeatGrid.constant(120, 12, Meter(4)).bar_beat_tick(1.9998) == (2, 1, 0)
+
+
 def test_a_beat_moves_between_its_neighbours_only() -> None:
     grid = edited("move-beat", from_s=1.26, to_s=1.31).require_grid()
     assert grid.times_s[2] == 1.31 and grid.positions == GRID.positions
@@ -100,6 +131,18 @@ def test_a_key_for_a_part_keeps_the_others() -> None:
     assert [(s.start_s, s.end_s, str(s.key)) for s in (found.key_spans.value if found.key_spans else ())] == [
         (0.0, 12.0, "C major"), (12.0, 20.0, "E minor"),
     ]  # fmt: skip
+
+
+def test_the_key_of_a_song_is_that_of_most_of_its_time() -> None:
+    spans = [[0.0, 6.0, "C major"], [6.0, 13.0, "G major"], [13.0, 20.0, "C major"]]
+    song = edited("set-keys", keys=spans)
+    assert song.key and str(song.key.value) == "C major"
+    short = edited("set-key", song, key="D minor", start_s=0.0, end_s=2.0)
+    assert short.key and str(short.key.value) == "C major", "eleven seconds in two parts against seven in one"
+    alone = edited("set-key", key="E minor", start_s=3.0, end_s=5.0)
+    assert alone.key and str(alone.key.value) == "C major" and alone.key_spans and len(alone.key_spans.value) == 3
+    with pytest.raises(UsageError, match="overlap"):
+        edited("set-keys", keys=[[0, 9, "C"], [5, 12, "G"]])
 
 
 def test_another_reading_is_taken_by_its_name() -> None:

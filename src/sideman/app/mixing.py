@@ -14,6 +14,8 @@ from sideman.core.mixing import TARGET_LUFS, Lane, master, sum_lanes
 from sideman.errors import UsageError
 
 SUFFIXES = (".flac", ".wav", ".mp3")
+QUIETEST_LUFS, LOUDEST_LUFS = -60.0, 0.0
+MOST_GAIN_DB = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +29,19 @@ class MixInput:
 
 def mix(inputs: Sequence[MixInput], out: Path, target_lufs: float = TARGET_LUFS) -> Loudness:
     """Files of any format and rate into one stereo file at the first one's rate, as long as the longest. Returns its loudness."""
-    if out.suffix not in SUFFIXES:
+    if out.suffix.lower() not in SUFFIXES:
         raise UsageError(f"a mix is written as {', '.join(SUFFIXES)}, not {out.suffix or 'a file without suffix'}")
     if not inputs:
         raise UsageError("there is nothing to mix: name one audio file or more")
+    if not QUIETEST_LUFS <= target_lufs <= LOUDEST_LUFS:
+        raise UsageError(f"a mix cannot have {target_lufs:g} LUFS: choose {QUIETEST_LUFS:g} to {LOUDEST_LUFS:g}")
+    for i in inputs:
+        if not abs(i.gain_db) <= MOST_GAIN_DB or not abs(i.pan) <= 1:
+            raise UsageError(
+                f"{i.path.name}: a level lies within {MOST_GAIN_DB:g} dB and a pan within -1 and 1, not at {i.gain_db:g} and {i.pan:g}"
+            )
+        if out.exists() and i.path.exists() and out.samefile(i.path):
+            raise UsageError(f"{out} is one of the files to mix: give the mix another name")
     with ExitStack() as stack:
         recordings = [stack.enter_context(Recording.open(i.path)) for i in inputs]
         rate = recordings[0].sample_rate_hz
@@ -46,7 +57,7 @@ def mix(inputs: Sequence[MixInput], out: Path, target_lufs: float = TARGET_LUFS)
             lanes.append(Lane(audio, i.gain_db, i.pan))
         frames = max(lane.audio.frames for lane in lanes)
         made = master(sum_lanes(lanes, frames, rate, folder / "sum.f32"), folder / "mix.f32", target_lufs)
-        if out.suffix == ".mp3":
+        if out.suffix.lower() == ".mp3":
             mp3_rate = rate if rate in MP3_RATES_HZ else 44100
             with Mp3Writer(out, mp3_rate, 2) as mp3:
                 for block in resampled_blocks(made.audio, mp3_rate):

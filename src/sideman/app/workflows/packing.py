@@ -11,13 +11,13 @@ from typing import Any
 
 from sideman.app.fitting import MAP_NAME
 from sideman.app.workflows.context import Json, Progress, TaskContext, task_folder
+from sideman.app.workflows.names import file_name, free_name
 from sideman.core.audio import AudioReader, Recording, ScratchAudio, write_lossless
 from sideman.core.fit.straighten import TempoMap, even_tempo, moved_notes, straightened, write_tempo_map
 from sideman.core.music import MidiPart, MusicAnalysis, NoteEvent, read_midi, write_jams, write_midi
 from sideman.core.pipelines.projects import ProjectLane, ProjectWriter
 from sideman.core.pipelines.tempo import warped_by
 
-LONGEST_NAME = 200
 NAMED = {"generated": "new {}", "fitted": "{} (fitted)"}
 """Tracks of a project by the origin of their stems; others have the stem's own name."""
 
@@ -41,7 +41,7 @@ def _pack_as_it_is(context: TaskContext, arguments: Json, archive: zipfile.ZipFi
     taken = set[str]()
     analysis = context.analysis(arguments["analysis_key"]) if arguments["analysis_key"] else None
     for k, file in enumerate(arguments["files"]):
-        place = _unique(f"{file['origin']}/{_plain(file['name'])}", taken)
+        place = free_name(f"{file['origin']}/{file_name(file['name'])}", taken)
         with context.blobs.file(file["key"]) as path:
             archive.write(path, f"{place}.{file['container']}")
         if file["midi"]:
@@ -72,8 +72,8 @@ def _pack_even(arguments: Json, tempo: _EvenTempo, archive: zipfile.ZipFile, pro
     """The recording too: its stems do not lie on it any more."""
     taken, files = set[str](), arguments["files"]
     for k, file in enumerate([*files, _song(arguments)]):
-        place = f"{file['origin']}/{_plain(file['name'])}" if k < len(files) else _plain(file["name"])
-        tempo.pack(archive, file, _unique(place, taken), _share(progress, k, len(files) + 1))
+        place = f"{file['origin']}/{file_name(file['name'])}" if k < len(files) else file_name(file["name"])
+        tempo.pack(archive, file, free_name(place, taken), _share(progress, k, len(files) + 1))
     tempo.pack_timeline(archive)
 
 
@@ -97,10 +97,10 @@ def _pack_project(context: TaskContext, arguments: Json, tempo: _EvenTempo | Non
     with task_folder() as folder:
         writer = ProjectWriter(archive, folder)
         for k, file in enumerate([song, *files]):
-            name, share = NAMED.get(file["origin"], "{}").format(_plain(file["name"])), _share(progress, k, len(files) + 1)
+            name, share = NAMED.get(file["origin"], "{}").format(file_name(file["name"])), _share(progress, k, len(files) + 1)
             with _sounding(context, file, tempo, share) as audio:
                 notes = _notes(context, file, tempo, analysis)
-                writer.add(ProjectLane(_unique(name, taken), audio, notes, bool(file.get("muted"))))
+                writer.add(ProjectLane(free_name(name, taken), audio, notes, bool(file.get("muted"))))
             share(1.0)
     writer.finish(arguments["title"], arguments["artist"], analysis)
 
@@ -170,15 +170,3 @@ class _EvenTempo:
 
 def _share(progress: Progress, done: int, count: int) -> Callable[[float], None]:
     return lambda s: progress("pack", (done + s) / count)
-
-
-def _plain(name: str) -> str:
-    """Letters, digits and a little more, short enough for the name of a file with its suffix."""
-    plain = "".join(c if c.isalnum() or c in " -_()," else "_" for c in name)
-    return plain.encode()[:LONGEST_NAME].decode(errors="ignore").strip() or "stem"
-
-
-def _unique(name: str, taken: set[str]) -> str:
-    free = next(n for n in (name, *(f"{name} {k}" for k in range(2, 1000))) if n not in taken)
-    taken.add(free)
-    return free

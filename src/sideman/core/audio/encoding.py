@@ -66,7 +66,7 @@ class PcmWriter(_Whole):
 
     def __init__(self, path: Path, sample_rate_hz: int, channels: int, frames: int = 0) -> None:
         super().__init__(path)
-        self._integer = path.suffix == ".flac"
+        self._integer = path.suffix.lower() == ".flac"
         try:
             self._file = soundfile.SoundFile(
                 self.partial, "w", sample_rate_hz, channels, "PCM_24" if self._integer else "FLOAT",

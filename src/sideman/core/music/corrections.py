@@ -107,14 +107,25 @@ def _set_key(a: MusicAnalysis, values: Mapping[str, Any]) -> MusicAnalysis:
         return replace(a, key=_mine(key), key_spans=_mine((KeySpan(0.0, a.duration_s, key),)))
     start, end = _span(a, {"start_s": 0.0, "end_s": a.duration_s} | dict(values))
     spans = [KeySpan(start, end, key)]
-    for old in a.key_spans.value if a.key_spans else ():
+    for old in a.key_spans.value if a.key_spans else (KeySpan(0.0, a.duration_s, a.key.value),) if a.key else ():
         if old.start_s < start - EDGE_S:
             spans.append(replace(old, end_s=min(old.end_s, start)))
         if old.end_s > end + EDGE_S:
             spans.append(replace(old, start_s=max(old.start_s, end)))
-    ordered = tuple(sorted(spans, key=lambda s: s.start_s))
-    longest = max(ordered, key=lambda s: s.end_s - s.start_s).key
-    return replace(a, key=a.key if a.key and a.key.value == longest else _mine(longest), key_spans=_mine(ordered))
+    return _with_keys(a, sorted(spans, key=lambda s: s.start_s))
+
+
+def _set_keys(a: MusicAnalysis, values: Mapping[str, Any]) -> MusicAnalysis:
+    """keys: rows of start_s, end_s, key, in order: all of them, from elsewhere."""
+    spans = [KeySpan(float(s), float(e), Key.parse(str(k))) for s, e, k in values["keys"]]
+    _in_order(a, [(s.start_s, s.end_s) for s in spans])
+    return _with_keys(a, spans)
+
+
+def _with_keys(a: MusicAnalysis, spans: Sequence[KeySpan]) -> MusicAnalysis:
+    """The key of the whole is the one that lasts longest."""
+    longest = max((s.key for s in spans), key=lambda k: sum(s.end_s - s.start_s for s in spans if s.key == k))
+    return replace(a, key=a.key if a.key and a.key.value == longest else _mine(longest), key_spans=_mine(tuple(spans)))
 
 
 def _set_chords(a: MusicAnalysis, values: Mapping[str, Any]) -> MusicAnalysis:
@@ -126,10 +137,15 @@ def _set_chords(a: MusicAnalysis, values: Mapping[str, Any]) -> MusicAnalysis:
 
 def _set_sections(a: MusicAnalysis, values: Mapping[str, Any]) -> MusicAnalysis:
     """sections: rows of start_s, end_s, label, in order: all of them, from elsewhere. Energy stays what was measured."""
-    rows = [(float(s), float(e), str(label)[:60]) for s, e, label in values["sections"]]
+    rows = [(float(s), float(e), _label(str(label))) for s, e, label in values["sections"]]
     _in_order(a, [(s, e) for s, e, _ in rows])
     found = [(s, e, label, a.section_at((s + e) / 2)) for s, e, label in rows]
     return replace(a, sections=_mine(tuple(Section(s, e, label, old.energy if old else 0.5) for s, e, label, old in found)))
+
+
+def _label(text: str) -> str:
+    """What every file can hold: not too long, no half of a character."""
+    return text.encode("utf-8", "replace").decode().strip()[:60]
 
 
 def _in_order(a: MusicAnalysis, spans: Sequence[tuple[float, float]]) -> None:
@@ -155,7 +171,9 @@ def _set_chord(a: MusicAnalysis, values: Mapping[str, Any]) -> MusicAnalysis:
 def _set_section(a: MusicAnalysis, values: Mapping[str, Any]) -> MusicAnalysis:
     """start_s, end_s, label: replaces what was there, whole sections or parts of them."""
     start, end = _span(a, values)
-    label = str(values["label"])[:60]
+    if not isinstance(values["label"], str) or not values["label"].strip():
+        raise ValueError("a section needs a label")
+    label = _label(values["label"])
     old_ones = a.sections.value if a.sections else ()
     energy = next((s.energy for s in old_ones if s.start_s <= start < s.end_s), 0.5)
     spans = [Section(start, end, label, energy, 1.0)]
@@ -186,6 +204,7 @@ KINDS: dict[str, Callable[[MusicAnalysis, Mapping[str, Any]], MusicAnalysis]] = 
     "set-tempo": _set_tempo,
     "set-beats": _set_beats,
     "set-key": _set_key,
+    "set-keys": _set_keys,
     "set-chords": _set_chords,
     "set-sections": _set_sections,
     "set-chord": _set_chord,

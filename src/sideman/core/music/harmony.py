@@ -16,6 +16,8 @@ QUALITIES: dict[str, tuple[int, ...]] = {
     "9": (0, 4, 7, 10, 14), "maj9": (0, 4, 7, 11, 14), "min9": (0, 3, 7, 10, 14), "11": (0, 4, 7, 10, 14, 17),
     "13": (0, 4, 7, 10, 14, 21), "5": (0, 7), "1": (0,),
 }  # fmt: skip
+THINNED = {"min11": "min9", "min13": "min9", "maj11": "maj9", "maj13": "maj9"}
+"""Shorthands of other people's annotations that have more thirds than we tell apart."""
 SYMBOLS = {
     "maj": "", "min": "m", "7": "7", "maj7": "maj7", "min7": "m7", "sus4": "sus4", "sus2": "sus2", "dim": "dim",
     "aug": "aug", "hdim7": "m7b5", "dim7": "dim7", "minmaj7": "mMaj7", "maj6": "6", "min6": "m6",
@@ -151,6 +153,7 @@ class Chord:
         head, _, bass_degree = label.partition("/")
         root_name, _, quality = head.partition(":")
         quality = quality.split("(")[0] or "maj"
+        quality = THINNED.get(quality, quality)
         if quality not in QUALITIES:
             raise ValueError(f"{label!r}: no chord quality named {quality!r}")
         root = pitch_class(root_name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from sideman.core.music.analysis import MusicAnalysis
 from sideman.core.music.notes import NoteEvent
-from sideman.core.music.timeline import TICKS_PER_BEAT, BeatGrid
+from sideman.core.music.timeline import TICKS_PER_BEAT, BeatGrid, Meter
 from sideman.errors import UsageError
 
 DRUM_CHANNEL = 9
@@ -23,9 +23,9 @@ SOONEST_S = 0.006
 LONGEST_QUARTER_S = 2.9
 EDGE_BEATS = 8
 MOST_HASTE = 1.6
-UNITS = ((4, 1.0), (8, 1 / 2), (16, 1 / 4), (32, 1 / 8), (64, 1 / 16))
 COMPOUND_UNITS = ((8, 1.0), (8, 1 / 3), (16, 1 / 6), (32, 1 / 12), (64, 1 / 24))
 """(denominator of a bar, beats of its unit)."""
+SHORTEST_UNIT = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,8 @@ class MeterChange:
 class TempoTrack:
     """Beats of a sequencer against seconds; second 0 is beat 0 and a bar line.
 
-    at_s, at_beat: second 0 and every beat of the grid. quarters_per_beat: 1, in compound time 1.5, because sequencers count quarters.
+    at_s, at_beat: second 0, every beat of the grid, and one beat more at the pace that goes on after the last. quarters_per_beat: of the
+    meter, because sequencers count quarters.
     """
 
     at_s: np.ndarray
@@ -66,8 +67,7 @@ class TempoTrack:
     def beat(self, seconds: float) -> float:
         if seconds <= self.at_s[-1]:
             return float(np.interp(seconds, self.at_s, self.at_beat))
-        last = slice(-EDGE_BEATS - 1, None)
-        pace = float(np.median(np.diff(self.at_beat[last]) / np.diff(self.at_s[last])))
+        pace = float((self.at_beat[-1] - self.at_beat[-2]) / (self.at_s[-1] - self.at_s[-2]))  # as the last tempo that is written
         return float(self.at_beat[-1] + (seconds - self.at_s[-1]) * pace)
 
     def tick(self, seconds: float) -> int:
@@ -77,22 +77,25 @@ class TempoTrack:
 def tempo_track(grid: BeatGrid) -> TempoTrack:
     """The time before the first beat becomes whole beats, or one short bar, and a break of many beats more than one, so that no tempo is out
     of a sequencer's reach."""
-    compound, intervals = grid.meter.compound, np.diff(grid.times)
-    quarters, first_s = 1.5 if compound else 1.0, grid.times_s[0]
+    intervals = np.diff(grid.times)
+    intervals = np.append(intervals, np.median(intervals[-EDGE_BEATS:]))
+    quarters, first_s = grid.meter.quarters_per_beat, grid.times_s[0]
     beat_s = float(np.median(intervals[:EDGE_BEATS]))
-    lead, denominator = (0.0, 0) if first_s < SOONEST_S else _lead_in(first_s / beat_s, compound)
+    lead, denominator = (0.0, 0) if first_s < SOONEST_S else _lead_in(first_s / beat_s, grid.meter)
     longest_s = LONGEST_QUARTER_S * quarters
     steps = np.where(intervals > longest_s, np.ceil(intervals / min(longest_s, max(float(np.median(intervals)), SOONEST_S))), 1)
     beats = lead + np.concatenate([[0.0], np.cumsum(steps)])
-    at_s, at_beat = (np.concatenate([[0.0], x]) if lead else x for x in (grid.times, beats))
+    times = np.append(grid.times, grid.times[-1] + intervals[-1])
+    at_s, at_beat = (np.concatenate([[0.0], x]) if lead else x for x in (times, beats))
     if not lead:
         at_s = np.concatenate([[0.0], at_s[1:]])
     return TempoTrack(at_s, at_beat, quarters, _meters(grid, beats, denominator))
 
 
-def _lead_in(beats: float, compound: bool) -> tuple[float, int]:
+def _lead_in(beats: float, meter: Meter) -> tuple[float, int]:
     """So many beats, in the coarsest unit in which the tempo stays near, and the denominator of a bar of that unit."""
-    units = COMPOUND_UNITS if compound else UNITS
+    halves = range((SHORTEST_UNIT // meter.unit).bit_length())
+    units = COMPOUND_UNITS if meter.compound else tuple((meter.unit << k, 1 / (1 << k)) for k in halves)
     for denominator, unit in units:
         count = max(1, round(beats / unit))
         if count * unit <= MOST_HASTE * beats:
@@ -105,7 +108,7 @@ def _meters(grid: BeatGrid, beats: np.ndarray, denominator: int) -> tuple[MeterC
     size, scale, lead, at = grid.meter.beats_per_bar, 3 if grid.meter.compound else 1, float(beats[0]), 0.0
     changes = []
     if 0 < lead < 1:
-        changes.append(MeterChange(0.0, round(lead * denominator * (1.5 if grid.meter.compound else 1) / 4), denominator))
+        changes.append(MeterChange(0.0, round(lead * denominator * grid.meter.quarters_per_beat / 4), denominator))
         at = lead
     bars = [b for b in grid.bars if b.first_beat >= 0]
     first = float(beats[bars[0].first_beat]) if bars else lead + (1 - grid.positions[0]) % size
@@ -116,10 +119,12 @@ def _meters(grid: BeatGrid, beats: np.ndarray, denominator: int) -> tuple[MeterC
     for bar, after in itertools.zip_longest(bars, bars[1:]):
         start = float(beats[bar.first_beat])
         count = round(float(beats[after.first_beat]) - start) if after is not None else bar.beats
-        if count * scale != changes[-1].numerator:
-            if changes[-1].beat == start:
-                changes.pop()
-            changes.append(MeterChange(start, count * scale, grid.meter.denominator))
+        whole = count // size * size if count != bar.beats else 0  # a break in it: bars like the others, and what is left of one
+        for begin, length in ((start, size if whole else 0), (start + whole, count - whole)):
+            if length and length * scale != changes[-1].numerator:
+                if changes[-1].beat == begin:
+                    changes.pop()
+                changes.append(MeterChange(begin, length * scale, grid.meter.denominator))
     return tuple(changes)
 
 
@@ -154,6 +159,20 @@ def _conductor(grid: BeatGrid, tempo: TempoTrack, analysis: MusicAnalysis | None
     return track
 
 
+def _strokes(part: MidiPart, tempo: TempoTrack) -> Iterator[tuple[int, int, NoteEvent]]:
+    """Start and end in ticks. A key that is struck again was let go before: MIDI cannot say which of two equal notes ends."""
+    longest: dict[tuple[int, int], tuple[int, NoteEvent]] = {}
+    for note in part.notes:
+        start, end = tempo.tick(note.start_s), tempo.tick(note.end_s)
+        at = note.pitch, start
+        if at not in longest or longest[at][0] < end:
+            longest[at] = max(start + 1, end), note
+    struck = sorted(longest)
+    for (pitch, start), after in itertools.zip_longest(struck, struck[1:]):
+        end, note = longest[pitch, start]
+        yield start, min(end, after[1]) if after is not None and after[0] == pitch else end, note
+
+
 def _midi_key(tonic: str, minor: bool) -> str:
     respelled = {("D#", False): "Eb", ("G#", False): "Ab", ("A#", False): "Bb", ("Gb", True): "F#", ("Db", True): "C#"}
     return respelled.get((tonic, minor), tonic) + ("m" if minor else "")
@@ -164,17 +183,16 @@ def write_midi(path: Path, grid: BeatGrid, parts: Sequence[MidiPart], analysis: 
     tempo = tempo_track(grid)
     song = mido.MidiFile(type=1, ticks_per_beat=TICKS_PER_BEAT, charset="utf-8")
     song.tracks.append(_conductor(grid, tempo, analysis))
-    channels = iter(c for c in range(16) if c != DRUM_CHANNEL)
+    channels = itertools.cycle(c for c in range(16) if c != DRUM_CHANNEL)
     for part in parts:
         channel = DRUM_CHANNEL if part.drums else next(channels)
         track = mido.MidiTrack()
         track.append(mido.MetaMessage("track_name", name=part.name))
         track.append(mido.Message("program_change", channel=channel, program=part.program))
         events: list[tuple[int, mido.Message]] = []
-        for note in part.notes:
-            start, end = tempo.tick(note.start_s), tempo.tick(note.end_s)
+        for start, end, note in _strokes(part, tempo):
             events.append((start, mido.Message("note_on", channel=channel, note=note.pitch, velocity=note.velocity)))
-            events.append((max(start + 1, end), mido.Message("note_off", channel=channel, note=note.pitch)))
+            events.append((end, mido.Message("note_off", channel=channel, note=note.pitch)))
         _append(track, events)
         song.tracks.append(track)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -197,19 +215,48 @@ class TempoChanges:
 
 
 def open_midi(path: Path) -> mido.MidiFile:
-    """Raises UsageError for what is no MIDI file."""
+    """Raises UsageError for what is no MIDI file, and for one that counts frames of film (SMPTE) instead of beats."""
     try:
-        return mido.MidiFile(str(path), charset="latin1", clip=True)
+        song = mido.MidiFile(str(path), charset="latin1", clip=True)
     except (OSError, EOFError, ValueError, IndexError, KeyError, mido.midifiles.meta.KeySignatureError) as error:
         raise UsageError(f"{path.name} is not a MIDI file that can be read ({error})") from error
+    if song.ticks_per_beat <= 0:
+        raise UsageError(f"{path.name} counts frames of film instead of beats (SMPTE): export it with ticks per quarter note")
+    return song
 
 
 def tempo_changes(song: mido.MidiFile) -> TempoChanges:
-    changes = sorted((t, m.tempo) for track in song.tracks for t, m in absolute(track) if m.type == "set_tempo")
-    ticks = np.array([0] + [t for t, _ in changes if t > 0], float)
-    tempos = np.array([next((u for t, u in changes[::-1] if t <= 0), 500_000)] + [u for t, u in changes if t > 0], float)
+    """Of several tempi at one tick the last counts."""
+    known = {0: 500_000} | {t: m.tempo for track in song.tracks for t, m in absolute(track) if m.type == "set_tempo"}
+    ticks = np.array(sorted(known), float)
+    tempos = np.array([known[t] for t in sorted(known)], float)
     scale = tempos / song.ticks_per_beat / 1e6
     return TempoChanges(ticks, np.concatenate([[0.0], np.cumsum(np.diff(ticks) * scale[:-1])]), scale)
+
+
+@dataclass(frozen=True, slots=True)
+class _Strike:
+    channel: int
+    pitch: int
+    velocity: int
+    start: int
+    end: int
+
+
+def _struck(track: mido.MidiTrack) -> Iterator[_Strike]:
+    """Notes in ticks. One that is struck again ends there; one that is never let go, with its track."""
+    sounding: dict[tuple[int, int], tuple[int, int]] = {}
+    tick = 0
+    for tick, m in absolute(track):
+        if m.type in ("note_on", "note_off"):
+            start, velocity = sounding.pop((m.channel, m.note), (tick, 0))
+            if tick > start:
+                yield _Strike(m.channel, m.note, velocity, start, tick)
+            if m.type == "note_on" and m.velocity:
+                sounding[m.channel, m.note] = tick, m.velocity
+    for (channel, pitch), (start, velocity) in sounding.items():
+        if tick > start:
+            yield _Strike(channel, pitch, velocity, start, tick)
 
 
 def read_midi(path: Path) -> tuple[MidiPart, ...]:
@@ -221,17 +268,10 @@ def read_midi(path: Path) -> tuple[MidiPart, ...]:
     seconds = tempo_changes(song).seconds
     parts = []
     for track in song.tracks:
+        programs = {m.channel: m.program for m in reversed(track) if m.type == "program_change"}
         by_channel: dict[int, list[NoteEvent]] = {}
-        programs: dict[int, int] = {}
-        sounding: dict[tuple[int, int], tuple[int, int]] = {}
-        for tick, m in absolute(track):
-            if m.type == "program_change":
-                programs.setdefault(m.channel, m.program)
-            elif m.type == "note_on" and m.velocity:
-                sounding[m.channel, m.note] = (tick, m.velocity)
-            elif m.type in ("note_on", "note_off") and (m.channel, m.note) in sounding:
-                start, velocity = sounding.pop((m.channel, m.note))
-                by_channel.setdefault(m.channel, []).append(NoteEvent(seconds(start), seconds(tick), m.note, velocity))
+        for s in _struck(track):
+            by_channel.setdefault(s.channel, []).append(NoteEvent(seconds(s.start), seconds(s.end), s.pitch, s.velocity))
         for channel, notes in by_channel.items():
             ordered = tuple(sorted(notes, key=lambda n: (n.start_s, n.pitch)))
             parts.append(MidiPart(track.name, ordered, programs.get(channel, 0), channel == DRUM_CHANNEL))

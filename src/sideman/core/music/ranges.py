@@ -35,7 +35,7 @@ def _section(analysis: MusicAnalysis, wanted: str) -> tuple[float, float] | None
     sections = analysis.sections.value if analysis.sections else ()
     head, _, number = wanted.rpartition(" ")
     readings = [(wanted, 1)] + ([(head, int(number))] if head and number.isdecimal() else [])
-    for name, which in readings:
+    for name, which in readings if wanted else ():
         own = [s for s in sections if name.lower() in (s.name.lower(), s.label.lower())]
         if 1 <= which <= len(own):
             return own[which - 1].start_s, own[which - 1].end_s

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sideman.core.music.timeline import BeatGrid, Meter
 
@@ -15,11 +16,13 @@ LONGEST_BAR = 32
 
 
 def checked(grid: BeatGrid, duration_s: float) -> BeatGrid:
-    """The grid. Raises ValueError where its beats are outside of the recording, faster than anybody taps, or its bars longer than 32 beats."""
+    """The grid. Raises ValueError where its beats are outside of the recording, faster or slower than anybody taps, or its bars longer than 32 beats."""
     if not (grid.times_s[0] >= 0 and grid.times_s[-1] <= duration_s + 1):
         raise ValueError(f"beats lie between 0 and {duration_s:.2f} s")
     if grid.tempo_bpm > FASTEST_BPM:
         raise ValueError(f"{grid.tempo_bpm:.0f} bpm is faster than {FASTEST_BPM:.0f} bpm")
+    if grid.tempo_bpm < SLOWEST_BPM:
+        raise ValueError(f"{grid.tempo_bpm:.1f} bpm is slower than {SLOWEST_BPM:.0f} bpm: these are no beats")
     if min(grid.positions) < 1 or max(b.beats for b in grid.bars) > LONGEST_BAR:
         raise ValueError(f"places in the bar count from 1, and no bar has more than {LONGEST_BAR} beats")
     return grid
@@ -49,12 +52,24 @@ def doubled(grid: BeatGrid) -> BeatGrid:
     if 2 * grid.tempo_bpm > FASTEST_BPM:
         raise ValueError(f"twice {grid.tempo_bpm:.0f} bpm is faster than {FASTEST_BPM:.0f} bpm")
     times = tuple(float(t) for t in grid.seconds_at(np.arange(0, len(grid) - 0.5, 0.5)))
-    return counted(times, grid.meter, -2 * first_downbeat(grid) % grid.meter.beats_per_bar)
+    usual = grid.meter.beats_per_bar
+    begins = [2 * b.first_beat + k for b in grid.bars for k in range(0, 2 * b.beats, usual)]
+    return BeatGrid.from_times(times, _places(begins, len(times), usual), grid.meter)
 
 
 def with_bar_one_moved(grid: BeatGrid, beats: int) -> BeatGrid:
-    """Every bar begins so many beats later; negative is earlier."""
-    return counted(grid.times_s, grid.meter, (grid.positions[0] - 1 - beats) % grid.meter.beats_per_bar)
+    """Every bar begins so many beats later; negative is earlier. Bars of another length than the others keep it."""
+    usual, last = grid.meter.beats_per_bar, grid.bars[-1]
+    begins = [b.first_beat + beats for b in grid.bars]
+    begins += range(begins[-1] + last.beats, len(grid), last.beats)
+    return BeatGrid.from_times(grid.times_s, _places(begins, len(grid), usual), grid.meter)
+
+
+def _places(begins: Sequence[int], count: int, usual: int) -> NDArray[np.int64]:
+    """Of `count` beats in bars that begin at these; before the first of them in bars of `usual` beats."""
+    at = np.arange(count)
+    before = np.searchsorted(begins, at, side="right") - 1
+    return np.where(before < 0, (at - begins[0]) % usual, at - np.asarray(begins)[before.clip(0)]) + 1
 
 
 def with_meter(grid: BeatGrid, meter: Meter, from_bar: int = 1) -> BeatGrid:
@@ -89,7 +104,7 @@ def with_beat_added(grid: BeatGrid, time_s: float) -> BeatGrid:
     k = int(np.searchsorted(grid.times, time_s))
     times = (*grid.times_s[:k], float(time_s), *grid.times_s[k:])
     before_first = grid.positions[0] - 1 or grid.meter.beats_per_bar
-    position = grid.positions[k - 1] + 1 if k else before_first
+    position = before_first if k == 0 else grid.positions[-1] % grid.bars[-1].beats + 1 if k == len(grid) else grid.positions[k - 1] + 1
     return BeatGrid(times, _recounted((*grid.positions[:k], position, *grid.positions[k:]), k), grid.meter)
 
 

@@ -7,26 +7,30 @@ tempo of its nearest beats goes on.
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 TICKS_PER_BEAT = 960
+UNITS = (1, 2, 4, 8, 16)
 EDGE_BEATS = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Meter:
-    """beats_per_bar of the felt beat; compound beats divide in three (6/8 has two, 12/8 four)."""
+    """beats_per_bar of the felt beat; compound beats divide in three (6/8 has two, 12/8 four), other beats are noted as one `unit`: 8 in 7/8."""
 
     beats_per_bar: int
     compound: bool = False
+    unit: int = 4
 
     def __post_init__(self) -> None:
         if not 1 <= self.beats_per_bar <= 32:
             raise ValueError(f"a bar of {self.beats_per_bar} beats is out of range 1..32")
+        if self.unit not in UNITS:
+            raise ValueError(f"a beat is no 1/{self.unit} note")
 
     @property
     def numerator(self) -> int:
@@ -34,19 +38,28 @@ class Meter:
 
     @property
     def denominator(self) -> int:
-        return 8 if self.compound else 4
+        return 8 if self.compound else self.unit
+
+    @property
+    def quarters_per_beat(self) -> float:
+        return 1.5 if self.compound else 4 / self.unit
+
+    @property
+    def pattern(self) -> str:
+        """What styles call it: `7/4` of 7/8 too, since a style counts beats however they are noted."""
+        return str(self) if self.compound else f"{self.beats_per_bar}/4"
 
     def __str__(self) -> str:
         return f"{self.numerator}/{self.denominator}"
 
     @classmethod
     def parse(cls, text: str) -> Meter:
-        """`4/4`, `6/8`; eighths in threes are compound. Raises ValueError."""
+        """`4/4`, `7/8`, `6/8`; eighths in threes are compound. Raises ValueError."""
         numerator, _, denominator = text.partition("/")
+        if not numerator.strip().isdecimal() or denominator.strip() not in map(str, UNITS):
+            raise ValueError(f"{text!r} is no meter: write 3/4 or 6/8")
         n, d = int(numerator), int(denominator)
-        if d not in (1, 2, 4, 8, 16):
-            raise ValueError(f"{text!r} is no meter")
-        return cls(n // 3, True) if d == 8 and n % 3 == 0 and n > 3 else cls(n)
+        return cls(n // 3, True) if d == 8 and n % 3 == 0 and n > 3 else cls(n, False, d)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,18 +114,21 @@ class BeatGrid:
 
     @cached_property
     def bars(self) -> tuple[Bar, ...]:
-        """Bars in order; an incomplete first bar gets its full length and a negative first beat."""
+        """Bars in order; an incomplete first bar gets its full length and a negative first beat. The last one is as long as the two before it where they are
+        equal, else as the meter says, and never shorter than what is there of it."""
         starts = [i for i, p in enumerate(self.positions) if p == 1]
         if not starts:
             starts = [1 - self.positions[0]]
         elif starts[0] > 0:
             starts.insert(0, 1 - self.positions[0])
-        lengths = [b - a for a, b in itertools.pairwise(starts)] + [self.meter.beats_per_bar]
+        lengths = [b - a for a, b in itertools.pairwise(starts)]
+        usual = lengths[-1] if len(lengths) > 1 and lengths[-1] == lengths[-2] else self.meter.beats_per_bar
+        lengths.append(max(usual, len(self) - starts[-1]))
         return tuple(Bar(n, s, length) for n, (s, length) in enumerate(zip(starts, lengths, strict=True)))
 
     def meter_of(self, bar: Bar) -> Meter:
         """The meter of one bar: bars may differ in length, they divide as the grid does."""
-        return Meter(bar.beats, self.meter.compound) if bar.beats != self.meter.beats_per_bar else self.meter
+        return replace(self.meter, beats_per_bar=bar.beats) if bar.beats != self.meter.beats_per_bar else self.meter
 
     @cached_property
     def _edges(self) -> tuple[float, float]:
@@ -142,8 +158,8 @@ class BeatGrid:
     def bar_beat_tick(self, seconds: float) -> tuple[int, int, int]:
         """Musicians' count of a moment: bar from 1, beat from 1, tick of 960 a beat."""
         position = float(self.beat_at(seconds))
-        bar = self.bar_at(position)
         whole = int(np.floor(position + 0.5 / TICKS_PER_BEAT))
+        bar = self.bar_at(whole)
         return bar.number + 1, whole - bar.first_beat + 1, max(0, round((position - whole) * TICKS_PER_BEAT))
 
     def tempo_curve(self, beats: int = 9) -> tuple[TempoPoint, ...]:

@@ -267,8 +267,8 @@ Scalar = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$", max_length=300)
 
 class CorrectionRequest(Shape):
     """kind with its values: halve-tempo, double-tempo; move-bar-one {beats}; set-tempo {tempo_bpm, downbeat_s, meter}; take-alternative {relation, tempo_bpm, meter};
-    set-meter {meter, bar}; move-beat {from_s, to_s}; add-beat, remove-beat {time_s}; set-key {key}; set-chord {start_s, end_s, chord};
-    set-section {start_s, end_s, label}; and whole lists: set-beats, set-chords, set-sections."""
+    set-meter {meter, bar}; move-beat {from_s, to_s}; add-beat, remove-beat {time_s}; set-key {key, start_s, end_s}; set-chord {start_s, end_s, chord};
+    set-section {start_s, end_s, label}; and whole lists: set-beats, set-keys, set-chords, set-sections."""
 
     kind: Name
     values: dict[str, Scalar | Annotated[list[Scalar | Annotated[list[Scalar], Field(max_length=4)]], Field(max_length=100_000)]] = {}

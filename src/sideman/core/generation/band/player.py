@@ -81,7 +81,7 @@ class Player:
     def figure(self, bar: ContextBar, what: str = "figure", energy: int | None = None) -> Figure | None:
         """The figure of this bar: one for a section, another one sometimes for a phrase of four bars of it; None where a part has none."""
         level = bar.energy if energy is None else energy
-        meter = str(self.context.grid.meter)
+        meter = self.context.grid.meter.pattern
         figures = [f for f in self.part.figures if f.meter == meter] or [f for f in self.part.figures if not f.meter]
         if not figures:
             return None

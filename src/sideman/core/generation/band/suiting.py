@@ -76,7 +76,7 @@ def _suits(style: Style, context: SongContext, heard: Pattern) -> float:
     bpm = context.grid.tempo_bpm
     outside = max(0.0, float(np.log2(low / bpm)), float(np.log2(bpm / high)))
     width = max(NARROWEST, float(np.log2(high / low)))
-    meter = str(context.grid.meter)
+    meter = context.grid.meter.pattern
     own = OWN_METER * (meter != "4/4" and any(f.meter == meter for f in style.parts[StemRole.DRUMS].figures))
     return likeness - TEMPO_WEIGHT * outside - NARROW * float(np.log2(width)) + own - style.reserve
 
@@ -91,7 +91,7 @@ def _patterns(
     style: Style, context: SongContext, role: StemRole, bands: Callable[[str], tuple[float, float, float, float] | None]
 ) -> list[Pattern]:
     """Accents [4, places] of each figure that a part plays in a full band."""
-    figures, meter = style.parts[role].figures, str(context.grid.meter)
+    figures, meter = style.parts[role].figures, context.grid.meter.pattern
     fitting = [f for f in figures if f.meter == meter] or [f for f in figures if not f.meter]
     return [_pattern(f, style, context, bands) for f in fitting if f.energy[1] >= 1]
 

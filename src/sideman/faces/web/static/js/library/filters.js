@@ -62,7 +62,7 @@ function FilterForm({ search, set }) {
     <label><span>${text.filters.key}</span><${Select} label=${text.filters.key} value=${search.key} options=${[any, ...KEYS.map((k) => [k, keyName(k)])]} onChange=${(/** @type {string} */ key) => set({ key })} /></label>
     <label class="check"><input type="checkbox" disabled=${!search.key} checked=${search.compatible} onChange=${(/** @type {any} */ e) => set({ compatible: e.target.checked })} />${text.filters.compatible}</label>
     <div class="field"><span>${text.filters.tempo}</span><div class="pair">${number('tempoFrom', text.filters.from)}${number('tempoTo', text.filters.to)}</div></div>
-    <label><span>${text.filters.meter}</span><${Select} label=${text.filters.meter} value=${search.meter} options=${[any, ...['2/4', '3/4', '4/4', '5/4', '6/8', '7/8', '9/8', '12/8'].map((m) => [m, m])]} onChange=${(/** @type {string} */ meter) => set({ meter })} /></label>
+    <label><span>${text.filters.meter}</span><${Select} label=${text.filters.meter} value=${search.meter} options=${[any, ...['2/4', '3/4', '4/4', '5/4', '6/8', '7/4', '7/8', '9/8', '12/8'].map((m) => [m, m])]} onChange=${(/** @type {string} */ meter) => set({ meter })} /></label>
     <label><span>${text.filters.tag}</span><input type="text" value=${search.tag} onChange=${(/** @type {any} */ e) => set({ tag: e.target.value.trim() })} /></label>
   </div>`
 }
