@@ -70,7 +70,7 @@ soak: $(DEV_STAMP)  ## long runs: the rest of the tests, memory of long recordin
 	$(BIN)/python -m benchmarks.long_recordings
 	$(BIN)/python -m benchmarks.fault_soak
 
-bench: $(DEV_STAMP)  ## every benchmark that needs no outside audio; writes benchmarks/results
+bench: $(DEV_STAMP)  ## main job, installation, library and server side by side with peers; writes benchmarks/results
 	$(BIN)/python -m benchmarks.main_job
 	$(BIN)/python -m benchmarks.install
 	$(BIN)/python -m benchmarks.library_scale
