@@ -11,8 +11,8 @@ from enum import IntEnum
 from itertools import pairwise
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.fft import rfft
 
 from sideman.core.audio.clip import AudioReader, read_padded
 
@@ -67,7 +67,7 @@ def spectra(reader: AudioReader) -> Iterator[tuple[int, NDArray[np.complex64]]]:
         count = min(BLOCK_WINDOWS, total - low)
         x = read_padded(reader, low * HOP - LEAD, (count - 1) * HOP + WINDOW)
         windows = np.lib.stride_tricks.sliding_window_view(x, WINDOW, axis=1)[:, ::HOP]
-        yield low, rfft(windows * HANN, axis=-1, workers=1)
+        yield low, scipy.fft.rfft(windows * HANN, axis=-1, workers=1)
 
 
 def magnitudes(z: NDArray[np.complex64]) -> Array:

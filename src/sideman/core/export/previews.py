@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy.fft import rfft
+import scipy
 
 from sideman.core.audio import AudioClip, AudioReader, Mp3Writer, blocks, resample
 
@@ -51,7 +51,7 @@ def spectrogram(reader: AudioReader, columns: int) -> str:
     picture = np.zeros((SPECTROGRAM_ROWS, columns), np.float32)
     for c, at in enumerate(np.linspace(0, max(0, reader.frames - window), columns).astype(int)):
         x = reader.read(int(at), window).samples[0]
-        power = np.abs(rfft(np.pad(x, (0, window - len(x))) * hann)) ** 2
+        power = np.abs(scipy.fft.rfft(np.pad(x, (0, window - len(x))) * hann)) ** 2
         total = np.concatenate([[0], np.cumsum(power)])
         last = np.maximum(bins[1:], bins[:-1] + 1)
         picture[:, c] = (total[last] - total[bins[:-1]]) / (last - bins[:-1])

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import scipy
 from numpy.typing import NDArray
-from scipy.fft import irfft, rfft
 
 from sideman.core.fit.listening import CHROMA_RATE_HZ, Heard
 from sideman.core.fit.rhythm import LAG_S, MAX_LAG_S, NEAR_S, STEP_S, WINDOW_S, at_places, lag_range, weighted_t
@@ -72,10 +71,10 @@ def _pair(song: Heard, stem: Heard, bass: bool) -> _Pair:
 def _order(pair: _Pair) -> dict[str, float]:
     """Against all circular lags beyond a second: the same notes and the same song in the wrong order."""
     n, total = len(pair), float(pair.level.sum()) + 1e-9
-    weighted = rfft(pair.stem * pair.level, axis=1)
+    weighted = scipy.fft.rfft(pair.stem * pair.level, axis=1)
 
     def circular(m: Array) -> Array:
-        return np.asarray(irfft((np.conj(weighted) * rfft(m, axis=1)).sum(0), n) / total)
+        return np.asarray(scipy.fft.irfft((np.conj(weighted) * scipy.fft.rfft(m, axis=1)).sum(0), n) / total)
 
     far = np.minimum(np.arange(n), n - np.arange(n)) > CHROMA_RATE_HZ
     if not far.any():

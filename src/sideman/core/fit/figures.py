@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.fft import rfft
 
 from sideman.core.audio import AudioReader, blocks, integrated_loudness, read_padded
 from sideman.core.fit.listening import SAMPLE_RATE_HZ
@@ -119,7 +119,7 @@ def masked_share(song: AudioReader, stem: AudioReader) -> float | None:
         cells = []
         for reader in (song, stem):
             x = read_padded(reader, start, step)[0].reshape(-1, WINDOW) * window
-            cells.append(np.add.reduceat(np.abs(rfft(x, axis=1)) ** 2, first, axis=1)[:, :-1].astype(np.float64))
+            cells.append(np.add.reduceat(np.abs(scipy.fft.rfft(x, axis=1)) ** 2, first, axis=1)[:, :-1].astype(np.float64))
         loudness = cells[1] ** LOUDNESS_POWER
         total += float(loudness.sum())
         hidden += float((loudness * (cells[0] > cells[1] * 10 ** (MASKED_DB / 10))).sum())

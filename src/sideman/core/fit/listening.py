@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import scipy
 from numpy.typing import NDArray
-from scipy.fft import rfft
 
 from sideman.core.audio import AudioReader, read_padded
 
@@ -63,7 +62,7 @@ def _spectra(reader: AudioReader, window: int, hop: int, first: int, last: int) 
     """Magnitudes of frames first..last centred at n * hop, [bins, frames]."""
     x = read_padded(reader, first * hop - window // 2, (last - first - 1) * hop + window)[0]
     view = np.lib.stride_tricks.sliding_window_view(x, window)[::hop]
-    return np.abs(rfft(view * np.hanning(window).astype(np.float32), axis=1, workers=1)).astype(np.float32).T
+    return np.abs(scipy.fft.rfft(view * np.hanning(window).astype(np.float32), axis=1, workers=1)).astype(np.float32).T
 
 
 def _level(reader: AudioReader) -> float:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import numpy as np
 import scipy
 from numpy.typing import NDArray
-from scipy.fft import irfft, next_fast_len, rfft
 
 from sideman.core.fit.agreement import LAG_LINE_S, LAGS, centred
 from sideman.core.fit.listening import ACCENT_HOP, CHROMA_HOP, CHROMA_RATE_HZ, Heard
@@ -29,8 +28,8 @@ def _lag_curve(own: Array, song: Array) -> Array:
     """Normalised correlation at lags of +-4.2 s; a positive lag: the song's match lies later."""
     n = min(len(own), len(song))
     a, b = own[:n] - own[:n].mean(), song[:n] - song[:n].mean()
-    size = next_fast_len(2 * n + 2 * LAGS, True)
-    cross = irfft(np.conj(rfft(a, size)) * rfft(b, size), size)
+    size = scipy.fft.next_fast_len(2 * n + 2 * LAGS, True)
+    cross = scipy.fft.irfft(np.conj(scipy.fft.rfft(a, size)) * scipy.fft.rfft(b, size), size)
     curve = np.concatenate([cross[-LAGS:], cross[: LAGS + 1]])
     return np.asarray(curve / (np.sqrt(float(a @ a) * float(b @ b)) + 1e-9))
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import scipy
 from numpy.typing import NDArray
-from scipy.fft import irfft, rfft
 
 from sideman.core.fit.listening import ACCENT_RATE_HZ
 
@@ -58,7 +57,7 @@ def lagged(stem: Array, song: Array) -> LagCurves:
         x = stem[:, a : a + w]
         x = np.pad(x, ((0, 0), (0, w - x.shape[1])))
         part = padded[:, a : a + w + 2 * LAGS]
-        cross = irfft(rfft(part, FFT_SIZE, axis=1) * np.conj(rfft(x, FFT_SIZE, axis=1)), FFT_SIZE, axis=1)
+        cross = scipy.fft.irfft(scipy.fft.rfft(part, FFT_SIZE, axis=1) * np.conj(scipy.fft.rfft(x, FFT_SIZE, axis=1)), FFT_SIZE, axis=1)
         energy = np.concatenate([[0], np.cumsum((part**2).sum(0))])
         energy = energy[w : w + 2 * LAGS + 1] - energy[: 2 * LAGS + 1]
         own = float((x**2).sum())
@@ -108,8 +107,8 @@ def autocorrelation(e: Array, lags: int) -> Array:
     power: Array = np.zeros((e.shape[0], FFT_SIZE // 2 + 1))
     for a in range(0, max(1, e.shape[1] - w // 2), w // 2):
         x = e[:, a : a + w]
-        power = power + np.abs(rfft(np.pad(x, ((0, 0), (0, w - x.shape[1]))), FFT_SIZE, axis=1)) ** 2
-    return np.asarray(irfft(power, FFT_SIZE, axis=1)[:, :lags])
+        power = power + np.abs(scipy.fft.rfft(np.pad(x, ((0, 0), (0, w - x.shape[1]))), FFT_SIZE, axis=1)) ** 2
+    return np.asarray(scipy.fft.irfft(power, FFT_SIZE, axis=1)[:, :lags])
 
 
 def period_s(accents: Array) -> float:

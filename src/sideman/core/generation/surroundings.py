@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.fft import rfft
 
 from sideman.core.audio import AudioReader, read_padded
 
@@ -54,7 +54,7 @@ def _occupied(reader: AudioReader) -> NDArray[np.float64]:
     number = np.clip(np.round(69 + 12 * np.log2(frequency / 440)), 0, 127).astype(int)
     total, count = np.zeros(128), np.bincount(number, minlength=128)
     for start in starts.tolist():
-        magnitude = np.abs(rfft(read_padded(reader, start, WINDOW)[0] * window))[1:]
+        magnitude = np.abs(scipy.fft.rfft(read_padded(reader, start, WINDOW)[0] * window))[1:]
         total += np.bincount(number, np.sqrt(magnitude), 128)
     occupied = total / np.maximum(count, 1)
     low = np.flatnonzero(count)[0]

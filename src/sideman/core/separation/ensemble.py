@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.fft import irfft, rfft
 
 from sideman.core.audio import Recording, ScratchAudio, ScratchWriter, read_padded
 from sideman.core.music import Provenance, StemRole
@@ -75,12 +75,12 @@ def average(stems: Sequence[ScratchAudio], path: Path) -> ScratchWriter:
 
 def _spectrum(x: NDArray[np.float32]) -> NDArray[np.complex64]:
     windows = np.lib.stride_tricks.sliding_window_view(x, WINDOW, axis=1)[:, ::HOP]
-    return rfft(windows * HANN, axis=-1)
+    return scipy.fft.rfft(windows * HANN, axis=-1)
 
 
 def _overlap_add(z: NDArray[np.complex64]) -> NDArray[np.float32]:
     """[channels, windows, bins] -> [channels, (windows - 1) * HOP + WINDOW]."""
-    frames = irfft(z, WINDOW, axis=-1).astype(np.float32) * (HANN / np.float32(ENVELOPE))
+    frames = scipy.fft.irfft(z, WINDOW, axis=-1).astype(np.float32) * (HANN / np.float32(ENVELOPE))
     channels, windows, _ = frames.shape
     out = np.zeros((channels, (windows + 3), HOP), np.float32)
     for k in range(WINDOW // HOP):

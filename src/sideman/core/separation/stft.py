@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.fft import irfft, rfft
 
 Array = NDArray[np.float32]
 Spectrum = NDArray[np.complex64]
@@ -27,11 +27,11 @@ class CentredStft:
         """[channels, frames] -> [channels, windows, size / 2 + 1]."""
         padded = np.pad(segment, ((0, 0), (self.size // 2, self.size // 2)), mode="reflect")
         windows = np.lib.stride_tricks.sliding_window_view(padded, self.size, axis=1)[:, :: self.hop]
-        return rfft(windows * self._window, axis=-1, workers=self._threads)
+        return scipy.fft.rfft(windows * self._window, axis=-1, workers=self._threads)
 
     def inverse(self, spectrum: Spectrum) -> Array:
         """[channels, windows, size / 2 + 1] -> [channels, frames]; squared windows are divided out."""
-        parts = irfft(spectrum, self.size, axis=-1, workers=self._threads).astype(np.float32, copy=False) * self._window
+        parts = scipy.fft.irfft(spectrum, self.size, axis=-1, workers=self._threads).astype(np.float32, copy=False) * self._window
         out = np.zeros((spectrum.shape[0], len(self._gain)), np.float32)
         for w in range(self.windows):
             out[:, w * self.hop : w * self.hop + self.size] += parts[:, w]

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import scipy
 from numpy.typing import NDArray
-from scipy.fft import rfft
 
 SAMPLE_RATE_HZ = 44100
 FRAME_RATE_HZ = 100
@@ -62,7 +61,7 @@ def log_spectrum(x: NDArray[np.float32], chunk: int = 1500) -> NDArray[np.float3
     frames = int(np.ceil(len(x) / _HOP))
     padded = np.concatenate([np.zeros(_WINDOW // 2, np.float32), x, np.zeros(_WINDOW + _HOP, np.float32)])
     view = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[::_HOP]
-    parts = [np.abs(rfft(view[a : min(a + chunk, frames)] * _HANN, axis=1, workers=1)) @ _BANK for a in range(0, frames, chunk)]
+    parts = [np.abs(scipy.fft.rfft(view[a : min(a + chunk, frames)] * _HANN, axis=1, workers=1)) @ _BANK for a in range(0, frames, chunk)]
     return np.log10(1 + np.concatenate(parts)) if parts else np.zeros((0, _BANK.shape[1]), np.float32)
 
 
@@ -74,7 +73,7 @@ def _flux(x: NDArray[np.float32], chunk: int = 1500) -> NDArray[np.float32]:
     out, before = np.zeros((frames, 4), np.float32), None
     for a in range(0, frames, chunk):
         part = view[a : min(a + chunk, frames)] * _HANN
-        log = np.log10(1 + np.abs(rfft(part, axis=1, workers=1)) @ _BANK)
+        log = np.log10(1 + np.abs(scipy.fft.rfft(part, axis=1, workers=1)) @ _BANK)
         joined = log if before is None else np.vstack([before, log])
         widened = scipy.ndimage.maximum_filter1d(joined, 3, axis=1)
         rise = np.maximum(0, joined[2:] - widened[:-2]) @ _GROUPS
@@ -93,7 +92,7 @@ def _semitones(x: NDArray[np.float32], chunk: int = 1000) -> NDArray[np.float32]
     view = np.lib.stride_tricks.sliding_window_view(padded, _HARMONY_WINDOW)
     hann, out = np.hanning(_HARMONY_WINDOW).astype(np.float32), np.empty((frames, 60), np.float32)
     for a in range(0, frames, chunk):
-        out[a : a + chunk] = np.abs(rfft(view[starts[a : a + chunk]] * hann, axis=1, workers=1)) @ _SEMITONES
+        out[a : a + chunk] = np.abs(scipy.fft.rfft(view[starts[a : a + chunk]] * hann, axis=1, workers=1)) @ _SEMITONES
     return np.log1p(out)
 
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter1d
 
 from sideman.core.analysis.chords import profiles
 from sideman.core.analysis.chords.decoding import BEAT, BETWEEN, DOWNBEAT, UNKNOWN, DecoderOptions, HarmonyDecoder, HarmonyPath
@@ -78,7 +78,7 @@ def _lone_tone(seen: Segments) -> NDArray[np.bool_]:
         return np.asarray(x.max(1) / (x.sum(1) + 1e-9))
 
     lone = largest(wide) > LONE_SHARE
-    beside = maximum_filter1d(lone.astype(np.int8), 2 * FADING_SEGMENTS + 1) > 0
+    beside = scipy.ndimage.maximum_filter1d(lone.astype(np.int8), 2 * FADING_SEGMENTS + 1) > 0
     fading = (largest(share[1:-1]) > FADING_SHARE) & beside  # attack and release smear the spectrum
     return np.asarray(lone | fading)
 

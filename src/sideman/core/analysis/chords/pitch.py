@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import scipy
 from numpy.typing import NDArray
-from scipy.fft import rfft
 
 from sideman.core.audio import AudioReader, read_padded
 
@@ -47,7 +46,7 @@ def _magnitudes(reader: AudioReader, window: int, first: int, last: int) -> Matr
     x = read_padded(reader, first * HOP - window // 2, (last - 1 - first) * HOP + window)[0]
     hann = np.hanning(window + 1)[:-1].astype(np.float32) / (window / 4)
     view = np.lib.stride_tricks.sliding_window_view(x, window)[::HOP]
-    return np.abs(rfft(view * hann, axis=1, workers=1)).astype(np.float32)
+    return np.abs(scipy.fft.rfft(view * hann, axis=1, workers=1)).astype(np.float32)
 
 
 def tuning(reader: AudioReader, frames: int) -> tuple[float, float]:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter1d
-from scipy.signal import find_peaks
 
 from sideman.core.analysis.beats.onsets import FRAME_RATE_HZ, log_spectrum
 
@@ -29,13 +28,14 @@ def features(mono: Matrix, rms: float | None = None) -> Matrix:
     level = float(np.sqrt(np.mean(mono * mono))) if rms is None else rms
     log = log_spectrum(mono * np.float32(LEVEL_RMS / max(level, 1e-6)))
     rise = np.zeros_like(log)
-    rise[2:] = np.maximum(0, log[2:] - maximum_filter1d(log, 3, axis=1)[:-2])
+    rise[2:] = np.maximum(0, log[2:] - scipy.ndimage.maximum_filter1d(log, 3, axis=1)[:-2])
     return np.stack([log - 0.5, rise]).astype(np.float32)
 
 
 def picked(probability: Matrix) -> list[NDArray[np.float64]]:
     """Seconds of the peaks of every class in probabilities [5, frames]."""
     return [
-        find_peaks(np.pad(p, 1), height=THRESHOLD, distance=CLOSEST_FRAMES)[0].astype(float) / FRAME_RATE_HZ - 1 / FRAME_RATE_HZ
+        scipy.signal.find_peaks(np.pad(p, 1), height=THRESHOLD, distance=CLOSEST_FRAMES)[0].astype(float) / FRAME_RATE_HZ
+        - 1 / FRAME_RATE_HZ
         for p in probability
     ]

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import scipy
 from numpy.typing import NDArray
-from scipy.fft import irfft, next_fast_len, rfft
 
 from sideman.core.audio import Samples
 
@@ -101,8 +100,10 @@ class Convolver:
     def __call__(self, x: Samples) -> Samples:
         """x [1 or channels, frames] -> [channels, frames]."""
         n, taps = x.shape[1], self._taps.shape[1]
-        size = next_fast_len(n + taps - 1, True)
-        y = irfft(rfft(x, size, axis=1) * rfft(self._taps, size, axis=1), size, axis=1)[:, : n + taps - 1].astype(np.float32)
+        size = scipy.fft.next_fast_len(n + taps - 1, True)
+        y = scipy.fft.irfft(scipy.fft.rfft(x, size, axis=1) * scipy.fft.rfft(self._taps, size, axis=1), size, axis=1)[
+            :, : n + taps - 1
+        ].astype(np.float32)
         keep = min(self._tail.shape[1], y.shape[1])
         y[:, :keep] += self._tail[:, :keep]
         rest = np.zeros_like(self._tail)

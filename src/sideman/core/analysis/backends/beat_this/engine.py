@@ -6,8 +6,8 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter1d
 
 from sideman.core.analysis.backends.beat_this.core_graph import BeatThisConfig, build
 from sideman.core.analysis.backends.beat_this.spectrum import FRAME_RATE_HZ, SAMPLE_RATE_HZ, frame_count, listen
@@ -93,7 +93,7 @@ class BeatThisEngine:
 
 def _peaks(logits: NDArray[np.float32]) -> NDArray[np.float64]:
     """Frames of local maxima over 70 ms with a probability over one half; neighbours become their mean."""
-    frames = np.flatnonzero((logits == maximum_filter1d(logits, PEAK_FRAMES, mode="nearest")) & (logits > 0))
+    frames = np.flatnonzero((logits == scipy.ndimage.maximum_filter1d(logits, PEAK_FRAMES, mode="nearest")) & (logits > 0))
     if not len(frames):
         return np.zeros(0)
     groups = np.split(frames, np.flatnonzero(np.diff(frames) > 1) + 1)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.fft import rfft
 
 from sideman.core.audio import AudioReader, read_padded
 
@@ -58,5 +58,5 @@ def listen(reader: AudioReader, first: int, last: int) -> Matrix:
         x[end:] = x[end - after - 1 : end - 1][::-1]
     view = np.lib.stride_tricks.sliding_window_view(x, WINDOW)[::HOP]
     hann = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WINDOW) / WINDOW)).astype(np.float32)
-    magnitude = np.abs(rfft(view * hann, axis=1, workers=1)).astype(np.float32) / np.float32(np.sqrt(WINDOW))
+    magnitude = np.abs(scipy.fft.rfft(view * hann, axis=1, workers=1)).astype(np.float32) / np.float32(np.sqrt(WINDOW))
     return np.log1p(np.float32(LOG_SCALE) * (magnitude @ filterbank()))

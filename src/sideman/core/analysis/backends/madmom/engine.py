@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter1d
 
 from sideman.core.analysis.backends.madmom import bars, networks
 from sideman.core.analysis.backends.madmom.archive import read
@@ -150,7 +150,7 @@ def picked_notes(activation: Array) -> tuple[NoteEvent, ...]:
     window = np.hamming(NOTE_SMOOTH)
     smooth = np.stack([np.convolve(column, window, "same") for column in activation.T], 1)
     loud = smooth * (smooth >= NOTE_THRESHOLD)
-    peak = (loud > 0) & (loud == maximum_filter1d(loud, 3, axis=0, mode="constant"))
+    peak = (loud > 0) & (loud == scipy.ndimage.maximum_filter1d(loud, 3, axis=0, mode="constant"))
     out: list[NoteEvent] = []
     last: dict[int, float] = {}
     for frame, pitch in zip(*np.nonzero(peak), strict=True):

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.fft import rfft, rfftfreq
 
 from sideman.core.audio import AudioReader, read_padded
 
@@ -46,7 +46,7 @@ class Spectrum:
 def filterbank(spectrum: Spectrum) -> Matrix:
     """[FFT bins, filters]: triangles over the FFT bins nearest to a tempered scale around 440 Hz, no bin twice."""
     count = spectrum.frame // 2
-    frequencies = rfftfreq(spectrum.frame, 1 / SAMPLE_RATE_HZ)[:count]
+    frequencies = scipy.fft.rfftfreq(spectrum.frame, 1 / SAMPLE_RATE_HZ)[:count]
     first = np.floor(np.log2(spectrum.low_hz / 440) * spectrum.bands)
     last = np.ceil(np.log2(spectrum.high_hz / 440) * spectrum.bands)
     wanted = 440 * 2.0 ** (np.arange(first, last) / spectrum.bands)
@@ -79,7 +79,7 @@ def _blocks(reader: AudioReader, spectrum: Spectrum, first: int, last: int) -> I
         np.clip(np.round(x, out=x), -32768, 32767, out=x)
         x /= np.float32(32767)
         view = np.lib.stride_tricks.sliding_window_view(x, spectrum.frame)[starts - starts[0]]
-        magnitude = np.abs(rfft(view * window, axis=1, workers=1)[:, :half]).astype(np.float32)
+        magnitude = np.abs(scipy.fft.rfft(view * window, axis=1, workers=1)[:, :half]).astype(np.float32)
         yield np.log10(magnitude @ bank * np.float32(spectrum.scale) + np.float32(1))
 
 

@@ -7,8 +7,8 @@ sample lies under four windows, whose squares sum to 1.5.
 from __future__ import annotations
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.fft import irfft, rfft
 
 Array = NDArray[np.float32]
 
@@ -27,7 +27,7 @@ class Spectral:
         after = self._margin + self.windows * self.hop - self.samples
         padded = np.pad(segment, ((0, 0), (self._margin, after)), mode="reflect")
         frames = np.lib.stride_tricks.sliding_window_view(padded, self.nfft, axis=-1)[:, :: self.hop]
-        z = rfft(frames * (self._hann * np.float32(self.nfft**-0.5)), axis=-1, workers=self._threads)[..., :-1]
+        z = scipy.fft.rfft(frames * (self._hann * np.float32(self.nfft**-0.5)), axis=-1, workers=self._threads)[..., :-1]
         out = np.empty((2 * segment.shape[0], self.windows, self.nfft // 2), np.float32)
         out[::2], out[1::2] = z.real, z.imag
         return out
@@ -37,7 +37,7 @@ class Spectral:
         channels = parts.shape[0] // 2
         z = np.zeros((channels, self.windows, self.nfft // 2 + 1), np.complex64)
         z.real[..., :-1], z.imag[..., :-1] = parts[::2], parts[1::2]
-        frames = irfft(z, axis=-1, workers=self._threads, overwrite_x=True)
+        frames = scipy.fft.irfft(z, axis=-1, workers=self._threads, overwrite_x=True)
         frames *= self._hann * np.float32(self.nfft**0.5 / 1.5)
         quarters = frames.reshape(channels, self.windows, 4, self.hop)
         out = np.zeros((channels, self.windows + 3, self.hop), np.float32)

@@ -10,9 +10,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.fft import irfft
-from scipy.optimize import nnls
 
 from sideman.core.audio import AudioReader, Recording
 from sideman.core.audio.drum_hits import (
@@ -136,7 +135,7 @@ def _gains(hit: Hit, templates: list[Array], limit_hz: float) -> Array:
     allowed = (*together.get(first, (first,)), *metal)
     basis = np.stack([banded(templates[p][:FITTED].max(0)) for p in allowed], axis=1).astype(np.float64)
     weight = np.sqrt(np.diff(BANDS) / (hit.rise + 0.05 * hit.level + 1e-9))  # a quiet hat counts beside a loud kick
-    found, _ = nnls(basis * weight[:, None], hit.rise * weight)
+    found, _ = scipy.optimize.nnls(basis * weight[:, None], hit.rise * weight)
     gains = np.zeros(len(Piece), np.float32)
     gains[list(allowed)] = found
     return gains
@@ -178,7 +177,7 @@ def _lay(model: Array, template: Array, at: int, gain: float) -> None:
 
 
 def _overlap_add(z: NDArray[np.complex64]) -> Array:
-    frames = irfft(z, WINDOW, axis=-1, workers=1).astype(np.float32, copy=False) * (HANN / np.float32(1.5))
+    frames = scipy.fft.irfft(z, WINDOW, axis=-1, workers=1).astype(np.float32, copy=False) * (HANN / np.float32(1.5))
     channels, windows, _ = frames.shape
     out = np.zeros((channels, windows + WINDOW // HOP - 1, HOP), np.float32)
     for k in range(WINDOW // HOP):

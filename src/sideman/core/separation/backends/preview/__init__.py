@@ -1,4 +1,4 @@
-"""The weight-free separation backend: a small mask network of our own, numpy only. Preview quality; vocals and other experimental."""
+"""The separation backend that comes with the package: a small mask network of our own, numpy only. Preview quality; vocals and other experimental."""
 
 from __future__ import annotations
 

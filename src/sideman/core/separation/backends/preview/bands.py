@@ -6,8 +6,8 @@ One STFT grid: Hann 4096, hop 1024 at 44.1 kHz. 224 bands: one bin a band up to 
 from __future__ import annotations
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.fft import irfft, rfft
 
 SAMPLE_RATE_HZ = 44100
 WINDOW = 4096
@@ -32,13 +32,13 @@ _CENTRES = (EDGES[:-1] + EDGES[1:] - 1) / 2
 def frames_spectrum(samples: NDArray[np.float32]) -> NDArray[np.complex64]:
     """Spectrum of every full frame of `samples` [channels, frames] -> [channels, windows, bins]; no padding."""
     windows = np.lib.stride_tricks.sliding_window_view(samples, WINDOW, axis=1)[:, ::HOP]
-    return rfft(windows * HANN, axis=-1, workers=1)
+    return scipy.fft.rfft(windows * HANN, axis=-1, workers=1)
 
 
 def overlap_add(spectrum: NDArray[np.complex64]) -> NDArray[np.float32]:
     """Windowed frames of one channel [windows, bins] summed into [(windows - 1) * HOP + WINDOW] samples, not normalised."""
     overlap = WINDOW // HOP
-    frames = irfft(spectrum, WINDOW, axis=-1, workers=1).astype(np.float32) * HANN
+    frames = scipy.fft.irfft(spectrum, WINDOW, axis=-1, workers=1).astype(np.float32) * HANN
     out = np.zeros((len(frames) - 1) * HOP + WINDOW, np.float32)
     for phase in range(overlap):
         part = frames[phase::overlap]

@@ -7,8 +7,8 @@ own: the median over all strokes of a block is the drum (the idea of REPET, Rafi
 from __future__ import annotations
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.signal import find_peaks
 
 from sideman.core.separation.backends.preview.bands import BIN_HZ
 from sideman.core.separation.backends.preview.bass_comb import BASS, DRUMS
@@ -35,7 +35,7 @@ def _strokes(magnitude: Array) -> NDArray[np.int64]:
     rise = rise + np.append(rise[1:], 0)
     if rise.max() <= 0:
         return np.zeros(0, np.int64)
-    peaks, _ = find_peaks(rise, height=STROKE_RISE * np.percentile(rise, 99.5), distance=STROKE_DISTANCE)
+    peaks, _ = scipy.signal.find_peaks(rise, height=STROKE_RISE * np.percentile(rise, 99.5), distance=STROKE_DISTANCE)
     return peaks[(peaks > 0) & (peaks <= len(level) - STROKE_WINDOWS)]
 
 
