@@ -11,10 +11,12 @@ import pytest
 
 from sideman.carried import carried
 from sideman.core.analysis import find_bar_accents
-from sideman.core.audio import AudioClip, Recording
+from sideman.core.audio import AudioClip, Recording, middle, write_lossless
 from sideman.core.generation import GenerationRequest, SessionBand, SongContext, style_named, suited_styles
 from sideman.core.generation.band.suiting import FREE_STYLE
 from sideman.core.music import Annotation, BeatGrid, Chord, ChordSpan, Key, Meter, MusicAnalysis, Provenance, StemRole
+from sideman.core.pipelines.songs import suiting
+from sideman.errors import AnalysisError
 
 RATE_HZ, BARS = 44100, 6
 SOURCE, FOUR = Provenance("truth", "1"), Meter(4)
@@ -58,6 +60,20 @@ def test_a_song_is_played_along_with_in_its_own_style(band: SessionBand, name: s
         ranked = suited_styles(heard(recording, truth))
     assert ranked[0].name == name, ranked[:3]
     assert ranked[0].score > 0.5 > ranked[-1].score
+
+
+def test_the_middle_of_a_file_is_enough(band: SessionBand, tmp_path: Path) -> None:
+    """From a bar that does not begin the excerpt: its place in the song is known."""
+    truth = song(112)
+    with Recording.from_clip(recorded(band, truth, "funk")) as recording:
+        written = write_lossless(recording.audio, tmp_path / "song")
+    found = middle(written, 7.3)
+    assert found.clip.duration_s == pytest.approx(7.3, abs=1e-3) and found.starts_s == pytest.approx((truth.duration_s - 7.3) / 2, abs=0.01)
+    with Recording.from_clip(found.clip) as excerpt:
+        assert suiting(excerpt, truth, found.starts_s)[0].name == "funk"
+        assert suiting(excerpt, replace(truth, grid=None))[0].name == FREE_STYLE
+        with pytest.raises(AnalysisError, match="beats"):
+            suiting(excerpt, MusicAnalysis(truth.duration_s))
 
 
 def test_a_slow_compound_song_gets_a_style_that_is_written_for_its_meter(band: SessionBand) -> None:

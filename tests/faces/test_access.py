@@ -335,6 +335,7 @@ ROUTES = {
         GET /api/v1/recordings/{recording_id}/peaks.dat · GET /api/v1/recordings/{recording_id}/analyses
         GET /api/v1/recordings/{recording_id}/timeline · GET /api/v1/recordings/{recording_id}/jams
         GET /api/v1/recordings/{recording_id}/corrections · GET /api/v1/recordings/{recording_id}/generations
+        GET /api/v1/recordings/{recording_id}/styles
         GET /api/v1/recordings/{recording_id}/mixes · GET /api/v1/mixes/{mix_id} · GET /api/v1/mixes/{mix_id}/file
         GET /api/v1/stems/{stem_id} · GET /api/v1/stems/{stem_id}/file · GET /api/v1/stems/{stem_id}/midi · GET /api/v1/stems/{stem_id}/audio
         GET /api/v1/stems/{stem_id}/chunks/{number}.flac · GET /api/v1/stems/{stem_id}/peaks.dat

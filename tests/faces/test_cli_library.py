@@ -248,6 +248,44 @@ def test_verification_finds_a_flipped_byte(way: Way, tmp_path: Path, request: py
         assert gone.code == 6 and json.loads(gone.out)["missing"] == [blob.name] and added["id"]
 
 
+# set lists
+
+
+def test_a_set_list_from_making_to_deleting(way: Way, tmp_path: Path) -> None:
+    one, two, three = (
+        r["id"] for r in way.json("library", "add", *(tone(tmp_path / f"{n}.flac") for n in ("one", "two", "three")))["added"]
+    )
+    name = f"set {uuid4().hex[:8]}"
+
+    def order(done: dict[str, Any]) -> list[str]:
+        assert [r["id"] for r in done["recordings"]] == done["set"]["recordingIds"]
+        return list(done["set"]["recordingIds"])
+
+    made = way.json("sets", "create", name, one[:13], two)
+    assert order(made) == [one, two] and made["set"]["access"] == "own"
+    assert order(way.json("sets", "add", name.upper(), three[:13])) == [one, two, three]
+    assert order(way.json("sets", "add", made["set"]["id"][:13], three, one, "--at", "2")) == [two, three, one]
+    assert order(way.json("sets", "add", name, two, "--at", "99")) == [three, one, two]
+    way.json("library", "trash", one)
+    shown = way("sets", "show", name)
+    assert "2 songs" in shown.out and shown.out.index("three") < shown.out.index("two"), "what lies in the trash is not shown"
+    assert order(way.json("sets", "remove", name, one[:13])) == [three, two]
+    assert way.json("sets", "rename", name, f"{name} b")["set"]["name"] == f"{name} b"
+    assert f"{name} b" in way("sets", "list").out
+    assert "sets list" in way.refused(6, "sets", "show", name)
+    assert "sets show" in way.refused(6, "sets", "remove", f"{name} b", one)
+    way.json("sets", "create", f"{name} b")
+    assert made["set"]["id"][:8] in way.refused(2, "sets", "show", f"{name} b"), "of two with one name the id decides"
+    asked = way.json("batch", "analyze", "--set", made["set"]["id"], "--no-wait")
+    assert sorted(i["recordingId"] for i in asked["items"]) == sorted((two, three))
+    assert "--set" in way.refused(2, "batch", "analyze", "--set", name, "--all")
+    assert "stay" in way("sets", "delete", made["set"]["id"]).out
+    assert way.json("library", "show", two)["recording"]["id"] == two
+    way("sets", "delete", f"{name} b")
+    if way.is_local:
+        assert "sets create" in way("sets", "list").out
+
+
 # keys and users
 
 

@@ -291,7 +291,12 @@ def test_insights_suggest_a_generation(client: ReplacedClient, analyzed: Analyze
     heard = client.analysis(analyzed.file.id)
     assert said["suggestedBpm"] == pytest.approx(heard.bpm, abs=1)
     assert said["suggestedKey"] == heard.key
-    assert isinstance(said["suggestedStyle"], str)
+    ranked = client.http.get(f"/api/v1/recordings/{analyzed.file.id}/styles").json()
+    assert said["suggestedStyle"] == ranked[0]["name"]
+    assert [s["score"] for s in ranked] == sorted((s["score"] for s in ranked), reverse=True) and len(ranked) > 12
+    client.put_metadata(analyzed.file.id, {"tags": ["live", "Bossa Nova"]})
+    assert client.insights(analyzed.file.id)["suggestedStyle"] == "bossa", "what the owner wrote goes before what was heard"
+    client.put_metadata(analyzed.file.id, {"tags": []})
 
 
 # metadata and artwork

@@ -6,11 +6,13 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from sideman.core.generation import SuitedStyle
+from sideman.core.music import MusicAnalysis, to_jams
 from sideman.errors import JobFailed, UnreadableAudio
 from sideman.infra.jobs import ChildDied, OutOfTime, WarmProcess
 from sideman.infra.settings import Limits
 
-INSIDE = "sideman.app.workflows.decoding:"
+INSIDE = "sideman.app.workflows."
 Json = dict[str, Any]
 
 
@@ -24,14 +26,21 @@ class Decoder:
 
     def inspect(self, path: Path, name: str) -> Json:
         """What the library wants to know about a file; it is decoded to its end."""
-        return self._call("inspect_file", {"path": str(path), "name": name, **self._audio_limits()}, name)
+        return self._call("decoding:inspect_file", {"path": str(path), "name": name, **self._audio_limits()}, name)
 
     def join(self, files: list[Json], folder: Path, title: str) -> Json:
         """Stems, each with path and name, as lossless files in `folder`, and their sum."""
-        return self._call("join_stems", {"files": files, "folder": str(folder), "title": title, **self._audio_limits()}, title, len(files))
+        return self._call(
+            "decoding:join_stems", {"files": files, "folder": str(folder), "title": title, **self._audio_limits()}, title, len(files)
+        )
 
     def draw_peaks(self, path: Path, out: Path) -> None:
-        self._call("draw_peaks", {"path": str(path), "out": str(out)}, "this audio")
+        self._call("decoding:draw_peaks", {"path": str(path), "out": str(out)}, "this audio")
+
+    def rank_styles(self, path: Path, analysis: MusicAnalysis) -> tuple[SuitedStyle, ...]:
+        """The band's styles by how they suit a song; path: its lossless file."""
+        found = self._call("suiting:rank_styles", {"path": str(path), "jams": to_jams(analysis)}, "this audio")
+        return tuple(SuitedStyle(s["name"], s["score"]) for s in found["styles"])
 
     def _audio_limits(self) -> Json:
         return {"duration_s": self._limits.duration_s, "channels": self._limits.channels, "rate_hz": self._limits.rate_hz}

@@ -12,6 +12,8 @@ from sideman.app.library.access import Access, Caller
 from sideman.app.library.decoder import Decoder
 from sideman.app.library.services import Services
 from sideman.core.audio import LosslessFacts, flac_chunk, lossless_facts, pcm_chunk
+from sideman.core.generation import SuitedStyle
+from sideman.core.music import MusicAnalysis
 from sideman.errors import Conflict, NotFound, UsageError
 from sideman.infra.database import Page, RecordingQuery, RecordingRecord, ShareRecord, StemRecord, now
 
@@ -134,6 +136,11 @@ class RecordingLibrary:
         """As FLAC, or as bare samples of 16 bits."""
         with self.lossless(record) as path:
             return (flac_chunk if packed else pcm_chunk)(path, number)
+
+    def suiting(self, record: RecordingRecord, analysis: MusicAnalysis) -> tuple[SuitedStyle, ...]:
+        """The band's styles, that which suits the recording best first. Raises AnalysisError where it has neither beats nor chords."""
+        with self.lossless(record) as path:
+            return self._decoder.rank_styles(path, analysis)
 
     def peaks_key(self, record: RecordingRecord | StemRecord) -> str:
         """The blob that holds the peaks; made when first asked for."""

@@ -135,9 +135,12 @@ def find_groove(reader: AudioReader, grid: BeatGrid, scratch: Path) -> Annotatio
     return Annotation(found[0], found[1], replace(provenance("sideman groove"), stem="drums")) if found is not None else None
 
 
-def find_bar_accents(recording: Recording, grid: BeatGrid) -> BarAccents | None:
-    """Where in the bar a recording is struck, low to high; None where its middle is silent or shorter than a bar."""
-    return rhythm.bar_accents(recording.mono(beats.onsets.SAMPLE_RATE_HZ), grid)
+def find_bar_accents(recording: Recording, grid: BeatGrid, starts_s: float = 0.0) -> BarAccents | None:
+    """Where in the bar a recording is struck, low to high; None where its middle is silent or shorter than a bar.
+
+    starts_s: of an excerpt, where it lies in the song.
+    """
+    return rhythm.bar_accents(recording.mono(beats.onsets.SAMPLE_RATE_HZ), grid, starts_s)
 
 
 def _onsets_of(reader: AudioReader, scratch: Path) -> rhythm.Onsets:

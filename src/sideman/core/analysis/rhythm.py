@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.signal import find_peaks
 
 from sideman.core.analysis.beats.onsets import FRAME_RATE_HZ, SAMPLE_RATE_HZ, hear
 from sideman.core.analysis.beats.pulses import refine
@@ -48,7 +48,7 @@ def listen(reader: AudioReader) -> Onsets:
         samples = read_padded(reader, int(begin * SAMPLE_RATE_HZ), length)[0]
         heard = hear(samples) if float(np.sqrt(np.mean(samples * samples))) > QUIETEST * loudness else None
         if heard is not None:
-            peaks, _ = find_peaks(heard.activation, height=LEAST_STRENGTH, distance=4)
+            peaks, _ = scipy.signal.find_peaks(heard.activation, height=LEAST_STRENGTH, distance=4)
             at = refine(peaks, heard.activation) / FRAME_RATE_HZ + begin - BIAS_S
             at = np.maximum(at, 0.0)
             own = (at >= start) & (at < min(start + WINDOW_S, duration))
@@ -85,14 +85,17 @@ def groove(onsets: Onsets, grid: BeatGrid) -> tuple[GrooveTemplate, float] | Non
     return template, float(np.clip(explained, 0, 1))
 
 
-def bar_accents(reader: AudioReader, grid: BeatGrid) -> BarAccents | None:
-    """Of the middle two minutes of a mono reader at 44.1 kHz; None where they are silent or hold no whole bar."""
+def bar_accents(reader: AudioReader, grid: BeatGrid, starts_s: float = 0.0) -> BarAccents | None:
+    """Of the middle two minutes of a mono reader at 44.1 kHz; None where they are silent or hold no whole bar.
+
+    starts_s: where the reader lies in the song that the grid counts.
+    """
     frames = min(reader.frames, int(WINDOW_S * SAMPLE_RATE_HZ))
     begin = (reader.frames - frames) // 2
     heard = hear(read_padded(reader, begin, frames)[0])
     if heard is None:
         return None
-    place = grid.beat_at(begin / SAMPLE_RATE_HZ + np.arange(len(heard)) / FRAME_RATE_HZ - BIAS_S)
+    place = grid.beat_at(starts_s + begin / SAMPLE_RATE_HZ + np.arange(len(heard)) / FRAME_RATE_HZ - BIAS_S)
     inside = (place >= 0) & (place <= len(grid) - 1)
     beat = np.floor(place[inside]).astype(int).clip(0, len(grid) - 1)
     in_bar = np.array(grid.positions)[beat] - 1 + place[inside] - beat

@@ -1,6 +1,6 @@
 """Sound: clips, readers, decoding, encoding, resampling, loudness. The only door to files."""
 
-from sideman.core.audio.chunks import CHUNK_FRAMES, LosslessFacts, flac_chunk, lossless_facts, pcm_chunk
+from sideman.core.audio.chunks import CHUNK_FRAMES, Excerpt, LosslessFacts, flac_chunk, lossless_facts, middle, pcm_chunk
 from sideman.core.audio.clip import AudioClip, AudioReader, Samples, blocks, fold_to_stereo, read_all, read_padded
 from sideman.core.audio.decoding import SourceInfo, probe
 from sideman.core.audio.encoding import Mp3Writer, PcmWriter, lossless_suffix, quantised_24, write_audio, write_lossless
@@ -19,6 +19,7 @@ __all__ = [
     "AudioLimits",
     "AudioReader",
     "Condition",
+    "Excerpt",
     "Inspection",
     "LosslessFacts",
     "Loudness",
@@ -40,6 +41,7 @@ __all__ = [
     "lossless_facts",
     "lossless_suffix",
     "measure",
+    "middle",
     "pcm_chunk",
     "probe",
     "quantised_24",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from sideman.core.audio.clip import AudioClip
 from sideman.errors import NotFound, UnreadableAudio
 
 CHUNK_FRAMES = 65_536
@@ -28,11 +31,8 @@ class LosslessFacts:
 
 def lossless_facts(path: Path) -> LosslessFacts:
     """Length, rate and channels of a FLAC or WAV file."""
-    try:
-        with soundfile.SoundFile(path) as file:
-            return LosslessFacts(file.frames, file.samplerate, file.channels)
-    except soundfile.LibsndfileError as error:
-        raise UnreadableAudio(f"this audio cannot be cut into chunks ({error}): it is no FLAC or WAV") from error
+    with _opened(path) as file:
+        return LosslessFacts(file.frames, file.samplerate, file.channels)
 
 
 def flac_chunk(path: Path, number: int) -> bytes:
@@ -48,17 +48,41 @@ def pcm_chunk(path: Path, number: int) -> bytes:
 
 
 @dataclass(frozen=True, eq=False)
+class Excerpt:
+    """starts_s: where the clip begins in its file."""
+
+    clip: AudioClip
+    starts_s: float
+
+
+def middle(path: Path, seconds: float) -> Excerpt:
+    """At most so many seconds from the middle of a FLAC or WAV file; the rest is not read."""
+    with _opened(path) as file:
+        frames = min(file.frames, round(seconds * file.samplerate))
+        begin = (file.frames - frames) // 2
+        file.seek(begin)
+        samples = np.ascontiguousarray(file.read(frames, "float32", always_2d=True).T)
+        return Excerpt(AudioClip(samples, file.samplerate), begin / file.samplerate)
+
+
+@dataclass(frozen=True, eq=False)
 class _Chunk:
     samples: NDArray[np.float32]
     rate_hz: int
 
 
 def _read(path: Path, number: int) -> _Chunk:
+    with _opened(path) as file:
+        if not 0 <= number * CHUNK_FRAMES < file.frames:
+            raise NotFound(f"there is no chunk {number}: this audio has {-(-file.frames // CHUNK_FRAMES)}")
+        file.seek(number * CHUNK_FRAMES)
+        return _Chunk(file.read(CHUNK_FRAMES, "float32", always_2d=True).clip(-1, 1), file.samplerate)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[soundfile.SoundFile]:
     try:
         with soundfile.SoundFile(path) as file:
-            if not 0 <= number * CHUNK_FRAMES < file.frames:
-                raise NotFound(f"there is no chunk {number}: this audio has {-(-file.frames // CHUNK_FRAMES)}")
-            file.seek(number * CHUNK_FRAMES)
-            return _Chunk(file.read(CHUNK_FRAMES, "float32", always_2d=True).clip(-1, 1), file.samplerate)
+            yield file
     except soundfile.LibsndfileError as error:
         raise UnreadableAudio(f"this audio cannot be cut into chunks ({error}): it is no FLAC or WAV") from error

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from sideman.core import analysis as analysis_engine
 from sideman.core.audio import AudioReader, Recording, ScratchAudio
 from sideman.core.fit.listening import SAMPLE_RATE_HZ
-from sideman.core.generation import Generator, SongContext, hear_surroundings
+from sideman.core.generation import Generator, SongContext, SuitedStyle, hear_surroundings, suited_styles
 from sideman.core.music import MusicAnalysis, StemRole
 from sideman.core.pipelines.splicing import BaseStem
 from sideman.errors import AnalysisError, UsageError
@@ -88,3 +88,14 @@ def song_context(song: Song, wishes: StemWishes) -> SongContext:
     if wishes.style is None and analysis.grid is not None:
         context = replace(context, accents=analysis_engine.find_bar_accents(song.recording, analysis.grid.value))
     return context.like(wishes.like) if wishes.like is not None else context
+
+
+def suiting(excerpt: Recording, analysis: MusicAnalysis, starts_s: float = 0.0) -> tuple[SuitedStyle, ...]:
+    """The styles that suit a song of which an excerpt is heard, the best one first. Raises AnalysisError where it has neither beats nor chords.
+
+    starts_s: where the excerpt lies in the song.
+    """
+    context = SongContext.from_analysis(analysis)
+    if analysis.grid is not None:
+        context = replace(context, accents=analysis_engine.find_bar_accents(excerpt, analysis.grid.value, starts_s))
+    return suited_styles(context)

@@ -25,6 +25,7 @@ from sideman.faces.cli import (
     render_midi,
     separate,
     serve,
+    sets,
     styles,
     timeline,
 )
@@ -60,6 +61,7 @@ app.command("demo")(demo.command)
 app.command("doctor")(doctor.command)
 app.add_typer(models.application, name="models")
 app.add_typer(library.app)
+app.add_typer(sets.app)
 app.add_typer(timeline.app)
 app.add_typer(jobs.app)
 app.add_typer(jobs.batch)

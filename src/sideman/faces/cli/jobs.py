@@ -17,14 +17,16 @@ from sideman.errors import JobFailed, UsageError
 from sideman.faces.cli.arguments import DEFAULT_STEMS, Stems, Style
 from sideman.faces.cli.library import full_id
 from sideman.faces.cli.library_options import Data, Json, Key, Library, Server, library
+from sideman.faces.cli.sets import set_named
 from sideman.faces.cli.terminal import print_json, progress_bars, say, table
 
 app = typer.Typer(name="jobs", help="Jobs: list, watch, cancel, try again.", no_args_is_help=True)
 batch = typer.Typer(name="batch", help="Analyse or generate for many recordings at once.", no_args_is_help=True)
 JobId = Annotated[str, typer.Argument(help="Id of a job, or its beginning.", show_default=False)]
 LOOK_S = 0.3
-Recordings = Annotated[list[str] | None, typer.Argument(help="Ids of recordings; or use --search or --all.", show_default=False)]
+Recordings = Annotated[list[str] | None, typer.Argument(help="Ids of recordings; or use --search, --set or --all.", show_default=False)]
 Search = Annotated[str | None, typer.Option(help="Every recording that these words find.", show_default=False)]
+InSet = Annotated[str | None, typer.Option("--set", help="Every recording of this set list.", show_default=False)]
 All = Annotated[bool, typer.Option("--all", help="Every recording.")]
 Wait = Annotated[bool, typer.Option(help="Watch until all are done; on a local library without a worker, do the work here.")]
 
@@ -85,33 +87,35 @@ def _change(job: str, verb: str, library_of: tuple[Any, Any, Any], json_output: 
 
 
 @batch.command("analyze")
-def analyze(recordings: Recordings = None, search: Search = None, everything: All = False, again: Annotated[bool, typer.Option(help="Also what was analysed before.")] = False, wait: Wait = True, data: Data = None, server: Server = None, key: Key = None, json_output: Json = False) -> None:  # fmt: skip
+def analyze(recordings: Recordings = None, search: Search = None, in_set: InSet = None, everything: All = False, again: Annotated[bool, typer.Option(help="Also what was analysed before.")] = False, wait: Wait = True, data: Data = None, server: Server = None, key: Key = None, json_output: Json = False) -> None:  # fmt: skip
     """Analyse and separate many recordings.
 
     Example: sideman batch analyze --all
     """
     with library(data, server, key) as lib:
-        made = lib.ask("POST", "/api/v1/batch/analyse", json=_target(lib, recordings, search, everything) | {"again": again})
+        made = lib.ask("POST", "/api/v1/batch/analyse", json=_target(lib, recordings, search, in_set, everything) | {"again": again})
         _report(lib, made, wait, json_output)
 
 
 @batch.command("generate")
-def generate(recordings: Recordings = None, search: Search = None, everything: All = False, stems: Stems = DEFAULT_STEMS, style: Style = None, seed: Annotated[int | None, typer.Option(show_default=False)] = None, wait: Wait = True, data: Data = None, server: Server = None, key: Key = None, json_output: Json = False) -> None:  # fmt: skip
+def generate(recordings: Recordings = None, search: Search = None, in_set: InSet = None, everything: All = False, stems: Stems = DEFAULT_STEMS, style: Style = None, seed: Annotated[int | None, typer.Option(show_default=False)] = None, wait: Wait = True, data: Data = None, server: Server = None, key: Key = None, json_output: Json = False) -> None:  # fmt: skip
     """Generate stems for many recordings.
 
     Example: sideman batch generate 3f2a 77b1 --stems drums,bass --style jazz
     """
     with library(data, server, key) as lib:
         wish = {"roles": [s.strip() for s in stems.split(",") if s.strip()], "style": style, "seed": seed}
-        made = lib.ask("POST", "/api/v1/batch/generate", json=_target(lib, recordings, search, everything) | wish)
+        made = lib.ask("POST", "/api/v1/batch/generate", json=_target(lib, recordings, search, in_set, everything) | wish)
         _report(lib, made, wait, json_output)
 
 
-def _target(lib: Library, recordings: list[str] | None, search: str | None, everything: bool) -> dict[str, Any]:
-    if (bool(recordings) + (search is not None) + everything) != 1:
-        raise UsageError("say which recordings: ids, --search WORDS, or --all")
+def _target(lib: Library, recordings: list[str] | None, search: str | None, in_set: str | None, everything: bool) -> dict[str, Any]:
+    if (bool(recordings) + (search is not None) + (in_set is not None) + everything) != 1:
+        raise UsageError("say which recordings: ids, --search WORDS, --set NAME, or --all")
     if recordings:
         return {"recordingIds": [full_id(lib, r) for r in recordings]}
+    if in_set is not None:
+        return {"search": {"q": "", "collection": set_named(lib, in_set)["id"]}}
     return {"search": {"q": search or ""}}
 
 

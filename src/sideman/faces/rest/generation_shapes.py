@@ -82,6 +82,13 @@ class StyleShape(Shape):
     traits: list[str]
 
 
+class SuitedStyleShape(Shape):
+    """score: likeness of the style's accents to the song's (1 the same, 0 none), less what speaks against it."""
+
+    name: str
+    score: float
+
+
 class GeneratorShape(Shape):
     """An engine that plays new stems: `engine` is what a request names it by. licence: under which its sound may be used, use: what that
     allows. problem: why it cannot be used here, null when it can; a network that is not installed is named with the command that does it."""

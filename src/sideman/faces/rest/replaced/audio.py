@@ -8,10 +8,11 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from sideman.app.library.access import Caller
+from sideman.app.library.queries import RecordingRecord
 from sideman.app.library.recordings import RecordingEdit
 from sideman.app.library.studio import Studio
-from sideman.core.music import to_jams
-from sideman.errors import Conflict, NotFound, UsageError
+from sideman.core.music import MusicAnalysis, to_jams
+from sideman.errors import AnalysisError, Conflict, NotFound, UsageError
 from sideman.faces.rest.callers import StudioHere, Who
 from sideman.faces.rest.delivery import FILE_RESPONSES, deliver, link
 from sideman.faces.rest.forms import FILE_BODY
@@ -29,14 +30,22 @@ def _shape(studio: Studio, who: Caller, recording_id: str) -> AudioFile:
     return AudioFile.of(record, link(studio, recording_file(record), who.user_id))
 
 
-def _style_of(studio: Studio, tags: Sequence[str]) -> str:
+def _style_of(studio: Studio, tags: Sequence[str]) -> str | None:
     """The first style that a genre tag names, as a whole or with one of its words."""
     for name in (*tags, *(word for tag in tags for word in tag.split())):
         try:
             return studio.jobs.playable.style_named(name)
         except UsageError:
             continue
-    return "rock"
+    return None
+
+
+def _suiting(studio: Studio, record: RecordingRecord, analysis: MusicAnalysis) -> str | None:
+    """None for a recording in which there is nothing to follow."""
+    try:
+        return studio.recordings.suiting(record, analysis)[0].name
+    except AnalysisError:
+        return None
 
 
 @router.post("/upload", status_code=201, openapi_extra=FILE_BODY)
@@ -111,14 +120,14 @@ def get_artwork(request: Request, studio: StudioHere, who: Who, audio_id: KeptRe
 
 @router.get("/{audio_id}/insights")
 def get_insights(studio: StudioHere, who: Who, audio_id: KeptRecording) -> Insights:
-    """Tempo and key from the analysis; the style from the genre tag, where it says something; stems that the song lacks or the band plays."""
+    """Tempo and key from the analysis; the style that a genre tag names, else the one that suits the song; stems that the band plays."""
     record = studio.recordings.get(who, audio_id)
     try:
         a = studio.timelines.analysis(who, audio_id)
     except NotFound as error:
         raise Conflict("this recording was not analysed yet: analyse it first") from error
     grid = a.grid.value if a.grid else None
-    style = _style_of(studio, record.tags)
+    style = _style_of(studio, record.tags) or _suiting(studio, record, a)
     return Insights(
         audio_file_id=audio_id, suggested_bpm=grid.tempo_bpm if grid else None, suggested_key=str(a.key.value) if a.key else None,
         suggested_style=style, suggested_stems=["Drums", "Bass", "Piano", "Guitar", "Synth"], time_signature=str(grid.meter) if grid else None,

@@ -217,7 +217,7 @@ class Insights(Shape):
     audio_file_id: str
     suggested_bpm: float | None
     suggested_key: str | None
-    suggested_style: str
+    suggested_style: str | None
     suggested_stems: list[StemType]
     time_signature: str | None
     duration_seconds: float

@@ -14,7 +14,7 @@ from sideman.core.music import StemRole
 from sideman.errors import NotFound, UsageError
 from sideman.faces.rest.callers import StudioHere, Who
 from sideman.faces.rest.delivery import FILE_RESPONSES, deliver, link
-from sideman.faces.rest.generation_shapes import FitRequest, GenerateRequest, GenerationShape
+from sideman.faces.rest.generation_shapes import FitRequest, GenerateRequest, GenerationShape, SuitedStyleShape
 from sideman.faces.rest.parameters import HowAsked, Id, Skip, Take
 from sideman.faces.rest.shapes import ExportRequest, JobShape, MixRequest, MixShape, StemShape
 from sideman.faces.rest.shaping import mix_file, stem_shape
@@ -35,6 +35,13 @@ def generate(studio: StudioHere, who: Who, recording_id: Id, wanted: GenerateReq
         wanted.prompt, wanted.temperature, wanted.energy, wanted.variation, wanted.like, wanted.base, wanted.engine,
     )  # fmt: skip
     return GenerationShape.model_validate(studio.jobs.generate(who, recording_id, wish, replace(how, again=wanted.again)))
+
+
+@router.get("/recordings/{recording_id}/styles")
+def rank_styles(studio: StudioHere, who: Who, recording_id: Id) -> list[SuitedStyleShape]:
+    """The session band's styles, that which suits the recording best first: it is played where a request names none. 404 before the analysis."""
+    analysis = studio.timelines.analysis(who, recording_id)
+    return [SuitedStyleShape.model_validate(s) for s in studio.recordings.suiting(studio.recordings.get(who, recording_id), analysis)]
 
 
 @router.post("/recordings/{recording_id}/fits", status_code=202)

@@ -1,6 +1,6 @@
 // The drawer: what to play, and the takes that came of it.
 import { html, useEffect, useMemo, useRef, useState } from '../ui.js'
-import { post } from '../api.js'
+import { get, post } from '../api.js'
 import { Select } from '../kit/controls.js'
 import { Icon } from '../kit/icon.js'
 import { chordName, harteLabel, usesFlats } from '../music.js'
@@ -52,6 +52,7 @@ export function GenerateDrawer({ desk, reload }) {
   const engines = useEngines()
   const [wish, setWish] = useState(/** @type {FullWish} */ (left.get(recording.id) ?? { roles: ['bass'], style: '', seed: '', candidates: 1, range: 'whole', chords: '' }))
   const [busy, setBusy] = useState(false)
+  const [suited, setSuited] = useState('')
   const panel = useRef(/** @type {HTMLElement | null} */ (null))
   useEffect(() => {
     const before = /** @type {HTMLElement | null} */ (document.activeElement)
@@ -61,6 +62,9 @@ export function GenerateDrawer({ desk, reload }) {
   useEffect(() => {
     left.set(recording.id, wish)
   }, [wish])
+  useEffect(() => {
+    get(`/recordings/${recording.id}/styles`).then((ranked) => setSuited(ranked[0].name), notifyError)
+  }, [timeline])
   const flats = usesFlats(timeline.key?.name ?? null)
   const span = spanOf(desk, wish.range)
   const found = useMemo(() => chordsIn(desk, span), [timeline, span[0], span[1]])
@@ -86,7 +90,7 @@ export function GenerateDrawer({ desk, reload }) {
   const close = () => (desk.drawer.value = '')
   return html`<div class="drawer" ref=${panel} role="dialog" aria-label=${t.title} onKeyDown=${(/** @type {KeyboardEvent} */ e) => e.key === 'Escape' && close()}>
     <header><h2>${t.title}</h2><button class="icon-button" aria-label=${text.common.close} onClick=${close}><${Icon} name="x" /></button></header>
-    <div class="inside">${engines && html`<${GenerateForm} engines=${engines} wish=${wish} onChange=${setWish} />
+    <div class="inside">${engines && html`<${GenerateForm} engines=${engines} wish=${wish} suited=${suited} onChange=${setWish} />
       <div class="pair"><label class="field"><span>${t.range}</span><${Select} label=${t.range} value=${wish.range} options=${ranges} onChange=${(/** @type {string} */ range) => setWish({ ...wish, range, chords: '' })} /></label>
         <label class="field"><span>${t.candidates}</span><${Select} label=${t.candidates} value=${String(wish.candidates)} options=${['1', '2', '3', '4'].map((n) => [n, n])} onChange=${(/** @type {string} */ n) => setWish({ ...wish, candidates: Number(n) })} /></label></div>
       <label class="field"><span>${t.chords}</span><textarea rows="3" spellcheck="false" aria-invalid=${wrong !== null} value=${written} onInput=${(/** @type {any} */ e) => setWish({ ...wish, chords: e.target.value })}></textarea>

@@ -19,8 +19,8 @@ export function useEngines() {
   return engines
 }
 
-/** @param {{engines: Engines, wish: any, onChange: (wish: any) => void}} props */
-export function GenerateForm({ engines, wish, onChange }) {
+/** @param {{engines: Engines, wish: any, suited?: string, onChange: (wish: any) => void}} props suited: the style that suits the song, where it is known */
+export function GenerateForm({ engines, wish, suited = '', onChange }) {
   const t = text.generate
   const set = (/** @type {Partial<Wish>} */ change) => onChange({ ...wish, ...change })
   const toggle = (/** @type {string} */ role) => set({ roles: wish.roles.includes(role) ? wish.roles.filter((/** @type {string} */ r) => r !== role) : [...wish.roles, role] })
@@ -30,7 +30,7 @@ export function GenerateForm({ engines, wish, onChange }) {
     const roles = engines.generators.find((g) => g.engine === name)?.roles ?? []
     set({ engine: name, roles: wish.roles.filter((/** @type {string} */ r) => roles.includes(r)) })
   }
-  const styles = /** @type {[string, string][]} */ ([['', t.styleOfSong], ...engines.styleCards.map((s) => [s.name, s.title])])
+  const styles = /** @type {[string, string][]} */ ([['', t.styleOfSong(engines.styleCards.find((s) => s.name === suited)?.title)], ...engines.styleCards.map((s) => [s.name, s.title])])
   const traits = engines.styleCards.find((s) => s.name === wish.style)?.traits ?? []
   return html`<div class="field"><span id="wanted-stems">${t.stems}</span><div class="choices" role="group" aria-labelledby="wanted-stems">${engines.generationRoles.filter((r) => engine.roles.includes(r)).map((role) => html`
       <button type="button" key=${role} title=${engines.parts[role]} aria-pressed=${wish.roles.includes(role)} style=${colorStyle(role)} onClick=${() => toggle(role)}><${Icon} name=${iconOf(role)} />${nameOf(role)}</button>`)}</div></div>
