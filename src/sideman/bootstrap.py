@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from sideman.core.evaluation.scores import AnalysisScores
     from sideman.core.evaluation.separation import SeparationScores
     from sideman.core.evaluation.timing import TimingScore
+    from sideman.infra.jobs.upkeep import Upkeep
 
 DEFAULT_STEMS = ",".join(r.value for r in PlayAlongOptions().roles)
 
@@ -389,19 +390,29 @@ def run_worker(
         worker.start()
         house = studio.housekeeping
         upkeep = Upkeep((
-            (1.0, lambda: dispatch_stranded(services.jobs, services.queue)), (2.0, studio.webhooks.deliver),
+            (1.0, lambda: dispatch_stranded(services.jobs, services.queue)),
             (5.0, lambda: reconcile(services.jobs, services.queue, handlers.ended)), (600.0, studio.uploads.expire),
             (3600.0, house.empty_trash), (3600.0, house.sweep_blobs), (3600.0, house.forget_jobs),
             (3600.0, services.database.gather_statistics),
         ))  # fmt: skip
+        post = Upkeep(((2.0, studio.webhooks.deliver),))  # other people's servers keep nothing else waiting
         upkeep.start()
+        post.start()
         logging.getLogger("sideman.worker").info("ready: %s serves %s", executor.name, ", ".join(wish.queues))
         if ready is not None:
             ready(studio.measures.text)
         run_until(stopped, wish.parent_pid)
         upkeep.stop()
+        post.stop()
         worker.stop()
         studio.close()
+
+
+def upkeep_of_uploads(studio: Studio) -> Upkeep:
+    """For a server: unfinished uploads lie on its machine, where a worker may not be."""
+    from sideman.infra.jobs.upkeep import Upkeep
+
+    return Upkeep(((600.0, studio.uploads.expire),))
 
 
 def _child_environment(settings: PlatformSettings, scratch: Path, device: str | None) -> dict[str, str]:

@@ -270,6 +270,15 @@ def test_a_session_changes_things_only_with_its_token(house: House) -> None:
     assert house.ask("GET", "/api/v1/me", headers=other.headers()).status_code == 200
 
 
+def test_an_old_cookie_shuts_nobody_out_who_needs_none(house: House) -> None:
+    """Cookies know no ports: another library on this machine may have left it."""
+    old = [("cookie", f"{COOKIE}=of-another-library")]
+    assert house.ask("GET", "/api/v1/me", headers=old, **LOCAL).json()["role"] == "admin"
+    assert house.ask("POST", "/api/v1/collections", json={"name": "mine"}, headers=old, **LOCAL).status_code == 201
+    _refused(house.ask("POST", "/api/v1/collections", json={"name": "x"}, headers=[*old, ("origin", "http://evil.com")], **LOCAL), 401)
+    _refused(house.ask("GET", "/api/v1/me", headers=old), 401, "ended")
+
+
 def test_a_session_ends_with_its_key(house: House) -> None:
     w = world(house.studio)
     session = _signed_in(house, w.tokens["writer"])
@@ -449,6 +458,17 @@ def test_who_asks_for_the_same_on_a_shared_recording_gets_the_job_that_is_there_
     assert seen == {"writer": 200, "reader": 200, "stranger": 404}
     _refused(house.ask("POST", f"/api/v1/jobs/{first}/cancel", w.tokens["reader"]), 403)
     assert house.ask("POST", f"/api/v1/jobs/{first}/cancel", w.tokens["writer"]).json()["state"] == "cancelled"
+
+
+def test_an_empty_idempotency_key_is_none(house: House) -> None:
+    w = world(house.studio)
+    empty = [("idempotency-key", "")]
+    mix = house.ask("POST", f"/api/v1/recordings/{w.ids['recording_id']}/mixes", w.tokens["owner"], json={"lanes": [{}]}, headers=empty)
+    analysis = house.ask(
+        "POST", f"/api/v1/recordings/{w.ids['recording_id']}/analyses", w.tokens["owner"], json={"separate": False}, headers=empty
+    )
+    assert mix.status_code == analysis.status_code == 202
+    assert analysis.json()["kind"] == "analysis" and analysis.json()["id"] != mix.json()["jobId"]
 
 
 def test_a_generation_without_a_seed_is_one_under_one_idempotency_key(house: House) -> None:

@@ -377,7 +377,8 @@ def test_fancy_letters_and_signs_count_as_the_letters_that_they_show(shelf: Shel
             assert added.id in {r.id for r in shelf.found(RecordingQuery(text=text), Scope("", True), 200)}
             assert added.id in {r.id for r in shelf.found(RecordingQuery(title=text[:3]), Scope("", True), 200)}
         finally:
-            shelf.recordings.delete(added.id)
+            shelf.recordings.update(added.id, trashed_at=now())
+            assert shelf.recordings.delete_trashed(added.id, now() + timedelta(seconds=1))
 
 
 def random_query(dice: random.Random, shelf: Shelf) -> RecordingQuery:
@@ -572,7 +573,8 @@ def test_an_edited_recording_is_found_by_its_new_words_only(database: Database) 
     assert not found(text="old") and not found(text="jazz") and not found(tag="jazz") and not found(title="old")
     shelf.update(made.id, tempo_bpm=100.0)
     assert found(text="new ballad", tempo_from_bpm=99.0)
-    shelf.delete(made.id)
+    shelf.update(made.id, trashed_at=now())
+    assert shelf.delete_trashed(made.id, now() + timedelta(seconds=1))
     with pytest.raises(NotFound):
         shelf.get(made.id)
 

@@ -107,6 +107,15 @@ class Access:
         role = ROLES[min(ROLES.index(user.role), ROLES.index(key.role))]
         return Caller(user.id, user.name, role, key.id)
 
+    def may_stay(self, who: Caller) -> bool:
+        """Whether somebody who was let in would still be: their user is there and not disabled, their key not revoked."""
+        try:
+            user = self._people.user(who.user_id)
+            key = self._people.key(who.key_id) if who.key_id else None
+        except NotFound:
+            return False
+        return user.disabled_at is None and (key is None or key.revoked_at is None)
+
     # sessions
 
     def start_session(self, token: str) -> NewSession:

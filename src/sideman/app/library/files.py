@@ -75,7 +75,11 @@ class FileDesk:
         return self._s.results.mixes(recording_id)
 
     def delete_mix(self, who: Caller, mix_id: str) -> None:
-        self._access.writable(who, self._jobs.mix_of(who, mix_id).recording_id)
+        """A job that still makes it is cancelled."""
+        found = self._jobs.mix_of(who, mix_id)
+        self._access.writable(who, found.recording_id)
+        if found.job_id is not None:
+            self._jobs.stop((found.job_id,))
         self._s.results.delete_mix(mix_id)
 
     def _made(self, who: Caller, recording: RecordingRecord, wish: FileWish, how: How) -> str:
@@ -88,7 +92,11 @@ class FileDesk:
             done = None if how.again else self._jobs.still_there(new, self._s.results.mix)
             return done or replace(new, entity_id=record.id)
 
-        job = self._jobs.ask_all((recording.id,), prepare, raises=True, before=lambda: self._s.results.add_mix(record))[0].job
+        try:
+            job = self._jobs.ask_all((recording.id,), prepare, raises=True, before=lambda: self._s.results.add_mix(record))[0].job
+        except BaseException:
+            self._s.results.delete_mix(record.id)  # nothing was asked for, so nothing is listed
+            raise
         assert job is not None and job.entity_id is not None
         if job.entity_id == record.id:
             self._s.results.update_mix(record.id, job_id=job.id)

@@ -61,23 +61,23 @@ class Housekeeping:
 
     def empty_trash(self) -> int:
         """Delete what has been in the trash for the time of the settings."""
-        gone = self._s.recordings.trashed_before(now() - timedelta(seconds=self._s.settings.retention.trash_s))
-        for recording_id in gone:
-            self._s.recordings.delete(recording_id)
-        return len(gone)
+        before = now() - timedelta(seconds=self._s.settings.retention.trash_s)
+        return sum(self._s.recordings.delete_trashed(i, before) for i in self._s.recordings.trashed_before(before))
 
     def sweep_blobs(self) -> int:
         """Remove bytes that nothing uses and that are older than the grace period: younger ones may be on their way into a row."""
         before = now() - timedelta(seconds=self._s.settings.retention.blob_grace_s)
         old = [b for b in self._s.blobs.list() if b.modified_at < before]
         used = self._s.transfers.used_blobs()  # after the list: what came into use meanwhile is in it
-        removed = [b.key for b in old if b.key not in used and self._still_old(b.key, before)]
-        for key in removed:
-            self._s.blobs.delete(key)
+        removed = 0
+        for blob in old:
+            if blob.key not in used and self._still_old(blob.key, before):  # asked right before: a list of them would age
+                self._s.blobs.delete(blob.key)
+                removed += 1
         store = self._s.blobs.inner if isinstance(self._s.blobs, MeasuredBlobStore) else self._s.blobs
         if isinstance(store, LocalBlobStore):
             store.sweep(max(HOUR_S, self._s.settings.retention.blob_grace_s))
-        return len(removed)
+        return removed
 
     def _still_old(self, key: str, before: datetime) -> bool:
         """Adding the same bytes again renews a blob."""

@@ -23,6 +23,9 @@ from sideman.infra.database import RecordingRecord, StemRecord, new_id, now
 
 MOST_STEMS = 64
 MB = 1 << 20
+LONGEST_DIRECTORY = MB
+"""Bytes of an archive's list of files; those of one song take some thousand."""
+LONGEST_ZIP_END = 20 + 22 + 65_535
 BAD_ZIP = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, RuntimeError, NotImplementedError, EOFError, OSError, ValueError)
 """What the unpacking of a damaged or locked archive raises."""
 
@@ -82,8 +85,9 @@ class Intake:
             return Added(known, False)
         facts = self._decoder.inspect(path, name)
         self.refuse_over_quota(who, size, float(facts["duration_s"]))
-        record = self._s.recordings.add(self._record(who, path, name, facts))
-        return Added(record, known is None)
+        new = self._record(who, path, name, facts)
+        record = self._s.recordings.add(new)
+        return Added(record, record.id == new.id)  # the same bytes may have come by another request meanwhile
 
     def _record(self, who: Caller, path: Path, name: str, facts: dict[str, Any]) -> RecordingRecord:
         content_key = self._s.blobs.put(path)
@@ -111,6 +115,7 @@ class Intake:
         self.refuse_over_quota(who, path.stat().st_size)
         with tempfile.TemporaryDirectory(prefix="sideman-zip-") as folder:
             try:
+                _refuse_long_directory(path, name)
                 with zipfile.ZipFile(path) as archive:
                     files = self._unpacked(archive, Path(folder), name)
             except BAD_ZIP as error:
@@ -158,6 +163,27 @@ class Intake:
             new_id(), record.id, None, "imported", role_in(name).value, title_of(name)[:100], self._s.blobs.put(path), path.suffix[1:],
             path.stat().st_size, duration_s, None, None, None, None, None, None, None, {"file": name}, None, now(),
         )  # fmt: skip
+
+
+def _refuse_long_directory(path: Path, name: str) -> None:
+    """Raises TooLarge. To open an archive is to hold its whole directory in memory; what the end record states of its size is what is read.
+
+    (.ZIP File Format Specification 6.3.10, 4.3.14 to 4.3.16.)
+    """
+    with path.open("rb") as file:
+        size = file.seek(0, 2)
+        file.seek(max(0, size - LONGEST_ZIP_END))
+        end = file.read()
+        at = end.rfind(b"PK\5\6")
+        if at < 0 or at + 22 > len(end):
+            return  # no archive, as opening it will say
+        length = int.from_bytes(end[at + 12 : at + 16], "little")
+        locator = end[max(0, at - 20) : at]
+        if length == 0xFFFFFFFF and locator.startswith(b"PK\6\7"):
+            file.seek(int.from_bytes(locator[8:16], "little") + 40)
+            length = int.from_bytes(file.read(8), "little")
+    if length > LONGEST_DIRECTORY:
+        raise TooLarge(f"{name} names too many files: put the stems of one song into a ZIP, at most {MOST_STEMS}")
 
 
 def title_of(name: str) -> str:

@@ -144,8 +144,17 @@ class JobDesk:
             records.append(GenerationRecord(new_id(), who.user_id, recording_id, None, roles, parameters, now()))
             return replace(new, entity_id=records[-1].id)
 
-        items = self.ask_all(ids, prepare, raises, before=lambda: self._s.results.add_generations(records))
-        mine = {r.id for r in records}
+        mine: set[str] = set()
+
+        def before() -> None:
+            self._s.results.add_generations(records)
+            mine.update(r.id for r in records)
+
+        try:
+            items = self.ask_all(ids, prepare, raises, before)
+        except BaseException:
+            self._s.results.delete_generations(sorted(mine))  # nothing was asked for, so nothing is listed
+            raise
         made = {i.job.entity_id: i.job.id for i in items if i.job is not None and i.job.entity_id in mine}
         self._s.results.set_generation_jobs({g: j for g, j in made.items() if g is not None})
         self._s.results.delete_generations([r for r in mine if r not in made])  # an equal job was there already
@@ -261,6 +270,11 @@ class JobDesk:
             raise Conflict(f"this job is {self._s.jobs.get(job_id).state} already: there is nothing to cancel")
         return self._s.jobs.get(job_id)
 
+    def stop(self, job_ids: Sequence[str]) -> None:
+        """Cancel those that are unfinished, also other people's: who may write to a recording may delete what is made of it."""
+        for job in self._s.jobs.many(job_ids):
+            self._cancelled(job)
+
     def _cancelled(self, job: JobRecord) -> bool:
         """False when it was finished already."""
         if self._s.jobs.finish(job.id, "cancelled") is None:
@@ -285,6 +299,13 @@ class JobDesk:
             self._access.writable(who, job.recording_id)
         if job.kind == MODEL:
             self._access.require(who, "admin")
+        try:
+            if job.kind == GENERATION and job.entity_id:
+                self._s.results.generation(job.entity_id)
+            elif job.kind in (MIX, EXPORT) and job.entity_id:
+                self._s.results.mix(job.entity_id)
+        except NotFound as error:
+            raise Conflict("what this job was to make was deleted: ask for it anew") from error
         new = NewJob(
             job.owner_id, job.kind, job.request, job.request_hash, job.recording_id, job.entity_id, job.urgency, attempt=job.attempt + 1,
             retry_of=job.id,
@@ -323,7 +344,7 @@ class JobDesk:
         if recording_id is not None:
             self._access.readable(who, recording_id)
             return self._s.results.generation_page(GenerationQuery(None, recording_id, state), skip, take)
-        return self._s.results.generation_page(GenerationQuery(None if who.is_admin else who.user_id, None, state), skip, take)
+        return self._s.results.generation_page(GenerationQuery(None if who.is_admin else who.user_id, None, state, who.scope), skip, take)
 
     def of_generation(self, generation: GenerationRecord) -> JobRecord | None:
         """Its job; None once that was deleted."""
@@ -333,9 +354,8 @@ class JobDesk:
         """With its stems; a job that still makes them is cancelled."""
         found = self.generation(who, generation_id)
         self._access.writable(who, found.recording_id)
-        job = self.of_generation(found)
-        if job is not None:
-            self._cancelled(job)  # also another's: who may write to a recording may delete what is made of it
+        if found.job_id is not None:
+            self.stop((found.job_id,))
         self._s.results.delete_generations([generation_id])
 
     def mix_of(self, who: Caller, mix_id: str) -> MixRecord:

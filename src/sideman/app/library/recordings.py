@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from sideman.app.library.access import Access, Caller
@@ -84,9 +85,9 @@ class RecordingLibrary:
 
     def delete(self, who: Caller, recording_id: str) -> None:
         """Really gone, with its stems and analyses; only from the trash. Its bytes go after the grace period if nothing else uses them."""
-        if self._access.owned(who, recording_id).trashed_at is None:
+        self._access.owned(who, recording_id)
+        if not self._s.recordings.delete_trashed(recording_id, now() + timedelta(seconds=1)):
             raise Conflict("this recording is not in the trash: trash it first")
-        self._s.recordings.delete(recording_id)
 
     # sharing
 

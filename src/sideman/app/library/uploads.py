@@ -6,7 +6,8 @@ import base64
 import hashlib
 import os
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -98,15 +99,10 @@ class Uploads:
 
         Raises Conflict when `offset` is not where the file ends, Locked, ChecksumMismatch, TooLarge.
         """
-        record = self._mine(who, upload_id)
+        self._mine(who, upload_id)
         self._access.require(who, "editor")
-        lock = FileLock(self._folder / f"{upload_id}.lock")
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            raise Locked("another request is writing to this upload: wait until it has ended") from None
-        try:
-            path = self._path(upload_id)
+        with self._alone(upload_id):
+            record, path = self._mine(who, upload_id), self._path(upload_id)
             size = path.stat().st_size if path.exists() else 0
             if record.recording_id is not None or size != offset:
                 raise Conflict(
@@ -114,7 +110,18 @@ class Uploads:
                 )
             with path.open("ab") as file:
                 await self._write(record, file, offset, pieces, checksum)
-            return UploadState(record, path.stat().st_size)
+                return UploadState(record, file.tell())
+
+    @contextmanager
+    def _alone(self, upload_id: str) -> Iterator[None]:
+        """Raises Locked while another request writes to the upload or makes it a recording."""
+        lock = FileLock(self._folder / f"{upload_id}.lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise Locked("another request is at this upload: wait until it has ended") from None
+        try:
+            yield
         finally:
             lock.release()
 
@@ -144,10 +151,15 @@ class Uploads:
             raise ChecksumMismatch("the piece arrived damaged and was not kept: send it again")
 
     def complete(self, who: Caller, upload_id: str) -> UploadState:
-        """Turn a whole upload into a recording. A file that is refused ends the upload: sending it again would not help."""
+        """Turn a whole upload into a recording. A file that is refused ends the upload: sending it again would not help. Raises Locked."""
+        self._mine(who, upload_id)
+        with self._alone(upload_id):
+            return self._completed(who, upload_id)
+
+    def _completed(self, who: Caller, upload_id: str) -> UploadState:
         record = self._mine(who, upload_id)
         path = self._path(upload_id)
-        if record.recording_id is not None or path.stat().st_size < record.size_bytes:
+        if record.recording_id is not None or self.state(who, upload_id).offset_bytes < record.size_bytes:
             return self.state(who, upload_id)
         try:
             if record.file_name.lower().endswith(".zip"):
@@ -174,13 +186,14 @@ class Uploads:
         (self._folder / f"{upload_id}.lock").unlink(missing_ok=True)
 
     def expire(self) -> int:
-        """Remove what has expired, and files that no upload owns any more."""
+        """Remove what has expired, and files of this machine that no upload or form owns any more."""
         expired = self._s.transfers.expired_uploads(now())
         for upload_id in expired:
             self._s.transfers.delete_upload(upload_id)
             self._remove(upload_id)
         old = now().timestamp() - self._s.settings.retention.upload_s
-        for path in self._folder.glob("*.part") if self._folder.exists() else ():
-            if path.stat().st_mtime < old:
-                self._remove(path.stem)
+        for path in (*self._folder.glob("*.part"), *self._folder.glob("form-*")):
+            if path.is_file() and path.stat().st_mtime < old:
+                path.unlink(missing_ok=True)
+                path.with_suffix(".lock").unlink(missing_ok=True)
         return len(expired)

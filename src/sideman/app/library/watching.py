@@ -94,6 +94,8 @@ class JobWatch:
                 since = self._look(since)
             except SidemanError as error:
                 log.warning("cannot look for changed jobs: %s", error)
+            except Exception:  # listeners would wait for a thread that is gone
+                log.exception("cannot look for changed jobs")
 
     def _look(self, since: datetime) -> datetime:
         """Rows are asked for with an overlap, because writers on other machines commit late, and told apart by what was seen."""

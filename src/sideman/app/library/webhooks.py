@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import ipaddress
@@ -23,6 +24,7 @@ from sideman.infra.database import DeliveryRecord, JobRecord, WebhookRecord, now
 WAITS_S = (10, 60, 300, 1800, 7200, 21600, 43200)
 LEASE_S = 60
 TIMEOUT_S = 10.0
+"""For a whole delivery, however the receiver spreads its answer; the lease outlasts it."""
 AT_ONCE = 20
 
 
@@ -74,9 +76,13 @@ class Webhooks:
             self._s.transfers.add_deliveries(job.owner_id, job.id, f"job.{job.state}")
 
     def deliver(self) -> int:
-        """Send what is due. Returns how many arrived."""
+        """Send what is due, each taken when its turn comes. Returns how many arrived."""
         arrived = 0
-        for delivery in self._s.transfers.due_deliveries(AT_ONCE, now() + timedelta(seconds=LEASE_S)):
+        for _ in range(AT_ONCE):
+            due = self._s.transfers.due_deliveries(1, now() + timedelta(seconds=LEASE_S))
+            if not due:
+                break
+            (delivery,) = due
             try:
                 hook = self._s.transfers.webhook(delivery.webhook_id)
             except NotFound:
@@ -104,19 +110,22 @@ class Webhooks:
             inside = next((p.address for p in places if not ipaddress.ip_address(p.address).is_global), None)
             if inside and not self._s.settings.worker.private_webhooks:
                 return f"{inside} is inside this network: SIDEMAN_WEBHOOK_PRIVATE=yes allows it"
-            status = _post(places, message.body, headers)
+            status = asyncio.run(asyncio.wait_for(_post(places, message.body, headers), TIMEOUT_S))
+        except TimeoutError:
+            return f"the address did not answer within {TIMEOUT_S:.0f} s"
         except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError) as error:
             return f"{type(error).__name__}: {error}"
         return None if 200 <= status < 300 else f"the address answered {status}"
 
 
-def _post(places: tuple[_Place, ...], body: bytes, headers: dict[str, str]) -> int:
-    """The status of the answer, from the first address that takes a connection."""
-    with httpx.Client(timeout=TIMEOUT_S, follow_redirects=False, trust_env=False) as client:
+async def _post(places: tuple[_Place, ...], body: bytes, headers: dict[str, str]) -> int:
+    """The status of the answer, from the first address that takes a connection; what follows the status is not read."""
+    async with httpx.AsyncClient(timeout=TIMEOUT_S, follow_redirects=False, trust_env=False) as client:
         for k, place in enumerate(places):
             named, extensions = headers | {"Host": place.host}, {"sni_hostname": place.name}
             try:
-                return client.post(place.url, content=body, headers=named, extensions=extensions).status_code
+                async with client.stream("POST", place.url, content=body, headers=named, extensions=extensions) as answer:
+                    return answer.status_code
             except httpx.ConnectError:
                 if k == len(places) - 1:
                     raise

@@ -13,7 +13,7 @@ from sideman.app.library.webhooks import Webhooks
 from sideman.app.workflows import storing
 from sideman.core.music import Correction, MusicAnalysis, corrected
 from sideman.errors import JobFailed, NotFound
-from sideman.infra.database import JobRecord, Json, RecordingRecord, StemRecord
+from sideman.infra.database import LONGEST_STEP, JobRecord, Json, RecordingRecord, StemRecord
 from sideman.infra.jobs import CPU, GPU, ORCHESTRATION, Plan, Stage, Task
 
 CHILD_CONTEXT = "sideman.bootstrap:task_context"
@@ -177,13 +177,17 @@ class JobHandlers:
         self._webhooks.announce(job)
 
 
+LONGEST_TASK_NAME = 60
+
+
 def _playing(request: Json, common: dict[str, Any]) -> Stage:
     """A task for every stem; one for all where a network makes them together."""
     roles, seed, candidates = request["roles"], request["seed"], request.get("candidates", 1)
     if request.get("together"):
-        title = f"play {', '.join(roles)}"
         arguments = common | {"roles": roles, "seed": seed, "candidates": candidates, "candidate": 1}
-        return (Task(title, title, f"{HEAVY}generate", GPU, arguments, 20, NETWORK_TIMEOUT_S),)
+        title = f"play {', '.join(roles)}"[:LONGEST_STEP]
+        name = title if len(title) <= LONGEST_TASK_NAME else "play together"
+        return (Task(name, title, f"{HEAVY}generate", GPU, arguments, 20, NETWORK_TIMEOUT_S),)
     return tuple(
         Task(title, title, f"{HEAVY}generate", GPU, common | {"roles": [role], "seed": seed + k, "candidate": k + 1}, 3)
         for role in roles

@@ -16,6 +16,8 @@ from sideman.app.library.timeline import summary
 from sideman.core.music import Correction, from_jams, overlaid, write_jams
 from sideman.infra.database import AnalysisRecord, Json, StemRecord, new_id, now
 
+LONGEST_NAME = 100
+
 
 def _same_id(*parts: str) -> str:
     """The same id for the same job and name, so that a second run finds what the first one stored."""
@@ -27,7 +29,7 @@ def _stem(made: dict[str, Any], recording_id: str, job_id: str, origin: str, **m
         "generation_id": None, "midi_key": None, "tempo_bpm": None, "key_index": None, "score": None, "verdict": None, "report": None,
     }  # fmt: skip
     return StemRecord(
-        id=_same_id(job_id, made["name"]), recording_id=recording_id, origin=origin, role=made["role"], name=made["name"],
+        id=_same_id(job_id, made["name"]), recording_id=recording_id, origin=origin, role=made["role"], name=made["name"][:LONGEST_NAME],
         blob_key=made["blob_key"], container=made["container"], size_bytes=made["size_bytes"], duration_s=made["duration_s"], peaks_key=made["peaks_key"],
         provenance=made["provenance"], job_id=job_id, created_at=now(), **(values | more),
     )  # fmt: skip

@@ -73,6 +73,8 @@ def _listen(studio: Studio, host: str, port: int, worker: bool, insecure: bool) 
     )  # fmt: skip
     stop = threading.Event()
     minder = threading.Thread(target=_mind_worker, args=(studio.settings.data, stop), daemon=True) if worker else None
+    upkeep = bootstrap.upkeep_of_uploads(studio)
+    upkeep.start()
     if minder:
         minder.start()
     shown = f"[{host}]" if ":" in host else host
@@ -82,6 +84,7 @@ def _listen(studio: Studio, host: str, port: int, worker: bool, insecure: bool) 
         uvicorn.Server(config).run(sockets=[listening])
     finally:
         stop.set()
+        upkeep.stop()
         if minder:
             minder.join(20)
 

@@ -43,14 +43,20 @@ def caller_of(request: Request) -> Caller:
     token = _token(request)
     if token is not None:
         return studio.access.by_key(token)
+    policy: Policy = request.app.state.policy
+    keyless = is_local(request) or (policy.open_to_all and same_origin(request))
     cookie = request.cookies.get(COOKIE)
     if cookie:
-        who = studio.access.by_session(cookie)
+        try:
+            who = studio.access.by_session(cookie)
+        except Unauthenticated:
+            if not keyless:  # a cookie that another library on this machine left, or an old one, shuts nobody out who needs none
+                raise
+            return studio.access.local()
         if request.method not in SAFE_METHODS and not _csrf_ok(request, studio, cookie):
             raise Forbidden(f"the {CSRF_HEADER} header is missing or wrong: it comes with the session")
         return who
-    policy: Policy = request.app.state.policy
-    if is_local(request) or (policy.open_to_all and same_origin(request)):
+    if keyless:
         return studio.access.local()
     raise Unauthenticated(SIGN_IN)
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
@@ -16,6 +17,7 @@ from starlette.datastructures import UploadFile
 from sideman.errors import UsageError
 
 T = TypeVar("T")
+INTAKE_THREADS = 4
 FILE_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -26,6 +28,14 @@ FILE_BODY: dict[str, Any] = {
         },
     }
 }
+
+
+async def in_intake(request: Request, use: Callable[..., T], *arguments: Any) -> T:
+    """A function of the intake in one of a few threads of its own: files are decoded one by one, and who waits for that keeps no thread from others."""
+    state = request.app.state
+    if not hasattr(state, "intake_threads"):
+        state.intake_threads = CapacityLimiter(INTAKE_THREADS)
+    return await to_thread.run_sync(use, *arguments, limiter=state.intake_threads)
 
 
 async def received_file(request: Request, use: Callable[[Path], T]) -> T:

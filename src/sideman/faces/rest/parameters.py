@@ -28,7 +28,9 @@ KeyWord = Annotated[str, Query(max_length=20, description="`A minor`, `Am` or `8
 Skip = Annotated[int, Query(ge=0, le=10_000_000)]
 Take = Annotated[int, Query(ge=1, le=100)]
 Idempotency = Annotated[
-    str | None, Header(alias="Idempotency-Key", max_length=200, pattern=r"^[\x21-\x7e]*$", description="The same key twice is one job.")
+    str | None,
+    Header(alias="Idempotency-Key", max_length=200, pattern=r"^[\x21-\x7e]*$", description="The same key twice is one job."),
+    AfterValidator(lambda key: key or None),
 ]
 Moment = Annotated[datetime, AfterValidator(_in_utc)]
 Bpm = Annotated[float | None, Query(ge=0, le=1000)]

@@ -16,6 +16,7 @@ from sideman.infra.database.records import JobRecord, Json, TaskRecord, as_recor
 from sideman.infra.database.tables import UNFINISHED, job_tasks, jobs
 
 INTERACTIVE, BATCH = "interactive", "batch"
+LONGEST_STEP = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +110,8 @@ class Jobs:
         said = (row.kind, row.recording_id, row.asked)
         if row.idempotency_key and row.idempotency_key == new.idempotency_key and said != (new.kind, new.recording_id, new.asked):
             raise Conflict(f"the idempotency key {new.idempotency_key!r} was used for another request: choose a new one")
+        if new.idempotency_key and row.idempotency_key is None and row.owner_id == new.owner_id:
+            c.execute(sa.update(jobs).where(jobs.c.id == row.id).values(idempotency_key=new.idempotency_key, asked=new.asked))
         return as_record(JobRecord, row)
 
     def _get(self, c: sa.Connection, job_id: str) -> JobRecord:
@@ -187,8 +190,10 @@ class Jobs:
             return c.scalar(sa.select(sa.func.count()).where(jobs.c.state == "queued", before)) or 0
 
     def changed_since(self, moment: datetime) -> tuple[JobRecord, ...]:
+        """In the order of their changes; a batch may be of any size."""
+        query = sa.select(jobs).where(jobs.c.updated_at >= moment).order_by(jobs.c.updated_at, jobs.c.id)
         with self._db.read() as c:
-            return tuple(as_record(JobRecord, r) for r in c.execute(sa.select(jobs).where(jobs.c.updated_at >= moment).limit(5000)))
+            return tuple(as_record(JobRecord, r) for r in c.execute(query))
 
     def undispatched(self, before: datetime) -> tuple[JobRecord, ...]:
         """Jobs whose way into the queue was cut: between the two databases there is no common transaction."""
@@ -258,7 +263,7 @@ class Jobs:
         share = float(total[0] or 0) / float(total[1] or 1)
         values: dict[str, Any] = {"share": min(share, 0.999), "updated_at": now()}
         if step:
-            values["step"] = step
+            values["step"] = step[:LONGEST_STEP]
         return bool(c.execute(sa.update(jobs).where(jobs.c.id == job_id, jobs.c.state == "running").values(**values)).rowcount)
 
     def finish(self, job_id: str, state: str, error: str | None = None) -> JobRecord | None:

@@ -158,9 +158,10 @@ class Recordings:
         with self._db.write() as c:
             c.execute(sa.update(recordings).where(recordings.c.id.in_(list(recording_ids))).values(**values, updated_at=now()))
 
-    def delete(self, recording_id: str) -> None:
+    def delete_trashed(self, recording_id: str, before: datetime) -> bool:
+        """False, and nothing is deleted, where it does not lie in the trash since before that moment: it may just have been restored."""
         with self._db.write() as c:
-            c.execute(sa.delete(recordings).where(recordings.c.id == recording_id))
+            return bool(c.execute(sa.delete(recordings).where(recordings.c.id == recording_id, recordings.c.trashed_at < before)).rowcount)
 
     def trashed_before(self, moment: datetime) -> tuple[str, ...]:
         with self._db.read() as c:

@@ -37,11 +37,12 @@ class StemCount:
 
 @dataclass(frozen=True, slots=True)
 class GenerationQuery:
-    """None does not filter."""
+    """None does not filter. scope: of recordings that may be seen."""
 
     owner_id: str | None = None
     recording_id: str | None = None
     job_state: str | None = None
+    scope: Scope | None = None
 
 
 class Results:
@@ -200,6 +201,8 @@ class Results:
         query = sa.select(generations).order_by(generations.c.created_at.desc(), generations.c.id)
         query = query.where(generations.c.owner_id == wanted.owner_id) if wanted.owner_id else query
         query = query.where(generations.c.recording_id == wanted.recording_id) if wanted.recording_id else query
+        if wanted.scope is not None and not wanted.scope.everything:
+            query = query.join(recordings, recordings.c.id == generations.c.recording_id).where(_visible(wanted.scope))
         if wanted.job_state:
             query = query.join(jobs, jobs.c.id == generations.c.job_id).where(jobs.c.state == wanted.job_state)
         with self._db.read() as c:
@@ -244,6 +247,8 @@ def _values(record: Any) -> dict[str, Any]:
 def _seen(scope: Scope) -> list[sa.ColumnElement[bool]]:
     """Recordings outside the trash that may be seen."""
     kept: list[sa.ColumnElement[bool]] = [recordings.c.trashed_at.is_(None)]
-    if not scope.everything:
-        kept.append(sa.or_(recordings.c.owner_id == scope.user_id, recordings.c.id.in_(shared_ids(scope.user_id))))
-    return kept
+    return kept if scope.everything else [*kept, _visible(scope)]
+
+
+def _visible(scope: Scope) -> sa.ColumnElement[bool]:
+    return sa.or_(recordings.c.owner_id == scope.user_id, recordings.c.id.in_(shared_ids(scope.user_id)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Any
 
@@ -126,9 +127,12 @@ class Transfers:
         return frozenset(used)
 
 
+_KEY = re.compile(r"[0-9a-f]{64}")
+
+
 def _keys_in(value: object) -> set[str]:
     if isinstance(value, dict):
         return set().union(*(_keys_in(v) for v in value.values()), set())
     if isinstance(value, list):
         return set().union(*(_keys_in(v) for v in value), set())
-    return {value} if isinstance(value, str) and len(value) == 64 else set()
+    return {value} if isinstance(value, str) and _KEY.fullmatch(value) else set()

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import queue
+import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -16,6 +18,8 @@ import sideman.errors as errors
 from sideman.errors import JobFailed, ServiceUnavailable, SidemanError
 
 START_S = 120.0
+SCRATCH = "SIDEMAN_SCRATCH"
+"""Where a process puts what it works on; every child has a folder of its own inside, which goes with it."""
 Progress = Callable[[str, float], None]
 Message = dict[str, Any]
 
@@ -34,6 +38,7 @@ class WarmProcess:
     def __init__(self, context: str, environment: Mapping[str, str] | None = None, memory_bytes: int = 0) -> None:
         self._context, self._environment, self._memory = context, dict(environment or {}), memory_bytes
         self._process: subprocess.Popen[str] | None = None
+        self._scratch = ""
         self._messages: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self.starts = 0
@@ -82,9 +87,11 @@ class WarmProcess:
         self._messages = queue.SimpleQueue()
         command = [sys.executable, "-m", "sideman.infra.jobs.child", self._context, str(self._memory)]
         threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+        self._scratch = tempfile.mkdtemp(prefix="sideman-child-", dir=self._environment.get(SCRATCH))
+        own = dict.fromkeys(("TMPDIR", SCRATCH), self._scratch)
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8", env=threads | os.environ | self._environment,
-            start_new_session=True,
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8",
+            env=threads | os.environ | self._environment | own, start_new_session=True,
         )  # fmt: skip
         self.starts += 1
         threading.Thread(target=self._listen, args=(self._process, self._messages), daemon=True, name="child").start()
@@ -126,6 +133,7 @@ class WarmProcess:
                 process.stdin.close()
             except OSError:  # what was not yet sent went with the child
                 process.stdin = None
+        shutil.rmtree(self._scratch, ignore_errors=True)  # what it was in the middle of
 
 
 def _task_error(message: Message) -> SidemanError:

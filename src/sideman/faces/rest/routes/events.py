@@ -70,6 +70,8 @@ async def _events(studio: Studio, who: Caller, job_id: str | None) -> AsyncItera
             try:
                 await asyncio.wait_for(woken.wait(), KEEP_ALIVE_S)
             except TimeoutError:
+                if not await run_in_threadpool(studio.access.may_stay, who):
+                    return
                 yield ": still here\n\n"
     finally:
         studio.watch.leave(listener)

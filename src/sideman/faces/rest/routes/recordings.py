@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
-from fastapi.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 
 from sideman.app.library.access import Caller
@@ -19,7 +18,7 @@ from sideman.core.audio import CHUNK_FRAMES, LosslessFacts
 from sideman.errors import NotFound, UsageError
 from sideman.faces.rest.callers import StudioHere, Who
 from sideman.faces.rest.delivery import FILE_RESPONSES, BlobFile, deliver
-from sideman.faces.rest.forms import FILE_BODY
+from sideman.faces.rest.forms import FILE_BODY, in_intake
 from sideman.faces.rest.parameters import Cursor, Id, Limit, Query_
 from sideman.faces.rest.people_shapes import ShareRequest, ShareShape
 from sideman.faces.rest.shapes import AudioShape, RecordingChange, RecordingPage, RecordingShape
@@ -37,7 +36,7 @@ async def received(request: Request, studio: Studio, who: Caller) -> Added:
         if not isinstance(file, UploadFile):
             raise UsageError("the request holds no file: send one as multipart form data in the field `file`")
         name = file.filename or "recording"
-        return await run_in_threadpool(_keep, studio, who, file, name)
+        return await in_intake(request, _keep, studio, who, file, name)
 
 
 def _keep(studio: Studio, who: Caller, file: UploadFile, name: str) -> Added:

@@ -19,8 +19,8 @@ Plain = Annotated[str, Query(max_length=400, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$"
 
 
 @router.get("/livez", response_class=PlainTextResponse)
-def livez() -> str:
-    """The process answers."""
+async def livez() -> str:
+    """The process answers, however many threads are busy."""
     return "ok"
 
 

@@ -7,13 +7,13 @@ from email.utils import format_datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Request, Response
-from fastapi.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sideman.app.library.uploads import CHECKSUMS, Checksum, UploadState
 from sideman.errors import UsageError
 from sideman.faces.rest.callers import StudioHere, Who
+from sideman.faces.rest.forms import in_intake
 from sideman.faces.rest.parameters import Id
 from sideman.faces.rest.problems import problem, responses
 
@@ -105,7 +105,7 @@ async def append(
         return problem(400, str(error))  # the protocol's status for an algorithm that is not there
     state = await studio.uploads.append(who, upload_id, _number(offset, "Upload-Offset"), request.stream(), wanted)
     if state.offset_bytes == state.record.size_bytes:
-        state = await run_in_threadpool(studio.uploads.complete, who, upload_id)
+        state = await in_intake(request, studio.uploads.complete, who, upload_id)
     return Response(status_code=204, headers=_headers(state))
 
 
