@@ -12,20 +12,27 @@ from conftest import Api, Tab
 from model_hub import Hub
 from serving import serving
 
+from sideman.core.audio import AudioClip, write_audio
+from sideman.testing import ShortSong
 from sideman.testing.weights import write_htdemucs
 
 LONG_S = 120
+SONG_S = 14
+"""Two segments of the network."""
 
 
 @pytest.mark.slow
-def test_a_model_is_accepted_installed_previewed_and_used(tab_on: Callable[..., Tab], tmp_path: Path, song_file: Path) -> None:
+def test_a_model_is_accepted_installed_previewed_and_used(tab_on: Callable[..., Tab], tmp_path: Path, song: ShortSong) -> None:
+    write_audio(
+        AudioClip(song.mixture.samples[:, : SONG_S * song.mixture.sample_rate_hz], song.mixture.sample_rate_hz), tmp_path / "song.flac"
+    )
     write_htdemucs(tmp_path / "955717e8.safetensors")
     hub = Hub()
     hub.files["955717e8.safetensors"] = (tmp_path / "955717e8.safetensors").read_bytes()
     threading.Thread(target=hub.serve_forever, daemon=True).start()
     with serving(tmp_path, SIDEMAN_HUB=hub.address, SIDEMAN_MODELS=str(tmp_path / "models")) as server:
         api = Api(server.url)
-        recording = api.analysed(song_file)
+        recording = api.analysed(tmp_path / "song.flac")
         tab = tab_on(server.url)
         tab.open(f"/recording/{recording['id']}")
         tab.page.locator(".lane").first.wait_for()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from forked import sideman
 
 from benchmarks.deployment import install
 
@@ -46,7 +47,7 @@ def test_the_commands_are_ones_that_the_program_takes() -> None:
     commands.append(re.findall(r'"([^"]+)"', DOCKERFILE.splitlines()[-1]))
     assert len(commands) == 4
     for command in commands:
-        done = subprocess.run([sys.executable, "-m", "sideman", *command[1:], "--help"], capture_output=True, text=True)
+        done = sideman(*command[1:], "--help")
         assert done.returncode == 0
         for option in (w for w in command if w.startswith("--")):
             assert option in done.stdout.replace("--no-worker", "--no-worker "), option

@@ -9,6 +9,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+import forked
 import pytest
 
 import sideman
@@ -79,7 +80,7 @@ def test_settings_are_documented_and_checked() -> None:
 
 def test_every_command_is_documented() -> None:
     page = (ROOT / "docs/reference/command-line.md").read_text("utf-8")
-    done = subprocess.run([sys.executable, "-c", "from sideman.faces.cli import main; main()", "--help"], capture_output=True, text=True)
+    done = forked.sideman("--help")
     commands = set(re.findall(r"│ ([a-z-]+)  +[A-Z]", done.stdout))
     assert {"play-along", "eval", "demo"} <= commands
     for command in commands:

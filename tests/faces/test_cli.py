@@ -12,14 +12,10 @@ from pathlib import Path
 
 import pytest
 import soundfile
+from forked import sideman
 
 from sideman.core.audio import AudioClip, write_audio
 from sideman.testing import ShortSong, faded_tone
-
-
-def sideman(*words: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    call = [sys.executable, "-c", "from sideman.faces.cli import main; main()", *map(str, words)]
-    return subprocess.run(call, capture_output=True, text=True, cwd=cwd, timeout=300)
 
 
 def test_help_teaches() -> None:

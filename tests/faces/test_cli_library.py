@@ -10,13 +10,14 @@ import subprocess
 import sys
 import threading
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import forked
 import httpx
 import pytest
 
@@ -24,32 +25,6 @@ from sideman.core.audio import AudioClip, write_audio
 from sideman.testing import ShortSong, faded_tone
 
 SONG_S = 8
-# one process that has loaded the program forks for each call: a real process with its own exit code, without three seconds of imports
-ZYGOTE = """
-import json, os, sys
-from sideman.faces.cli import main
-import sideman.faces.cli.application, sideman.faces.rest, dbos, alembic, uvicorn
-for line in sys.stdin:
-    call = json.loads(line)
-    child = os.fork()
-    if child == 0:
-        for number, name, flags in ((0, os.devnull, os.O_RDONLY), (1, call["out"], os.O_WRONLY), (2, call["err"], os.O_WRONLY)):
-            os.dup2(os.open(name, flags), number)
-        sys.argv = ["sideman", *call["words"]]
-        try:
-            main()
-            code = 0
-        except SystemExit as end:
-            code = end.code or 0
-        except BaseException:
-            import traceback
-            traceback.print_exc()
-            code = 99
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code if isinstance(code, int) else 1)
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
-"""
 
 
 @dataclass(frozen=True)
@@ -68,29 +43,16 @@ Sideman = Callable[..., Done]
 
 
 @pytest.fixture(scope="module")
-def sideman(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sideman]:
+def sideman() -> Sideman:
     """Runs the command line in a process of its own."""
-    folder = tmp_path_factory.mktemp("calls")
     environment = {k: v for k, v in os.environ.items() if not k.startswith("SIDEMAN_")} | {"COLUMNS": "200"}
-    command = [sys.executable, "-c", ZYGOTE]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
-    assert process.stdin and process.stdout
 
     def run(*words: object) -> Done:
-        out, err = folder / "out", folder / "err"
-        out.write_bytes(b"")
-        err.write_bytes(b"")
-        process.stdin.write(json.dumps({"words": [str(w) for w in words], "out": str(out), "err": str(err)}) + "\n")
-        process.stdin.flush()
-        code = int(process.stdout.readline())
-        done = Done(code, out.read_text("utf-8"), err.read_text("utf-8"))
-        assert "Traceback" not in done.err + done.out, done
-        return done
+        done = forked.sideman(*words, environment=environment)
+        assert "Traceback" not in done.stderr + done.stdout, done
+        return Done(done.returncode, done.stdout, done.stderr)
 
-    yield run
-    process.stdin.close()
-    process.stdout.close()
-    process.wait(30)
+    return run
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
+import forked
 import pytest
 
 from sideman.core.audio import write_audio
@@ -15,8 +15,7 @@ from sideman.testing import triad_song
 
 
 def sideman(*words: str | Path) -> subprocess.CompletedProcess[str]:
-    call = [sys.executable, "-c", "from sideman.faces.cli import main; main()", *map(str, words)]
-    done = subprocess.run(call, capture_output=True, text=True, timeout=300)
+    done = forked.sideman(*words)
     assert "Traceback" not in done.stderr, done.stderr
     return done
 
