@@ -67,7 +67,7 @@ def floors(rows: list[Row], value: Callable[[Row], float]) -> list[str]:
     wrong = [value(r) for r in rows if r.fault not in ("right", *NEVER)]
     line("AUC of all, without half and double", 0.97, auc(right, wrong))
     line("right stems, share at .75 or more", 0.85, float(np.mean(np.array(right) >= 0.75)))
-    line("faulty stems, share at .75 or more", 0.03, float(np.mean(np.array(wrong) >= 0.75)), least=False)
+    line("faulty stems without half and double, share at .75 or more", 0.03, float(np.mean(np.array(wrong) >= 0.75)), least=False)
     for role in ROLES:
         own = [r for r in rows if r.role == role]
         good = [value(r) for r in own if r.fault == "right"]
