@@ -403,8 +403,8 @@ def run_worker(
             ready(studio.measures.text)
         run_until(stopped, wish.parent_pid)
         upkeep.stop()
-        post.stop()
         worker.stop()
+        post.stop()
         studio.close()
 
 

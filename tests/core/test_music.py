@@ -84,6 +84,24 @@ def test_chord_symbols_are_those_of_a_lead_sheet() -> None:
     assert [Chord.parse(x).symbol for x in ("A:min7", "Bb:maj", "C:maj/3", "N", "B:hdim7")] == ["Am7", "Bb", "C/E", "N.C.", "Bm7b5"]
 
 
+@pytest.mark.parametrize(
+    ("written", "label"),
+    [
+        ("B♭/D", "Bb:maj/3"), ("C♯m7", "C#:min7"), ("Cmaj", "C:maj"), ("C6/9", "C:maj6"), ("Am6/9", "A:min6"), ("E7#9", "E:7"), ("G13sus4", "G:sus4"),
+        ("Dm11", "D:min9"), ("Fm(maj7)", "F:minmaj7"), ("N.C.", "N"), ("C:maj7/3", "C:maj7/3"),
+    ],
+)  # fmt: skip
+def test_chords_are_read_as_musicians_write_them(written: str, label: str) -> None:
+    assert str(Chord.read(written)) == label
+
+
+@pytest.mark.parametrize(
+    ("written", "name"), [("a minor", "A minor"), ("b♭ major", "Bb major"), ("f#m", "F# minor"), ("8a", "A minor"), ("g", "G major")]
+)
+def test_keys_are_read_in_small_letters_too(written: str, name: str) -> None:
+    assert str(Key.parse(written)) == name
+
+
 def test_keys_spell_their_accidentals() -> None:
     assert [str(Key.parse(x)) for x in ("D#:major", "A minor", "Bb", "F# minor", "G# minor")] == [
         "Eb major",
@@ -121,6 +139,12 @@ def test_jams_files_satisfy_the_jams_library(tmp_path: Path) -> None:
     write_jams(full_analysis(), tmp_path / "a.jams")
     loaded = jams.load(str(tmp_path / "a.jams"), validate=True, strict=True)
     assert {a.namespace for a in loaded.annotations} == {"beat", "tempo", "key_mode", "chord", "segment_open"}
+
+
+def test_what_another_tool_adds_to_our_jams_keeps_nothing_from_being_read() -> None:
+    jam = to_jams(full_analysis())
+    jam["annotations"].insert(0, {"namespace": "beat", "data": [], "sandbox": {}})
+    assert from_jams(jam) == full_analysis()
 
 
 def test_foreign_jams_are_refused() -> None:

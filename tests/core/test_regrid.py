@@ -77,6 +77,7 @@ def test_bars_keep_their_lengths_when_they_move() -> None:
     later = edited("move-bar-one", two, beats=1)
     assert lengths(later.require_grid())[:7] == [4, 4, 4, 2, 4, 4, 4] and later.require_grid().positions[:6] == (4, 1, 2, 3, 4, 1)
     assert edited("move-bar-one", later, beats=-1).require_grid() == two.require_grid()
+    assert edited("move-bar-one", beats=-(10**30)).require_grid().positions == GRID.positions
     mixed = edited("set-meter", meter="3/4", bar=5)
     assert lengths(edited("move-bar-one", mixed, beats=1).require_grid())[1:7] == [4, 4, 4, 4, 3, 3]
     doubled = edited("double-tempo", two).require_grid()

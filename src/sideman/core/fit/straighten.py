@@ -123,5 +123,5 @@ def read_tempo_map(path: Path) -> TempoMap:
         return TempoMap(float(stored["tempo_bpm"]), source, target, float(stored["duration_s"]))
     except OSError as error:
         raise UsageError(f"{path} cannot be read ({error.strerror}): name the tempo map that `sideman straighten` wrote") from error
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+    except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
         raise UsageError(f"{path.name} is no tempo map: name the one that `sideman straighten` wrote") from error

@@ -51,9 +51,15 @@ SYMBOL_QUALITIES = {symbol: quality for quality, symbol in SYMBOLS.items()} | {
     "M": "maj", "major": "maj", "min": "min", "-": "min", "mi": "min", "min7": "min7", "-7": "min7", "mi7": "min7", "M7": "maj7", "Δ": "maj7",
     "Δ7": "maj7", "ma7": "maj7", "sus": "sus4", "7sus4": "sus4", "o": "dim", "°": "dim", "o7": "dim7", "°7": "dim7", "+": "aug", "ø": "hdim7",
     "ø7": "hdim7", "min7b5": "hdim7", "mM7": "minmaj7", "maj6": "maj6", "min6": "min6", "9": "9", "maj9": "maj9", "m9": "min9", "min9": "min9",
-    "add9": "maj", "11": "11", "13": "13", "5": "5",
+    "add9": "maj", "add2": "maj", "madd9": "min", "11": "11", "13": "13", "5": "5", "maj": "maj", "ma": "maj", "mi9": "min9", "ma9": "maj9", "M9": "maj9",
+    "m11": "min9", "m13": "min9", "maj13": "maj9", "69": "maj6", "m69": "min6", "9sus4": "sus4", "13sus4": "sus4", "7sus": "sus4", "m(maj7)": "minmaj7",
+    "mmaj7": "minmaj7", "7b9": "7", "7#9": "7", "7#11": "7", "7b5": "7", "7b13": "7", "7alt": "7", "alt": "7",
 }  # fmt: skip
-"""How lead sheets write qualities."""
+"""How lead sheets write qualities; of tensions the chord below them."""
+
+
+def _plain(text: str) -> str:
+    return text.strip().replace("♯", "#").replace("♭", "b")
 
 
 def pitch_class(name: str) -> int:
@@ -77,15 +83,17 @@ class Key:
 
     @classmethod
     def parse(cls, text: str) -> Key:
-        """`A minor`, `Bb major`, `F#m`, JAMS's `A:minor`, Camelot's `8A`, and a bare `G` for major. Raises ValueError."""
-        wheel = re.fullmatch(r"(1[0-2]|[1-9])([AaBb])", text.strip())
+        """`A minor`, `B♭ major`, `F#m`, JAMS's `A:minor`, Camelot's `8A`, and a bare `G` for major. Raises ValueError."""
+        text = _plain(text)
+        text = text[:1].upper() + text[1:]
+        wheel = re.fullmatch(r"(1[0-2]|[1-9])([AaBb])", text)
         if wheel:
             major = (int(wheel[1]) - 8) * 7 % 12
             return cls(major, "major") if wheel[2] in "Bb" else cls((major + 9) % 12, "minor")
-        short = re.fullmatch(r"([A-G][#b]*)m", text.strip())
+        short = re.fullmatch(r"([A-G][#b]*)m", text)
         if short:
             return cls(pitch_class(short[1]), "minor")
-        name, _, mode = text.replace(":", " ").strip().partition(" ")
+        name, _, mode = text.replace(":", " ").partition(" ")
         mode = mode.strip().lower() or "major"
         if not mode.startswith(("maj", "min")):
             raise ValueError(f"no key with mode {mode!r}")
@@ -164,8 +172,8 @@ class Chord:
 
     @classmethod
     def read(cls, text: str) -> Chord:
-        """Harte syntax, or as on a lead sheet: `Am7`, `F#m7b5`, `Bb/D`, `Cmaj7`, `N.C.`. Raises ValueError."""
-        written = text.strip()
+        """Harte syntax, or as on a lead sheet: `Am7`, `F#m7b5`, `B♭/D`, `C6/9`, `N.C.`. Raises ValueError."""
+        written = _plain(text).replace("6/9", "69")
         if written.upper() in ("N", "N.C.", "NC", "X"):
             return NO_CHORD
         if ":" in written:

@@ -155,7 +155,9 @@ def from_jams(jam: dict[str, Any]) -> MusicAnalysis:
         raise UsageError("this JAMS file was not written by Sideman: its annotations carry no provenance")
     fields: dict[str, Any] = {}
     for item in jam["annotations"]:
-        data, extra = item["data"], item["sandbox"]["sideman"]
+        data, extra = item["data"], item.get("sandbox", {}).get("sideman")
+        if extra is None:
+            continue  # another tool added it
         if item["namespace"] == "beat":
             times, positions = tuple(d["time"] for d in data), tuple(d["value"] for d in data)
             fields["grid"] = _made(item, BeatGrid(times, positions, Meter.parse(extra["meter"])))

@@ -60,6 +60,7 @@ def doubled(grid: BeatGrid) -> BeatGrid:
 def with_bar_one_moved(grid: BeatGrid, beats: int) -> BeatGrid:
     """Every bar begins so many beats later; negative is earlier. Bars of another length than the others keep it."""
     usual, last = grid.meter.beats_per_bar, grid.bars[-1]
+    beats = beats if abs(beats) <= len(grid) else beats % usual
     begins = [b.first_beat + beats for b in grid.bars]
     begins += range(begins[-1] + last.beats, len(grid), last.beats)
     return BeatGrid.from_times(grid.times_s, _places(begins, len(grid), usual), grid.meter)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -54,7 +55,7 @@ async def _events(studio: Studio, who: Caller, job_id: str | None) -> AsyncItera
     def wake() -> None:
         loop.call_soon_threadsafe(woken.set)
 
-    listener = studio.watch.listen(who, job_id, wake)
+    listener, checked = studio.watch.listen(who, job_id, wake), time.monotonic()
     try:
         yield "retry: 2000\n\n"
         for view in await run_in_threadpool(_snapshot, studio, who, job_id):
@@ -70,9 +71,11 @@ async def _events(studio: Studio, who: Caller, job_id: str | None) -> AsyncItera
             try:
                 await asyncio.wait_for(woken.wait(), KEEP_ALIVE_S)
             except TimeoutError:
+                yield ": still here\n\n"
+            if time.monotonic() - checked >= KEEP_ALIVE_S:
                 if not await run_in_threadpool(studio.access.may_stay, who):
                     return
-                yield ": still here\n\n"
+                checked = time.monotonic()
     finally:
         studio.watch.leave(listener)
 

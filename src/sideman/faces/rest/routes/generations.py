@@ -14,6 +14,7 @@ from sideman.core.music import StemRole
 from sideman.errors import NotFound, UsageError
 from sideman.faces.rest.callers import StudioHere, Who
 from sideman.faces.rest.delivery import FILE_RESPONSES, deliver, link
+from sideman.faces.rest.forms import in_intake
 from sideman.faces.rest.generation_shapes import FitRequest, GenerateRequest, GenerationShape, SuitedStyleShape
 from sideman.faces.rest.parameters import HowAsked, Id, Skip, Take
 from sideman.faces.rest.shapes import ExportRequest, JobShape, MixRequest, MixShape, StemShape
@@ -38,8 +39,12 @@ def generate(studio: StudioHere, who: Who, recording_id: Id, wanted: GenerateReq
 
 
 @router.get("/recordings/{recording_id}/styles")
-def rank_styles(studio: StudioHere, who: Who, recording_id: Id) -> list[SuitedStyleShape]:
+async def rank_styles(request: Request, studio: StudioHere, who: Who, recording_id: Id) -> list[SuitedStyleShape]:
     """The session band's styles, that which suits the recording best first: it is played where a request names none. 404 before the analysis."""
+    return await in_intake(request, _ranked, studio, who, recording_id)
+
+
+def _ranked(studio: Studio, who: Caller, recording_id: str) -> list[SuitedStyleShape]:
     analysis = studio.timelines.analysis(who, recording_id)
     return [SuitedStyleShape.model_validate(s) for s in studio.recordings.suiting(studio.recordings.get(who, recording_id), analysis)]
 

@@ -40,7 +40,7 @@ export function chordName(label, semitones = 0, flats = false) {
 
 /** What people write, as Harte label: `Am7/C` becomes `A:min7/b3`. Null for what is no chord. @param {string} written @returns {string | null} */
 export function harteLabel(written) {
-  const clean = written.trim().replaceAll('♯', '#').replaceAll('♭', 'b')
+  const clean = written.trim().replaceAll('♯', '#').replaceAll('♭', 'b').replace('6/9', '69')
   if (/^(N\.?C\.?|N|-)$/i.test(clean)) return 'N'
   const match = /^([A-Ga-g])([#b]?)([^/]*)(?:\/([A-Ga-g][#b]?))?$/.exec(clean)
   if (!match) return null
@@ -57,7 +57,9 @@ export function harteLabel(written) {
 function writtenQuality(text) {
   const known = /** @type {Record<string, string>} */ ({
     '': 'maj', M: 'maj', m: 'min', min: 'min', '-': 'min', '+': 'aug', aug: 'aug', dim: 'dim', '°': 'dim', o: 'dim', dim7: 'dim7', '°7': 'dim7', 7: '7', maj7: 'maj7', M7: 'maj7', 'Δ': 'maj7',
-    m7: 'min7', min7: 'min7', '-7': 'min7', m7b5: 'hdim7', 'ø': 'hdim7', 'ø7': 'hdim7', sus4: 'sus4', sus: 'sus4', sus2: 'sus2', 6: 'maj6', m6: 'min6', 9: '9', maj9: 'maj9', m9: 'min9', 'm(maj7)': 'minmaj7',
+    m7: 'min7', min7: 'min7', '-7': 'min7', m7b5: 'hdim7', 'ø': 'hdim7', 'ø7': 'hdim7', sus4: 'sus4', sus: 'sus4', sus2: 'sus2', 6: 'maj6', m6: 'min6', 9: '9', maj9: 'maj9', M9: 'maj9', m9: 'min9', 'm(maj7)': 'minmaj7', mMaj7: 'minmaj7', mM7: 'minmaj7',
+    maj: 'maj', ma7: 'maj7', mi: 'min', mi7: 'min7', m11: 'min9', m13: 'min9', maj13: 'maj9', 11: '11', 13: '13', 69: 'maj6', m69: 'min6', 5: '5', add9: 'maj', add2: 'maj', madd9: 'min',
+    '7sus4': 'sus4', '9sus4': 'sus4', '13sus4': 'sus4', '7sus': 'sus4', '7b9': '7', '7#9': '7', '7#11': '7', '7b5': '7', '7b13': '7', '7alt': '7', alt: '7',
   })
   return known[text] ?? null
 }
