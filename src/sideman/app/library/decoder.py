@@ -9,7 +9,7 @@ from typing import Any
 from sideman.core.generation import SuitedStyle
 from sideman.core.music import MusicAnalysis, to_jams
 from sideman.errors import JobFailed, UnreadableAudio
-from sideman.infra.jobs import ChildDied, OutOfTime, WarmProcess
+from sideman.infra.jobs import SCRATCH, ChildDied, OutOfTime, WarmProcess
 from sideman.infra.settings import Limits
 
 INSIDE = "sideman.app.workflows."
@@ -19,9 +19,9 @@ Json = dict[str, Any]
 class Decoder:
     """One child, one file at a time. Every method raises what the decoding raises, and UnreadableAudio over the limits."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, scratch: Path) -> None:
         self._limits = limits
-        self._child = WarmProcess("", memory_bytes=limits.decode_memory_bytes)
+        self._child = WarmProcess("", {SCRATCH: str(scratch)}, limits.decode_memory_bytes)
         self._one = threading.Lock()
 
     def inspect(self, path: Path, name: str) -> Json:

@@ -43,7 +43,7 @@ class Studio:
     def __init__(self, services: Services, playable: Playable, models: Models) -> None:
         self.services = services
         self.settings = services.settings
-        self._decoder = Decoder(services.settings.limits)
+        self._decoder = Decoder(services.settings.limits, services.settings.scratch)
         self.access = Access(services)
         self.recordings = RecordingLibrary(services, self.access, self._decoder)
         self.intake = Intake(services, self.access, self._decoder)

@@ -12,6 +12,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import sideman.errors as errors
@@ -87,7 +88,10 @@ class WarmProcess:
         self._messages = queue.SimpleQueue()
         command = [sys.executable, "-m", "sideman.infra.jobs.child", self._context, str(self._memory)]
         threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-        self._scratch = tempfile.mkdtemp(prefix="sideman-child-", dir=self._environment.get(SCRATCH))
+        within = self._environment.get(SCRATCH)
+        if within is not None:
+            Path(within).mkdir(parents=True, exist_ok=True)
+        self._scratch = tempfile.mkdtemp(prefix="sideman-child-", dir=within)
         own = dict.fromkeys(("TMPDIR", SCRATCH), self._scratch)
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8",
