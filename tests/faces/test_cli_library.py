@@ -234,7 +234,8 @@ def test_a_set_list_from_making_to_deleting(way: Way, tmp_path: Path) -> None:
     assert order(way.json("sets", "remove", name, one[:13])) == [three, two]
     assert way.json("sets", "rename", name, f"{name} b")["set"]["name"] == f"{name} b"
     assert f"{name} b" in way("sets", "list").out
-    assert "sets list" in way.refused(6, "sets", "show", name)
+    assert f"did you mean {name} b?" in way.refused(6, "sets", "show", name)
+    assert "sets list" in way.refused(6, "sets", "show", "of nobody")
     assert "sets show" in way.refused(6, "sets", "remove", f"{name} b", one)
     way.json("sets", "create", f"{name} b")
     assert made["set"]["id"][:8] in way.refused(2, "sets", "show", f"{name} b"), "of two with one name the id decides"

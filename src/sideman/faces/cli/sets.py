@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from typing import Annotated, Any
 
 import typer
@@ -117,7 +118,11 @@ def set_named(lib: Library, name: str) -> dict[str, Any]:
         c for c in there if len(name) > 3 and c["id"].startswith(name)
     ]
     if not found:
-        raise NotFound(f"there is no set list {name!r}: `sideman sets list` shows them")
+        near = difflib.get_close_matches(name.casefold(), {c["name"].casefold(): c["name"] for c in there}, 1)
+        hint = next(
+            (f"did you mean {c['name']}?" for c in there if near and c["name"].casefold() == near[0]), "`sideman sets list` shows them"
+        )
+        raise NotFound(f"there is no set list {name!r}: {hint}")
     if len(found) > 1:
         raise UsageError(f"{len(found)} set lists are called {name!r}: name one by its id, {' or '.join(c['id'][:8] for c in found)}")
     return found[0]
