@@ -95,7 +95,7 @@ class Key:
             return cls(pitch_class(short[1]), "minor")
         name, _, mode = text.replace(":", " ").partition(" ")
         mode = mode.strip().lower() or "major"
-        if not mode.startswith(("maj", "min")):
+        if mode not in ("maj", "major", "min", "minor"):
             raise ValueError(f"no key with mode {mode!r}")
         return cls(pitch_class(name), "minor" if mode.startswith("min") else "major")
 
