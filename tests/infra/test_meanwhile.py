@@ -11,7 +11,7 @@ import socket
 import threading
 import time
 import zipfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
@@ -22,34 +22,19 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from sideman import bootstrap
 from sideman.app.library import webhooks
 from sideman.app.library.access import Caller
 from sideman.app.library.studio import Studio
 from sideman.app.library.uploads import Locked
 from sideman.app.library.wishes import GenerationWish, How, MixLane, MixWish
+from sideman.app.workflows.storing import store_fit
 from sideman.core.audio import write_audio
 from sideman.core.music import StemRole
 from sideman.errors import Conflict, NotFound, TooLarge
-from sideman.infra.database import JobRecord, NewJob, StemRecord, new_id, now
+from sideman.infra.database import JobRecord, NewJob, StemRecord, TaskRecord, new_id, now
 from sideman.infra.database.tables import deliveries, jobs
 from sideman.infra.jobs import WarmProcess
 from sideman.testing import faded_tone
-
-
-@pytest.fixture
-def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Studio]]:
-    studios: list[Studio] = []
-
-    def open_with(**settings: str) -> Studio:
-        for name, value in settings.items():
-            monkeypatch.setenv(f"SIDEMAN_{name}", value)
-        studios.append(bootstrap.open_studio(tmp_path / "library"))
-        return studios[-1]
-
-    yield open_with
-    for studio in studios:
-        studio.close()
 
 
 @pytest.fixture
@@ -118,8 +103,6 @@ def test_what_is_restored_while_the_trash_is_emptied_stays(
 
 def test_a_name_of_sixty_four_letters_is_no_missing_file(studio: Studio) -> None:
     job = studio.services.jobs.submit(NewJob(studio.access.local().user_id, "analysis", {}, "x")).job
-    from sideman.infra.database import TaskRecord
-
     fields = dict.fromkeys(TaskRecord.__slots__) | {
         "job_id": job.id,
         "name": "t",
@@ -324,8 +307,6 @@ def test_who_was_shut_out_hears_no_more(studio: Studio, me: Caller) -> None:
 
 
 def test_long_names_fit_every_database(studio: Studio, me: Caller, tmp_path: Path) -> None:
-    from sideman.app.workflows.storing import store_fit
-
     song = studio.intake.add(me, tone(tmp_path), "a.flac").recording
     (tmp_path / "jams").write_text(
         '{"annotations": [], "file_metadata": {"title": "", "artist": "", "duration": 1}, "sandbox": {"sideman": {"remarks": [], "energy": []}}}'

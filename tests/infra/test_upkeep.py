@@ -21,7 +21,6 @@ import pytest
 import sqlalchemy as sa
 from servers import free_port
 
-from sideman import bootstrap
 from sideman.app.library.access import Caller
 from sideman.app.library.studio import Studio
 from sideman.app.library.webhooks import WAITS_S
@@ -34,22 +33,6 @@ from sideman.infra.jobs.upkeep import Upkeep, dispatch_stranded, reconcile
 from sideman.testing import faded_tone
 
 DAY = timedelta(days=1)
-
-
-@pytest.fixture
-def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Studio]]:
-    """A library with the settings that are given."""
-    studios: list[Studio] = []
-
-    def open_with(**settings: str) -> Studio:
-        for name, value in settings.items():
-            monkeypatch.setenv(f"SIDEMAN_{name}", value)
-        studios.append(bootstrap.open_studio(tmp_path / "library"))
-        return studios[-1]
-
-    yield open_with
-    for studio in studios:
-        studio.close()
 
 
 def person(studio: Studio, name: str) -> Caller:
