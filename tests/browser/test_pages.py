@@ -51,6 +51,7 @@ def test_an_upload_is_analysed_played_and_accompanied(tab: Tab, song: ShortSong,
     row(tab, "song").get_by_role("link", name="song").click()
     page.locator(".lane").first.wait_for()
     before = page.locator(".lane").count()
+    assert page.locator(".chords .block").count() > 5 and page.locator(".sections .block").count() >= 1
     assert abs(int(page.locator(".song-head .chip.button b").inner_text()) - song.truth.require_grid().tempo_bpm) < 2
     tab.button("Play").click()
     tab.until(lambda: page.locator(".now .time").inner_text() > "0:01.0")

@@ -13,6 +13,7 @@ import forked
 import pytest
 
 import sideman
+from sideman.core.music import Chord
 from sideman.errors import SidemanError
 from sideman.infra.settings import ROWS, Settings
 
@@ -85,6 +86,14 @@ def test_every_command_is_documented() -> None:
     assert {"play-along", "eval", "demo"} <= commands
     for command in commands:
         assert f"## sideman {command}" in page
+
+
+def test_a_chord_that_is_written_in_the_browser_is_the_same_everywhere_else() -> None:
+    script = (ROOT / "src/sideman/faces/web/static/js/music.js").read_text("utf-8")
+    table = script[script.index("function writtenQuality") :].partition("return known")[0]
+    written = [(quoted or bare, quality) for quoted, bare, quality in re.findall(r"(?:'([^']*)'|(\w+)): '(\w+)'", table)]
+    assert len(written) > 50 and ("69", "maj6") in written
+    assert [(symbol, Chord.read(f"C{symbol}").quality) for symbol, _ in written] == written
 
 
 def test_the_readme_names_the_two_commands_on_its_first_screen() -> None:
