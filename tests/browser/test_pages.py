@@ -55,6 +55,8 @@ def test_an_upload_is_analysed_played_and_accompanied(tab: Tab, song: ShortSong,
     assert abs(int(page.locator(".song-head .chip.button b").inner_text()) - song.truth.require_grid().tempo_bpm) < 2
     tab.button("Play").click()
     tab.until(lambda: page.locator(".now .time").inner_text() > "0:01.0")
+    page.keyboard.press("l")  # a loop does not end, however long the stems take
+    page.locator(".loop").wait_for()
     tab.button("Generate", ".song-head").click()
     drawer = page.get_by_role("dialog", name="Generate")
     drawer.get_by_role("button", name="Piano").click()

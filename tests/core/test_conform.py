@@ -159,7 +159,10 @@ def test_a_song_comes_to_an_even_tempo_and_back(long_song: ShortSong, tmp_path: 
 def test_a_tempo_is_another_reading_or_another_tempo(opened: Song) -> None:
     grid = opened.analysis.require_grid()
     assert [reading_near(grid, grid.tempo_bpm * f) for f in (1.01, 0.5, 2.0, 0.8)] == ["same", "halve-tempo", "double-tempo", "same"]
-    slow = at_tempo(opened, grid.tempo_bpm * 0.8, lambda share: None)
+    assert at_tempo(opened, grid.tempo_bpm * 1.001, lambda share: None).tempo_map is None
+    retimed = at_tempo(opened, grid.tempo_bpm * 0.8, lambda share: None)
+    slow, tempo_map = retimed.song, retimed.tempo_map
+    assert tempo_map is not None and tempo_map.at(grid.times[4:9]) == pytest.approx(slow.analysis.require_grid().times[4:9])
     assert slow.analysis.require_grid().tempo_bpm == pytest.approx(grid.tempo_bpm * 0.8, rel=0.01)
     assert slow.recording.duration_s == pytest.approx(slow.analysis.duration_s, abs=0.01)
     slow.recording.close()

@@ -69,13 +69,15 @@ class _Piece:
 
 
 def _pieces(anchors: Sequence[Anchor]) -> Iterator[_Piece]:
-    for a, b in itertools.pairwise(anchors):
+    pairs = [(a, b) for a, b in itertools.pairwise(anchors) if b.target_s > a.target_s and b.source_s > a.source_s]
+    for i, (a, b) in enumerate(pairs):
         length = b.target_s - a.target_s
-        if length <= 0 or b.source_s <= a.source_s:
-            continue
         count = max(1, int(np.ceil(length / LONGEST_S)))
         source = np.linspace(a.source_s, b.source_s, count + 1) - LEAD_S * (b.source_s - a.source_s) / length
         target = np.linspace(a.target_s, b.target_s, count + 1) - LEAD_S
+        if i + 1 == len(pairs) or pairs[i + 1][0].target_s > b.target_s:  # no piece takes over: it sounds up to its anchor
+            source[-1] += (LEAD_S + FADE_S) * (b.source_s - a.source_s) / length
+            target[-1] += LEAD_S + FADE_S
         for k in range(count):
             yield _Piece((source[k], source[k + 1]), (target[k], target[k + 1]), a.semitones)
 

@@ -80,9 +80,9 @@ class Reference:
         per_bar = round(len(beats) / len(downbeats))
         is_down = np.abs(beats[:, None] - downbeats[None]).min(1) < 0.03
         pickup = int(np.argmax(is_down))  # beats before the first downbeat end their bar
-        position, positions = per_bar - pickup, []
+        position, positions = -pickup % per_bar, list[int]()
         for down in is_down:
-            position = 1 if down else position + 1
+            position = 1 if down else position % per_bar + 1 if len(positions) < pickup else position + 1
             positions.append(position)
         return BeatGrid.from_times(beats, positions, Meter(per_bar, per_bar == 2 and float(np.median(np.diff(beats))) > 0.75))
 

@@ -119,7 +119,15 @@ def beat_readings(tracked: Sequence[Array], duration_s: float, grid: BeatGrid) -
         count = bars * meter
         if SLOWEST / (1 + LOOP_SLACK) <= duration_s / count / period <= FASTEST:
             out.append(np.linspace(0, duration_s, count + 1))
-    return out
+    return out + [np.linspace(0, duration_s, count + 1) for count in _odd_counts(duration_s / period, meter)]
+
+
+def _odd_counts(beats_of_song: float, meter: int) -> list[int]:
+    """Beats of a loop that is no whole bars: less than one, or more at nearly the song's own tempo."""
+    short = [n for n in range(1, meter) if beats_of_song < meter * 0.9 and SLOWEST <= beats_of_song / n <= FASTEST]
+    near = round(beats_of_song)
+    odd = near % meter and near > meter and abs(beats_of_song / near - 1) <= LOOP_SLACK
+    return [*short, near] if odd else short
 
 
 def _octaves(beats: Array) -> list[Array]:
@@ -307,5 +315,12 @@ def _anchors(p: _Place, grid: BeatGrid, edges: list[tuple[float, int]], tuning: 
             if beat < p.span[1] or turn:
                 out.append(Anchor(float(p.beats_s[turn]), target, shift))
         elif 0 <= position <= p.count:
+            turn = position
             out.append(Anchor(float(p.beats_s[position]), target, shift))
+        else:
+            continue
+        if (
+            0 <= beat < min(len(grid) - 1, p.span[1]) and grid.intervals[beat] > 1 and turn < p.count
+        ):  # one beat, then silence: nobody stretches it over a break
+            out.append(Anchor(float(p.beats_s[turn + 1]), target + 60 / grid.tempo_bpm, shift))
     return tuple(out)

@@ -14,7 +14,7 @@ from sideman.core.fit.listening import SAMPLE_RATE_HZ
 from sideman.core.music import MusicAnalysis, NoteEvent, steps_of_beat
 
 LEAST_ONSETS = 8
-FULL_SCALE, FLAT_RUN = 0.999, 3
+FULL_SCALE, FLAT_STEP = 0.999, 1e-4
 WINDOW, BANDS = 2048, 40
 MASKED_DB = 6.0
 MOST_CLIPPED = 0.002
@@ -99,12 +99,11 @@ def tone_shares(notes: Sequence[NoteEvent], analysis: MusicAnalysis) -> ToneShar
 
 
 def clipped_share(reader: AudioReader) -> float:
-    """Share of samples in runs of three or more at full scale."""
+    """Share of samples in runs of three or more at full scale or above that stand still: what peaks higher in floats is not clipped."""
     flat = 0
     for block in blocks(reader, reader.sample_rate_hz * 10):
-        loud = np.abs(block) >= FULL_SCALE
-        runs = loud[:, 2:] & loud[:, 1:-1] & loud[:, :-2]
-        flat += int(runs.sum())
+        still = (np.abs(block[:, 1:]) >= FULL_SCALE) & (np.abs(np.diff(block, axis=1)) <= FLAT_STEP)
+        flat += int((still[:, 1:] & still[:, :-1]).sum())
     return flat / max(1, reader.frames * reader.channels)
 
 

@@ -85,7 +85,8 @@ def judge(song: Heard, stem: Heard, role: StemRole, calibration: Calibration | N
     result = score(hear_contrasts(song, stem, role), role, calibration)
     never = (NEVER_DECIDED,)
     if _too_little(role, seconds, accents):
-        why = f"It sounds for only {seconds:.0f} s: too little to judge."
+        much = f"sounds for only {seconds:.0f} s" if role.pitched and seconds < LEAST_SOUND_S else f"strikes only {accents} times"
+        why = f"It {much}: too little to judge."
         return FitReport(role, 0.5, Verdict.UNDECIDABLE, why, result.axes, never, seconds)
     blind = undecidable_faults(song, stem, role, calibration) if probe and result.value >= WARN else ()
     asked = len(injections(stem, role, 0.5))
@@ -117,7 +118,7 @@ def with_figures(report: FitReport, figures: FitFigures, warnings: tuple[str, ..
 def suspect_analysis(reports: tuple[FitReport, ...]) -> str | None:
     """Stems of several roles that all fail on one axis speak against the analysis they were written on, not against the stems."""
     failed = [r for r in reports if r.verdict is Verdict.REJECTED]
-    if len(failed) < 2 or len(failed) < len(reports):
+    if len({r.role for r in failed}) < 2 or len(failed) < len(reports):
         return None
     axes = {min(r.axes, key=lambda a: a.logit).name for r in failed if r.axes}
     if len(axes) != 1:

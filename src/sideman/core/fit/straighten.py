@@ -18,8 +18,6 @@ from sideman.errors import UsageError
 FORMAT = "sideman-tempo-map"
 SLOWEST, FASTEST = 0.5, 2.0
 MOST_ANCHORS = 1_000_000
-BREAK_BEATS = 4
-"""Between two beats that are so many apart the music pauses: the pause is counted in whole beats."""
 
 
 @dataclass(frozen=True)
@@ -56,9 +54,8 @@ class TempoMap:
 
 
 def even_tempo(grid: BeatGrid, duration_s: float, tempo_bpm: float | None = None) -> TempoMap:
-    """Every beat on a constant grid; the first beat stays where it is. tempo_bpm: the song's own where None. Raises UsageError."""
-    intervals = np.diff(grid.times) * grid.tempo_bpm / 60
-    beats = np.concatenate([[0.0], np.cumsum(np.where(intervals < BREAK_BEATS, 1, np.round(intervals)))])
+    """Every beat on a constant grid, a break as long as whole beats; the first beat stays where it is. tempo_bpm: the song's own where None. Raises UsageError."""
+    beats = np.concatenate([[0.0], np.cumsum(grid.intervals)])
     tempo = tempo_bpm if tempo_bpm is not None else round(60 * float(beats[-1]) / float(grid.times[-1] - grid.times[0]), 2)
     if not SLOWEST <= tempo / grid.tempo_bpm <= FASTEST:
         low, high = grid.tempo_bpm * SLOWEST, grid.tempo_bpm * FASTEST

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sideman.core.audio import AudioReader
 from sideman.core.generation.surroundings import Surroundings
-from sideman.core.music import NO_CHORD, BarAccents, BeatGrid, Chord, GrooveTemplate, Key, Meter, MusicAnalysis
+from sideman.core.music import NO_CHORD, BarAccents, BeatGrid, Chord, GrooveTemplate, Key, Meter, MusicAnalysis, Section
 
 ENERGY_LIMITS = (0.2, 0.6, 0.93)
 """Of a section's energy: hardly there, sparse, playing, full. Most of a record lies within 2 dB of its loudest section."""
@@ -194,7 +194,7 @@ class SongContext:
         """
         if analysis.grid is None and not (analysis.chords and any(c.chord.root is not None for c in analysis.chords.value)):
             analysis.require_grid()
-        grid = analysis.grid.value if analysis.grid else free_grid(analysis.duration_s)
+        grid = analysis.grid.value.counted if analysis.grid else free_grid(analysis.duration_s)
         per_beat = 3 if grid.meter.compound else 1
         return cls(
             grid=grid,
@@ -227,8 +227,7 @@ def _energy_level(energy: float) -> int:
 def _bars(analysis: MusicAnalysis, grid: BeatGrid, per_beat: int) -> tuple[ContextBar, ...]:
     rows = []
     for bar in grid.bars:
-        middle = float(grid.seconds_at(bar.first_beat + bar.beats / 2))
-        section = analysis.section_at(middle)
+        section = _section_of(analysis, *grid.seconds_at([bar.first_beat, bar.first_beat + bar.beats]).tolist())
         number = analysis.sections.value.index(section) if analysis.sections and section else -1
         rows.append((bar, number, _energy_level(section.energy) if section else 2, section.density if section else 0.0))
     out: list[ContextBar] = []
@@ -237,6 +236,13 @@ def _bars(analysis: MusicAnalysis, grid: BeatGrid, per_beat: int) -> tuple[Conte
         last = i + 1 == len(rows) or rows[i + 1][1] != section_number
         out.append(ContextBar(i, bar.first_beat * per_beat, bar.beats * per_beat, energy, section_number, index, last, density))
     return tuple(out)
+
+
+def _section_of(analysis: MusicAnalysis, start_s: float, end_s: float) -> Section | None:
+    """Where the middle of what sounds of a bar lies, or the nearest one: a pick-up and the last bar reach out of the recording."""
+    middle = (max(0.0, start_s) + min(analysis.duration_s, end_s)) / 2
+    sections = analysis.sections.value if analysis.sections else ()
+    return min(sections, key=lambda s: max(s.start_s - middle, middle - s.end_s, 0.0), default=None)
 
 
 def _chords(analysis: MusicAnalysis, grid: BeatGrid, per_beat: int) -> tuple[ChordEvent, ...]:

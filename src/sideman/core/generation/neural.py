@@ -40,6 +40,7 @@ AROUND_S = 4.0
 """Of a stem, what is heard before and after the part that is made anew."""
 FADE_IN_S, TAIL_S = 0.005, 0.03
 """A passage begins at once, since its first note lies on its first sample; the one before rings a little into it."""
+LONGEST_MEASURED_S = 120.0
 SILENT_RMS = 1e-4
 CEILING = 0.89
 GUIDE_SHARE, CLIP_SHARE = 0.1, 0.85
@@ -231,7 +232,7 @@ class _Draft:
         self._silence(self.request.frames - self._at)
         draft = self._writer.finish()
         loudness, target = integrated_loudness(draft), song_lufs + LEVEL_LU.get(self.request.role, USUAL_LEVEL_LU)
-        if self.request.base is not None and np.isfinite(around := integrated_loudness(self.request.base)):
+        if self.request.base is not None and np.isfinite(around := self._loudness_of(self.request.base)):
             target = around
         gain = 10 ** ((target - loudness) / 20) if np.isfinite(loudness) else 1.0
         gain = min(gain, CEILING / self._writer.peak) if self._writer.peak > 0 else 1.0
@@ -239,6 +240,12 @@ class _Draft:
             for block in blocks(draft, 10 * self._rate):
                 writer.write(block * np.float32(gain))
             return writer.finish()
+
+    def _loudness_of(self, base: AudioReader) -> float:
+        """Of the stem in the part that is made anew; of all of it where it is silent there."""
+        begin, end = self.request.within_s or (0.0, base.frames / base.sample_rate_hz)
+        there = integrated_loudness(_excerpt(base, begin, min(end - begin, LONGEST_MEASURED_S)))
+        return there if np.isfinite(there) else integrated_loudness(base)
 
     def remove(self) -> None:
         self._writer.finish().remove()

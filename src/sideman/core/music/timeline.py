@@ -16,6 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 TICKS_PER_BEAT = 960
 UNITS = (1, 2, 4, 8, 16)
 EDGE_BEATS = 8
+BREAK_BEATS = 4
+"""Between two beats that are so many apart the music pauses, or nobody knows its beats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +131,23 @@ class BeatGrid:
     def meter_of(self, bar: Bar) -> Meter:
         """The meter of one bar: bars may differ in length, they divide as the grid does."""
         return replace(self.meter, beats_per_bar=bar.beats) if bar.beats != self.meter.beats_per_bar else self.meter
+
+    @cached_property
+    def intervals(self) -> NDArray[np.int_]:
+        """Beats from each beat to the next [n - 1]: one, or in a break as many as would go by at the tempo of the song."""
+        beats = np.diff(self.times) * self.tempo_bpm / 60
+        return np.where(beats < BREAK_BEATS, 1, np.round(beats)).astype(int)
+
+    @cached_property
+    def counted(self) -> BeatGrid:
+        """The same grid with its breaks counted out, for players who go on or come in again."""
+        if (self.intervals == 1).all():
+            return self
+        times, positions = [self.times_s[0]], [self.positions[0]]
+        for k, count in enumerate(self.intervals.tolist()):
+            times += np.linspace(self.times_s[k], self.times_s[k + 1], count + 1)[1:].tolist()
+            positions += [(self.positions[k] + i - 1) % self.meter.beats_per_bar + 1 for i in range(1, count)] + [self.positions[k + 1]]
+        return BeatGrid.from_times(times, positions, self.meter)
 
     @cached_property
     def _edges(self) -> tuple[float, float]:

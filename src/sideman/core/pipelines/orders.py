@@ -6,11 +6,14 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import numpy as np
+
+from sideman.core.fit.straighten import TempoMap
 from sideman.core.generation import Direction, Generator, understand
 from sideman.core.music import MusicAnalysis, StemRole, parse_progression, part_of, with_progression
 from sideman.core.pipelines.songs import Song, StemWishes, playable
 from sideman.core.pipelines.splicing import BaseStem
-from sideman.core.pipelines.tempo import at_tempo
+from sideman.core.pipelines.tempo import Retimed, at_tempo
 from sideman.errors import UsageError
 
 HOTTEST = 2.0
@@ -75,13 +78,13 @@ def checked(order: Order, generator: Generator) -> StemWishes:
 def prepare(order: Order, song: Song, generator: Generator, progress: Callable[[float], None] = lambda share: None) -> Prepared:
     """Raises UsageError, and AnalysisError where a song without beats is asked for bars, chords or a tempo."""
     wishes = checked(order, generator)
-    before, within = song, order.within_s
-    if order.tempo_bpm is not None:
-        song = at_tempo(song, order.tempo_bpm, progress)
-    if song.recording is not before.recording:
+    within = order.within_s
+    retimed = at_tempo(song, order.tempo_bpm, progress) if order.tempo_bpm is not None else Retimed(song)
+    song = retimed.song
+    if retimed.tempo_map is not None:
         if order.base is not None:
             raise UsageError("a part of a stem is played anew at the song's own tempo: leave the tempo out")
-        within = _moved(within, before, song) if within else None
+        within = _moved(within, retimed.tempo_map) if within else None
     if order.chords:
         song = replace(song, analysis=with_progression(song.analysis, parse_progression(order.chords)))
     within = part_of(song.analysis, order.part) if order.part else within
@@ -93,10 +96,9 @@ def prepare(order: Order, song: Song, generator: Generator, progress: Callable[[
     )
 
 
-def _moved(within_s: tuple[float, float], before: Song, after: Song) -> tuple[float, float]:
+def _moved(within_s: tuple[float, float], tempo_map: TempoMap) -> tuple[float, float]:
     """The same beats of a song that was brought to another tempo."""
-    old, new = before.analysis.require_grid(), after.analysis.require_grid()
-    start, end = (float(new.seconds_at(old.beat_at(t) * len(new) / len(old))) for t in within_s)
+    start, end = tempo_map.at(np.array(within_s)).tolist()
     return max(0.0, start), end
 
 

@@ -13,6 +13,7 @@ from sideman.core.generation.generator import EARLY_S
 from sideman.core.music import NoteEvent
 
 FADE_S = 0.04
+LEAST_RINGING_S = 0.1
 BLOCK_S = 10
 
 
@@ -44,7 +45,10 @@ def spliced(old: AudioReader, new: AudioReader, within_s: tuple[float, float], p
 
 
 def spliced_notes(old: Sequence[NoteEvent], new: Sequence[NoteEvent], within_s: tuple[float, float]) -> tuple[NoteEvent, ...]:
-    """Old notes that ring into the span end there."""
+    """Old notes that ring into the span end there, and those that ring out of it go on behind it, as the old sound does."""
     start, end = (t - EARLY_S for t in within_s)
-    kept = [replace(n, end_s=min(n.end_s, start)) if n.start_s < start else n for n in old if n.start_s < start or n.start_s >= end]
-    return tuple(sorted((*kept, *new), key=lambda n: (n.start_s, n.pitch)))
+    before = [replace(n, end_s=min(n.end_s, start)) for n in old if n.start_s < start]
+    behind = [
+        replace(n, start_s=max(n.start_s, end)) for n in old if n.end_s > end and (n.start_s >= end or n.end_s > end + LEAST_RINGING_S)
+    ]
+    return tuple(sorted((*before, *new, *behind), key=lambda n: (n.start_s, n.pitch)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from sideman.core.audio import AudioReader, Recording, ScratchAudio, SourceInfo, warp
 from sideman.core.audio.stretching import needed_anchors
@@ -30,7 +30,15 @@ def reading_near(grid: BeatGrid, tempo_bpm: float) -> str:
     return name if abs(tempo_bpm / (grid.tempo_bpm * factor) - 1) <= OCTAVE_SLACK else "same"
 
 
-def at_tempo(song: Song, tempo_bpm: float, progress: Callable[[float], None]) -> Song:
+@dataclass(frozen=True, eq=False)
+class Retimed:
+    """A song at another tempo; tempo_map None: its sound is as it was."""
+
+    song: Song
+    tempo_map: TempoMap | None = None
+
+
+def at_tempo(song: Song, tempo_bpm: float, progress: Callable[[float], None]) -> Retimed:
     """The song read at its half or double tempo where the tempo says so, and warped to it where it is another one.
 
     Raises UsageError, AnalysisError. A warped song has a recording of its own, which lies in the scratch folder of the old one.
@@ -40,10 +48,10 @@ def at_tempo(song: Song, tempo_bpm: float, progress: Callable[[float], None]) ->
         song = replace(song, analysis=corrected(song.analysis, [Correction(reading, {})]))
     grid = song.analysis.require_grid()
     if abs(tempo_bpm / grid.tempo_bpm - 1) <= SAME:
-        return song
+        return Retimed(song)
     tempo_map = even_tempo(grid, song.analysis.duration_s, tempo_bpm)
     moved = warped_by(song.recording.audio, tempo_map, song.recording, f"at-{tempo_bpm:g}-bpm", progress)
-    return Song(_as_recording(moved, song.recording.info, song.recording), straightened(song.analysis, tempo_map))
+    return Retimed(Song(_as_recording(moved, song.recording.info, song.recording), straightened(song.analysis, tempo_map)), tempo_map)
 
 
 def _as_recording(audio: ScratchAudio, info: SourceInfo, song: Recording) -> Recording:

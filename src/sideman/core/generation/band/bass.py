@@ -20,6 +20,8 @@ SOON_PULSES = 1.5
 AHEAD_PULSES = 4
 """How far a bar looks for the chord that an anticipation belongs to."""
 ON_BEAT, OFF_BEAT, GHOST = 0.74, 0.62, 0.3
+FIRST_HELD = 0.45
+"""Of a beat: so long, at least, a walking line stays on the root of a chord that begins between beats."""
 
 
 def _near(player: Player, pitch_class: int, reference: int) -> int:
@@ -119,8 +121,8 @@ def _pitch(player: Player, symbol: str, event: ChordEvent, following: ChordEvent
         intervals = event.chord.intervals
         index = {"3": 1, "5": 2, "7": 3}.get(symbol)
         semitones = intervals[index] if index is not None and index < len(intervals) else DEGREES[symbol]
-        if symbol == "6" and 3 in intervals:
-            semitones = 10  # over a minor chord the sixth is seldom meant
+        if symbol == "6" and 3 in intervals and 9 not in intervals:
+            semitones = 10  # over a minor chord that does not say so the sixth is seldom meant
         assert event.chord.root is not None
         pc = (event.chord.root + semitones) % 12
         above = root + (pc - root) % 12
@@ -170,7 +172,9 @@ def _walk(player: Player, event: ChordEvent, following: ChordEvent, reference: i
     tones = [p for p in range(low, high + 1) if p % 12 in event.chord.pitch_classes[:4]]
     scale = player.context.key_at(event.start).scale
     unit = 3.0 if player.context.compound else 1.0
-    steps = max(1, round(event.pulses / unit))
+    first_beat = unit * np.ceil((event.start + FIRST_HELD * unit) / unit)  # after a pushed chord the line is on the beat again
+    places = [event.start, *np.arange(first_beat, event.end - 1e-6, unit).tolist()]
+    steps = len(places)
     line = [now]
     for b in range(1, steps):
         before = line[-1]
@@ -184,10 +188,11 @@ def _walk(player: Player, event: ChordEvent, following: ChordEvent, reference: i
             options = [q for q in tones if q != before and abs(q - before) <= 7] or tones
             line.append(min(options, key=lambda q: abs(q - aim) * 0.4 + abs(q - before) * 0.3 + 2.2 * rng.random()))
     line = [int(np.clip(p, low, high)) for p in line]
+    ends, swung = [*places[1:], event.end], [player.swung(p) for p in (*places, event.end)]
     out = [
-        ScoreNote(event.start + b * unit, unit * float(rng.uniform(0.85, 0.99)), p, 0.66 + 0.06 * (b % 2) + 0.05 * rng.random())
-        for b, p in enumerate(line)
+        ScoreNote(a, (b - a) * float(rng.uniform(0.85, 0.99)), p, 0.66 + 0.06 * (int(a / unit) % 2) + 0.05 * rng.random())
+        for a, b, p in zip(swung[:-1], swung[1:], line, strict=True)
     ]
-    if rng.random() < 0.15 and unit == 1.0:
-        out.append(ScoreNote(player.swung(event.start + steps - 0.5), 0.3, line[-1], 0.35))
+    if rng.random() < 0.15 and unit == 1.0 and ends[-1] - places[-1] == unit:
+        out.append(ScoreNote(player.swung(places[-1] + 0.5), 0.3, line[-1], 0.35))
     return out, line[-1]

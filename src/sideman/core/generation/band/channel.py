@@ -134,14 +134,30 @@ def strip_for(role: StemRole, style: Style) -> Strip:
     return strip if change.parallel else replace(strip, parallel=None)
 
 
+@dataclass(frozen=True, slots=True)
+class StripLevels:
+    """What a strip takes from the whole performance: its loud passages before each compressor, the squeezed copy's make-up, its peaks."""
+
+    loud_db: float
+    parallel_loud_db: float
+    make_up_db: float
+    ceiling: float
+
+
+@dataclass(frozen=True, eq=False)
+class Processed:
+    audio: ScratchAudio
+    levels: StripLevels
+
+
 def _percentile_level(rms: Curve) -> float:
     loud = rms[rms > 1e-6]
     return float(np.percentile(decibels(loud), 95)) if len(loud) else -90.0
 
 
-def _compression(rms: Curve, c: Compressor, rate: int) -> Curve:
+def _compression(rms: Curve, c: Compressor, rate: int, loud_db: float) -> Curve:
     smooth = decibels(np.sqrt(np.maximum(scipy.ndimage.uniform_filter1d(rms * rms, 5), 0)))
-    over = smooth - (_percentile_level(rms) - c.over_db)
+    over = smooth - (loud_db - c.over_db)
     knee = c.knee_db
     soft = np.where(over > knee / 2, over, np.where(over > -knee / 2, (over + knee / 2) ** 2 / (2 * knee), 0))
     return ballistics(soft * (1 / c.ratio - 1), c.attack_s, c.release_s, rate)
@@ -159,7 +175,7 @@ def _saturated(x: Samples, gain: float, asymmetry: float = 0.12) -> Samples:
     """Rational tanh with slight even harmonics; unity gain for small signals."""
     u = np.clip(x * np.float32(gain) + np.float32(asymmetry), -3, 3)
     u2 = u * u
-    y = u * (27 + u2) / (27 + 9 * u2) - np.float32(np.tanh(asymmetry))
+    y = u * (27 + u2) / (27 + 9 * u2) - np.float32(asymmetry * (27 + asymmetry**2) / (27 + 9 * asymmetry**2))  # silence stays silent
     return (y / np.float32(gain)).astype(np.float32)
 
 
@@ -170,11 +186,27 @@ def _padded(reader: AudioReader) -> Iterator[Samples]:
         yield np.pad(block, ((0, 0), (0, short))) if short else block
 
 
+@dataclass(frozen=True, eq=False)
+class _Controls:
+    """Gains of the whole stem, and the levels they were made with."""
+
+    gain_db: Curve
+    parallel_db: Curve | None
+    drive_gain: float
+    levels: StripLevels
+
+
 class _Output:
     """The strip after its control curves are known; called with equalised chunks in order."""
 
-    def __init__(self, strip: Strip, gain_db: Curve, parallel_db: Curve | None, drive_gain: float, rate: int) -> None:
-        self.strip, self._gain, self._parallel, self._drive, self._at = strip, gain_db, parallel_db, drive_gain, 0
+    def __init__(self, strip: Strip, controls: _Controls, rate: int) -> None:
+        self.strip, self._gain, self._parallel, self._drive, self._at = (
+            strip,
+            controls.gain_db,
+            controls.parallel_db,
+            controls.drive_gain,
+            0,
+        )
         self._bus = Equaliser((Band("high_pass", 60), Band("low_pass", 5000)), 2, rate)
         self._velvet = Convolver(velvet(rate))
         self._side = Equaliser((Band("high_pass", 250),), 1, rate)
@@ -202,8 +234,25 @@ class _Output:
         return np.concatenate([mid + side, mid - side]) + wet
 
 
-def process(dry: ScratchAudio, strip: Strip, folder: Path, name: str) -> ScratchAudio:
-    """Dry stereo stem -> through the strip, same length. Level is left to `level_gain`."""
+def _controls(rms: Curve, peak: Curve, strip: Strip, rate: int, levels: StripLevels | None) -> _Controls:
+    gain = _transients(rms, strip.punch_db, strip.sustain_db, rate) if strip.punch_db else np.zeros(len(rms))
+    shaped = rms * 10 ** (gain / 20)
+    loud, parallel_loud = (levels.loud_db, levels.parallel_loud_db) if levels else (_percentile_level(shaped), _percentile_level(rms))
+    if strip.compressor:
+        gain = gain + _compression(shaped, strip.compressor, rate, loud)
+    parallel, make_up = None, 0.0
+    if strip.parallel:  # the squeezed copy comes back at the level of the sound it is added to
+        parallel = _compression(rms, strip.parallel, rate, parallel_loud)
+        both = np.sqrt((rms**2).mean() / max(((rms * 10 ** (parallel / 20)) ** 2).mean(), 1e-18))
+        make_up = levels.make_up_db if levels else float(20 * np.log10(max(both, 1e-9)))
+        parallel = parallel + make_up
+    ceiling = levels.ceiling if levels else float(np.percentile(peak * 10 ** (gain / 20), 99.5)) + 1e-9
+    drive = 10 ** ((strip.drive_db or 0.0) / 20) / ceiling
+    return _Controls(gain, parallel, drive, StripLevels(loud, parallel_loud, make_up, ceiling))
+
+
+def process(dry: ScratchAudio, strip: Strip, folder: Path, name: str, levels: StripLevels | None = None) -> Processed:
+    """Dry stereo stem -> through the strip, same length. Level is left to `level_gain`. levels: of the whole, for a part of it."""
     rate = dry.sample_rate_hz
     equaliser, side_filter = Equaliser(strip.bands, 2, rate), Equaliser((Band("high_pass", 150),), 1, rate)
     rms_parts, peak_parts = [], []
@@ -216,17 +265,8 @@ def process(dry: ScratchAudio, strip: Strip, folder: Path, name: str) -> Scratch
             peak_parts.append(peak)
             writer.write(y)
         equalised = writer.finish()
-    rms, peak = np.concatenate(rms_parts), np.concatenate(peak_parts)
-    gain = _transients(rms, strip.punch_db, strip.sustain_db, rate) if strip.punch_db else np.zeros(len(rms))
-    if strip.compressor:
-        gain = gain + _compression(rms * 10 ** (gain / 20), strip.compressor, rate)
-    parallel = _compression(rms, strip.parallel, rate) if strip.parallel else None
-    if parallel is not None:  # the squeezed copy comes back at the level of the sound it is added to
-        both = np.sqrt((rms**2).mean() / max(((rms * 10 ** (parallel / 20)) ** 2).mean(), 1e-18))
-        parallel = parallel + 20 * np.log10(max(both, 1e-9))
-    ceiling = float(np.percentile(peak * 10 ** (gain / 20), 99.5)) + 1e-9
-    drive = 10 ** ((strip.drive_db or 0.0) / 20) / ceiling
-    output, left = _Output(strip, gain, parallel, drive, rate), dry.frames
+    controls = _controls(np.concatenate(rms_parts), np.concatenate(peak_parts), strip, rate, levels)
+    output, left = _Output(strip, controls, rate), dry.frames
     with ScratchWriter(folder / f"{name}-strip.f32", rate, 2) as writer:
         for x in blocks(equalised, CHUNK):
             y = output(x)[:, :left]
@@ -234,7 +274,7 @@ def process(dry: ScratchAudio, strip: Strip, folder: Path, name: str) -> Scratch
             writer.write(y)
         result = writer.finish()
     equalised.remove()
-    return result
+    return Processed(result, controls.levels)
 
 
 def level_gain(stem: AudioReader, song_lufs: float, level_lu: float) -> float:

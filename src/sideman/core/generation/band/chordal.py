@@ -49,6 +49,10 @@ BUSY_ONSETS = 3.2
 LEAST_ROOM = 12
 """Semitones between the bottom and the top that a part keeps when its register moves."""
 
+FIFTHS = (7, 6, 8)
+SLIVER_PULSES = 0.3
+"""So short a piece of a chord is not played when a held one is cut at the changes."""
+
 Voiced = list[tuple[ChordEvent, tuple[int, ...]]]
 
 
@@ -73,7 +77,9 @@ def _voiced(player: Player) -> Voiced:
     register = Register(
         low + shift, max(high + shift, low + shift + LEAST_ROOM), centre + shift, part.notes, part.voicing == "rootless", wide
     )
-    return list(zip(events, lead_voices(chords, register), strict=True))
+    known = part.voicing == "rootless" and player.context.key_known
+    scales = [player.context.key_at(e.start).scale for e in events] if known else []
+    return list(zip(events, lead_voices(chords, register, scales), strict=True))
 
 
 def _bar(player: Player, bar: ContextBar, voiced: Voiced) -> list[ScoreNote]:
@@ -86,7 +92,7 @@ def _bar(player: Player, bar: ContextBar, voiced: Voiced) -> list[ScoreNote]:
         steps = list(tab.steps(bar, player.context.compound))
         if name == "hands" and player.role not in SUSTAINED:
             steps = _varied(player, bar, steps)
-        steps = _with_changes(steps, bar, voiced) if name == "hands" else steps
+        steps = _with_changes(steps, bar, voiced, player.role in SUSTAINED) if name == "hands" else steps
         for step in steps:
             out += _struck(player, bar, step, voiced)
     return out
@@ -112,19 +118,29 @@ def _varied(player: Player, bar: ContextBar, steps: list[Step]) -> list[Step]:
     return sorted(out, key=lambda s: s.at)
 
 
-def _with_changes(steps: list[Step], bar: ContextBar, voiced: Voiced) -> list[Step]:
+def _with_changes(steps: list[Step], bar: ContextBar, voiced: Voiced, sustained: bool) -> list[Step]:
     """A chord that changes under a held one is struck again; a chord that the figure never strikes is struck where it begins."""
-    out: list[Step] = []
-    changes = [e.start - bar.start for e, _ in voiced if 1e-6 < e.start - bar.start < bar.pulses - 1e-6]
-    for step in steps:
-        cuts = [c for c in changes if step.at + 0.3 < c < step.at + step.pulses - 0.2] if step.pulses > 1 else []
-        edges = [step.at, *cuts, step.at + step.pulses]
-        out += [Step(a, b - a, step.symbol) for a, b in itertools.pairwise(edges)]
+    out = [piece for step in steps for piece in (_along_chords if sustained else _cut_at_changes)(step, bar, voiced)]
+    early = 0.0 if sustained else 0.51
     for event, _ in voiced if steps else ():  # a bar of rests is meant
         a, b = event.start - bar.start, min(float(bar.pulses), event.end - bar.start)
-        if a > -1e-6 and b - a >= 1 and not any(a - 0.51 <= s.at < b for s in out):
+        if a > -1e-6 and b - a >= 1 and not any(a - early - 1e-6 <= s.at < b for s in out):
             out.append(Step(a, min(1.0, b - a), "x"))
     return sorted(out, key=lambda s: s.at)
+
+
+def _cut_at_changes(step: Step, bar: ContextBar, voiced: Voiced) -> list[Step]:
+    changes = [e.start - bar.start for e, _ in voiced]
+    cuts = [c for c in changes if step.at + 0.3 < c < step.at + step.pulses - 0.2] if step.pulses > 1 else []
+    edges = [step.at, *cuts, step.at + step.pulses]
+    return [Step(a, b - a, step.symbol) for a, b in itertools.pairwise(edges)]
+
+
+def _along_chords(step: Step, bar: ContextBar, voiced: Voiced) -> list[Step]:
+    """What is held, cut exactly where chords begin and end: nothing else ends it."""
+    spans = [(max(step.at, e.start - bar.start), min(step.at + step.pulses, e.end - bar.start)) for e, _ in voiced]
+    pieces = [Step(a, b - a, step.symbol) for a, b in spans if b - a > 1e-6]
+    return [p for p in pieces if p.pulses >= SLIVER_PULSES] or pieces
 
 
 def _struck(player: Player, bar: ContextBar, step: Step, voiced: Voiced) -> list[ScoreNote]:
@@ -134,7 +150,7 @@ def _struck(player: Player, bar: ContextBar, step: Step, voiced: Voiced) -> list
         return []
     ahead = step.symbol == NEXT and i + 1 < len(voiced) and voiced[i + 1][0].start - at <= player.context.pulses_per_beat + 0.01
     event, v = voiced[i + 1] if ahead else voiced[i]
-    room = step.pulses if ahead or player.role in SUSTAINED else min(step.pulses, event.end - at)
+    room = step.pulses if ahead else min(step.pulses, event.end - at)
     length = max(0.06, room * player.part.length)
     if step.symbol in (MUTED, MUTED_POWER):
         length = MUTED_PULSES
@@ -149,7 +165,8 @@ def _pitches(player: Player, symbol: str, event: ChordEvent, v: tuple[int, ...])
         return (v[(int(symbol) - 1) % len(v)],)
     if symbol in POWER or symbol == MUTED_POWER:
         root = 40 + (event.chord.root - 40) % 12
-        return (root, root + 7, root + 12) if symbol in POWER else (root, root + 7)
+        fifth = tuple(root + i for i in FIFTHS if i in event.chord.intervals)[:1]
+        return (root, *fifth, root + 12) if symbol in POWER else (root, *fifth)
     if symbol == SIXTH:
         root = 40 + (event.chord.root - 40) % 12
         return (root, root + 9)

@@ -52,12 +52,18 @@ def _fingers(frets: Sequence[int]) -> int:
     return 1 + sum(f > low for f in pressed) if barre else len(pressed)
 
 
+def _simpler(intervals: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
+    """A chord, and what a hand that cannot reach it plays instead: without its highest tone, then without its fifth."""
+    return intervals, intervals[:4], tuple(i for i in intervals[:4] if i != 7)
+
+
 def strummed(chords: Sequence[Chord], open_strings: bool, centre: int) -> list[tuple[int, ...]]:
     """One shape per chord (no N among them): near in position to the one before, and to the register asked for."""
     out: list[tuple[int, ...]] = []
     for chord in chords:
         assert chord.root is not None
-        options = shapes(chord.root, chord.intervals[:5], open_strings) or ((40 + (chord.root - 40) % 12,),)
+        options = next((s for i in _simpler(chord.intervals[:5]) if (s := shapes(chord.root, i, open_strings))), ())
+        options = options or ((40 + (chord.root - 40) % 12,),)
         before = out[-1] if out else None
 
         def cost(v: tuple[int, ...], rank: int, before: tuple[int, ...] | None = before) -> float:

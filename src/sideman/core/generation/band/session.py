@@ -11,7 +11,7 @@ import numpy as np
 
 from sideman.core.audio import ScratchAudio, ScratchWriter, blocks, resampled_blocks
 from sideman.core.generation.band import bass, chordal, drums, melody
-from sideman.core.generation.band.channel import level_gain, process, strip_for
+from sideman.core.generation.band.channel import Processed, StripLevels, level_gain, process, strip_for
 from sideman.core.generation.band.player import Player
 from sideman.core.generation.band.style import style_named, styles
 from sideman.core.generation.context import SongContext, stream
@@ -48,6 +48,8 @@ PART_NAMES = {
 KIT_GAINS_DB = {42: -5.0, 44: -5.0, 46: -5.0, 51: -3.0, 53: -4.0, 49: -2.0, 57: -2.0, 36: 1.0}
 """The font's kit against a record's balance: its hats are too loud."""
 TAKE_GAIN = 0.75
+LEAST_HELD_S = 0.25
+"""A note that ends sooner in a part of the song is left out there."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,19 +102,26 @@ class SessionBand:
         player = replace(player, liveliness=request.liveliness, variation=request.variation)
         style = player.style.name
         score = WRITERS[role](player)
-        takes = [replace(t, notes=_within(t.notes, request.within_s)) for t in _takes(player, score)]
-        name, frames = f"{role}-{style}-{request.seed}", round(context.duration_s * RENDER_RATE_HZ)
-        dry = self._record(takes, context, frames, folder / f"{name}-dry.f32", lambda share: progress(0.7 * share))
-        strip = strip_for(role, player.style)
-        wet = process(dry, strip, folder, name)
-        dry.remove()
+        name, strip, takes = f"{role}-{style}-{request.seed}", strip_for(role, player.style), _takes(player, score)
+
+        def played(takes: list[_Take], levels: StripLevels | None, progress: Progress) -> Processed:
+            dry = self._record(takes, context, folder / f"{name}-dry.f32", progress)
+            wet = process(dry, strip, folder, name, levels)
+            dry.remove()
+            return wet
+
+        wet = played(takes, None, lambda share: progress((0.7 if request.within_s is None else 0.5) * share))
+        gain = np.float32(level_gain(wet.audio, context.loudness_lufs, strip.level_lu))
+        if request.within_s is not None:  # a part of the song is as loud as it is in the whole
+            wet.audio.remove()
+            part = [replace(t, notes=_within(t.notes, request.within_s, role)) for t in takes]
+            wet = played(part, wet.levels, lambda share: progress(0.5 + 0.4 * share))
         progress(0.9)
-        gain = np.float32(level_gain(wet, context.loudness_lufs, strip.level_lu))
-        audio = _at_rate(wet, gain, request, folder / f"{name}.f32")
-        wet.remove()
+        audio = _at_rate(wet.audio, gain, request, folder / f"{name}.f32")
+        wet.audio.remove()
         progress(1.0)
         program = player.part.sound.preset.program
-        notes = _within(player.perform(score), request.within_s)
+        notes = _within(player.perform(score), request.within_s, role)
         return GeneratedStem(role, style, request.seed, audio, notes, program, self._provenance(request, style))
 
     def generate_all(
@@ -132,8 +141,9 @@ class SessionBand:
         asked += [("synth", self._synth.name)] if self._synth.name != "own" else []
         return Provenance(self.name, metadata.version("sideman"), tuple(asked), "mixture")
 
-    def _record(self, takes: list[_Take], context: SongContext, frames: int, path: Path, progress: Progress) -> ScratchAudio:
+    def _record(self, takes: list[_Take], context: SongContext, path: Path, progress: Progress) -> ScratchAudio:
         """All takes and layers of a part, summed block by block."""
+        frames = round(context.duration_s * RENDER_RATE_HZ)
         cents = 1200 * float(np.log2(context.tuning_hz / 440)) if not takes[0].preset.drums else 0.0
         streams = [self._synth.render_blocks(t.notes, t.preset, frames, t.human, cents) for t in takes]
         with ScratchWriter(path, RENDER_RATE_HZ, 2) as writer:
@@ -146,11 +156,14 @@ class SessionBand:
             return writer.finish()
 
 
-def _within(notes: tuple[NoteEvent, ...], within_s: tuple[float, float] | None) -> tuple[NoteEvent, ...]:
+def _within(notes: tuple[NoteEvent, ...], within_s: tuple[float, float] | None, role: StemRole) -> tuple[NoteEvent, ...]:
+    """What is played in a part of the song; what is held into it begins with it."""
     if within_s is None:
         return notes
     start, end = within_s
-    return tuple(replace(n, end_s=min(n.end_s, end)) for n in notes if start - EARLY_S <= n.start_s < end - EARLY_S)
+    held = [replace(n, start_s=start) for n in notes if role.pitched and n.start_s < start - EARLY_S and n.end_s > start + LEAST_HELD_S]
+    inside = (n for n in notes if start - EARLY_S <= n.start_s < end - EARLY_S)
+    return tuple(replace(n, end_s=min(n.end_s, end)) for n in (*held, *inside))
 
 
 def _takes(player: Player, score: list[ScoreNote]) -> list[_Take]:

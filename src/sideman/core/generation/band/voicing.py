@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from sideman.core.music import Chord
 
+Scale = tuple[int, ...]
+
 
 @dataclass(frozen=True, slots=True)
 class Register:
@@ -21,12 +23,21 @@ class Register:
     span: int = 14
 
 
-def candidates(chord: Chord, register: Register) -> list[tuple[int, ...]]:
-    """All voicings of a chord in a register; a note too many loses its fifth first."""
+def _rootless(chord: Chord, scale: Scale) -> list[int]:
+    """The ninth instead of the root: the natural one of the key, over a dominant the flat one of the key, else the root stays."""
+    assert chord.root is not None
+    above = [i for i in chord.intervals if i % 12]
+    ninths = (14, 13) if {4, 10} <= set(above) else (14,)
+    ninth = next((i for i in ninths if (chord.root + i) % 12 in scale), 12) if scale else 14
+    return above if any(i in above for i in (13, 14, 15)) else [*above, ninth]
+
+
+def candidates(chord: Chord, register: Register, scale: Scale = ()) -> list[tuple[int, ...]]:
+    """All voicings of a chord in a register; a note too many loses its fifth first. scale: pitch classes of the key, where it is known."""
     assert chord.root is not None
     intervals = list(chord.intervals)
     if register.rootless and len(intervals) >= 4:
-        intervals = [i for i in intervals if i % 12] + ([14] if 14 not in intervals else [])
+        intervals = _rootless(chord, scale)
     classes = list(dict.fromkeys((chord.root + i) % 12 for i in intervals))
     if len(classes) > register.notes:
         classes = [c for c in classes if c != (chord.root + 7) % 12][: register.notes]
@@ -55,12 +66,15 @@ def _movement(a: tuple[int, ...], b: tuple[int, ...]) -> float:
     return near * 0.5 + abs(a[-1] - b[-1]) * 0.5
 
 
-def lead_voices(chords: Sequence[Chord], register: Register) -> list[tuple[int, ...]]:
-    """One voicing per chord (no N among them), with the least total movement."""
+def lead_voices(chords: Sequence[Chord], register: Register, scales: Sequence[Scale] = ()) -> list[tuple[int, ...]]:
+    """One voicing per chord (no N among them), with the least total movement. scales: of the key at each chord."""
     if not chords:
         return []
-    known: dict[Chord, list[tuple[int, ...]]] = {}
-    options = [known.setdefault(c, candidates(c, register)) for c in chords]
+    known: dict[tuple[Chord, Scale], list[tuple[int, ...]]] = {}
+    for pair in zip(chords, scales or [()] * len(chords), strict=True):
+        if pair not in known:
+            known[pair] = candidates(pair[0], register, pair[1])
+    options = [known[pair] for pair in zip(chords, scales or [()] * len(chords), strict=True)]
     cost = [_shape_cost(v, register) for v in options[0]]
     moves: dict[tuple[tuple[int, ...], tuple[int, ...]], float] = {}
     back: list[list[int]] = []

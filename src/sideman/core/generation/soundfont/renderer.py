@@ -24,6 +24,8 @@ from sideman.core.music.notes import NoteEvent
 DRUM_BANK = 128
 LFO_BASE_HZ = 8.176
 ENVELOPE_DB = 96.0
+RESAMPLER_END = 1024
+"""Frames before the end of what is resampled in which the end is heard."""
 BLOCK_S = 10
 MAX_RELEASE_S = 8.0
 ONE_SHOT_S = 6.0
@@ -135,7 +137,7 @@ class Renderer:
         return self._voices[name]
 
     def _body(self, v: _Voice, key: int, cutoff: float, cents: float, frames: int) -> Mono:
-        """Pitched and filtered sample without envelope; at least `frames` unless the sample ends."""
+        """Pitched and filtered sample without envelope; at least `frames` unless the sample ends. A longer one begins with the same frames."""
         name = (id(v.zone), key, cutoff, cents, v[Gen.FILTER_ENVELOPE], v[Gen.RESONANCE])
         known = self._bodies.get(name)
         if known is not None and (len(known[0]) >= frames or known[1]):
@@ -171,6 +173,7 @@ class Renderer:
         y, ended = self._unrolled(v, index, start, need)
         if abs(step - 1) > 1e-5 and len(y) > 16:
             y = soxr.resample(y, step, 1.0, quality="MQ").astype(np.float32)
+            y = y if ended else y[:-RESAMPLER_END]  # or a note would sound as what was asked for before made it
         return self._keep(name, y, ended), ended
 
     def _unrolled(self, v: _Voice, index: int, start: int, need: int) -> tuple[Mono, bool]:
@@ -207,7 +210,7 @@ class Renderer:
         if lfo:
             rate = LFO_BASE_HZ * seconds(v[Gen.LFO_RATE])
             curve = curve + lfo * np.sin(2 * np.pi * rate * np.maximum(0, t - seconds(v[Gen.LFO_DELAY])))
-        low, high = float(curve.min()), float(curve.max())
+        low, high = cutoff + min(0.0, depth) - abs(lfo), cutoff + max(0.0, depth) + abs(lfo)  # however long it sounds
         count = int(np.clip((high - low) / 1500, 1, 4)) + 1
         grid = np.linspace(low, high, count)
         position = np.clip((curve - low) / max(1.0, high - low) * (count - 1), 0, count - 1)
