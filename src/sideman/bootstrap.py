@@ -344,7 +344,11 @@ def studio_over(services: Services) -> Studio:
 
 def open_studio(data: str | Path | None = None) -> Studio:
     """The library in a folder (default: SIDEMAN_DATA). Close it, or use it as a context manager."""
-    return studio_over(open_services(platform_settings(data)))
+    settings = platform_settings(data)
+    try:
+        return studio_over(open_services(settings))
+    except OSError as error:
+        raise UsageError(f"the library in {settings.data} cannot be opened ({error.strerror or error}): choose another folder") from error
 
 
 def task_context() -> TaskContext:

@@ -198,6 +198,7 @@ def test_many_at_once_are_tagged_analysed_trashed_and_restored(tab: Tab, api: Ap
     tab.button("Trash", "dialog").click()
     page.get_by_role("dialog", name="Trash: 3 succeeded").get_by_role("button", name="Done").click()
     tab.until(lambda: page.locator("a.title").count() == 0)
+    page.get_by_text("0 selected").wait_for()
     tab.open("/library?trashed=true")
     row(tab, "two of three").get_by_role("button", name="Restore").click()
     tab.until(lambda: row(tab, "two of three").count() == 0)
@@ -223,6 +224,37 @@ def test_a_broken_upload_goes_on_where_it_stopped(tab: Tab, tmp_path: Path) -> N
     tab.until(lambda: row(tab, "long noise").count() == 1, 90)
     assert "0" in sent and len([o for o in sent if o == "0"]) == 1, "the first piece is sent once"
     tab.wrong[:] = [w for w in tab.wrong if "ERR_CONNECTION_RESET" not in w]
+
+
+@pytest.mark.slow
+def test_an_upload_whose_last_answer_is_lost_has_arrived(tab: Tab, tmp_path: Path) -> None:
+    path, lost = noise_file(tmp_path / "lost answer.wav", 2), []
+
+    def losing(route: Route) -> None:
+        if route.request.method == "PATCH" and not lost:
+            lost.append(route.fetch().status)
+            route.abort("connectionreset")
+        else:
+            route.continue_()
+
+    tab.open()
+    tab.page.route("**/api/v1/uploads/*", losing)
+    tab.page.evaluate("() => { Storage.prototype.getItem = () => { throw new DOMException('blocked', 'SecurityError') } }")
+    tab.page.locator("input[type=file]").first.set_input_files(str(path))
+    tab.until(lambda: row(tab, "lost answer").count() == 1, 20)
+    assert lost == [204] or lost == [200]
+    tab.wrong[:] = [w for w in tab.wrong if "ERR_CONNECTION_RESET" not in w]
+
+
+@pytest.mark.slow
+def test_typing_a_search_loses_no_letter(tab: Tab) -> None:
+    tab.open()
+    box = tab.page.get_by_role("searchbox")
+    for delay_ms in (195, 205):
+        box.fill("")
+        box.press_sequentially("abcdefghijkl", delay=delay_ms)
+        tab.page.wait_for_timeout(500)
+        assert box.input_value() == "abcdefghijkl"
 
 
 @pytest.mark.slow

@@ -51,7 +51,7 @@ def peak_hz(sound: np.ndarray, rate: int) -> float:
 def test_the_stems_together_are_the_recording_sample_for_sample(ear: Tab, api: Api, analysed: dict[str, Any]) -> None:
     truth, _ = api.audio(analysed["audioUrl"])
     opened(ear, analysed)
-    for seek in ("Home", "]", "]"):
+    for seek in ("Home", "ArrowRight", "ArrowRight"):
         ear.page.keyboard.press(seek)
         heard, _ = ear.recorded(2.0, lambda: ear.page.keyboard.press(" "))
         ear.page.keyboard.press(" ")
@@ -180,6 +180,105 @@ def test_the_metronome_clicks_on_the_beats_and_counts_a_bar_in(ear: Tab, api: Ap
     offsets = [clicks[:5] - beats[k : k + 5] for k in range(first + 8)]
     assert min(np.ptp(o) for o in offsets) < 0.003, "clicks lie on the song's own beats"
     assert np.diff(onsets[: counted + 1]).std() < 0.01, "the bar that is counted in is even and ends on the first beat"
+
+
+SECONDS_OF_TONES = """async ({ rate, cases }) => {
+  const main = document.querySelector('script[type=module]').src
+  const { MixerCore } = await import(new URL('player/mixer_core.js', main))
+  const [seconds, chunk] = [12, rate]
+  const make = () => new Promise((done, failed) => {
+    const core = new MixerCore({ lanes: [{ channels: 1, frames: rate * seconds }], frames: rate * seconds, chunkFrames: chunk, sampleRate: rate },
+      (m) => m.type === 'stretcher' && (m.there ? done(core) : failed(new Error('no stretcher'))))
+    for (let c = 0; c < seconds; c++) { // second c sounds at 200 + 100 c Hz
+      const data = Int16Array.from({ length: chunk }, (_, i) => 12000 * Math.sin((2 * Math.PI * (200 + 100 * c) * i) / rate))
+      core.message({ type: 'chunk', lane: 0, number: c, data })
+    }
+    core.message({ type: 'gain', lane: 0, left: 1, right: 1 })
+    return core
+  })
+  const run = (core, s) => {
+    const out = []
+    for (let b = 0; b < Math.round((s * rate) / 128); b++) {
+      const [left, right] = [new Float32Array(128), new Float32Array(128)]
+      core.render(left, right, 0)
+      out.push(...left)
+    }
+    return out
+  }
+  const pitch = (x) => {
+    let rises = 0
+    for (let i = 1; i < x.length; i++) if (x[i - 1] < 0 && x[i] >= 0) rises++
+    return rises / (x.length / rate)
+  }
+  const found = []
+  for (const messages of cases) {
+    const core = await make()
+    for (const m of messages) {
+      if (m.until !== undefined) while (core.position < m.until * rate) run(core, 0.003)
+      else if (m.wait !== undefined) run(core, m.wait)
+      else core.message(m)
+    }
+    for (let k = 0; k < 4; k++) {
+      run(core, 0.9)
+      const from = core.position
+      const hz = pitch(run(core, 0.1))
+      found.push([from / rate, core.position / rate, hz])
+    }
+  }
+  return found
+}"""
+
+
+@pytest.mark.slow
+def test_at_another_tempo_the_sound_is_where_the_playhead_is_whatever_the_loop_does(tab: Tab) -> None:
+    rate = 44100
+    tempo, play = {"type": "tempo", "rate": 0.8, "semitones": 0}, {"type": "play"}
+    loop, none = {"type": "loop", "loop": {"start": 4 * rate, "end": 6 * rate}}, {"type": "loop", "loop": None}
+
+    def seek(seconds: float) -> dict[str, Any]:
+        return {"type": "seek", "position": round(seconds * rate)}
+
+    cases = [
+        [tempo, loop, seek(4), play, {"wait": 0.5}, seek(6)],
+        [tempo, loop, seek(5), play, {"until": 5.9}, none],
+        [tempo, seek(5), play, {"until": 5.9}, loop],
+    ]
+    tab.open()
+    for begin, end, hz in tab.page.evaluate(SECONDS_OF_TONES, {"rate": rate, "cases": cases}):
+        if int(begin) == int(end) and 0.15 < begin % 1 < 0.85:
+            assert hz == pytest.approx(200 + 100 * int(begin), abs=45), f"at {begin:.2f} s"
+
+
+@pytest.mark.slow
+def test_the_transport_goes_to_the_ends_and_a_drawer_leaves_the_loop(tab: Tab, analysed: dict[str, Any]) -> None:
+    opened(tab, analysed)
+    page, time = tab.page, tab.page.locator(".now .time")
+    for _ in range(page.locator(".sections .block").count() + 1):
+        page.keyboard.press("]")
+    tab.until(lambda: float(time.inner_text().split(":")[1]) > analysed["durationS"] - 0.3)
+    page.keyboard.press("ArrowRight")
+    page.wait_for_timeout(200)
+    assert float(time.inner_text().split(":")[1]) > analysed["durationS"] - 0.3
+    page.keyboard.press("Home")
+    tab.until(lambda: time.inner_text() == "0:00.0")
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_timeout(200)
+    assert time.inner_text() == "0:00.0"
+    page.keyboard.press("l")
+    page.locator(".loop").wait_for()
+    page.keyboard.press("g")
+    page.get_by_role("dialog", name="Generate").wait_for()
+    page.keyboard.press("Escape")
+    page.get_by_role("dialog", name="Generate").wait_for(state="detached")
+    assert page.locator(".loop").is_visible(), "one key closes one thing"
+    page.keyboard.press("ArrowDown")
+    chosen = page.locator(".lane-head.chosen .name").inner_text()
+    page.keyboard.press("o")
+    tab.until(
+        lambda: page.locator(".lane-head").count() > 0 and tab.button("Original", ".transport").get_attribute("aria-pressed") == "true"
+    )
+    assert page.locator(".lane-head.chosen .name").inner_text() == chosen
+    page.keyboard.press("o")
 
 
 @pytest.mark.slow

@@ -203,8 +203,11 @@ def test_staging_keeps_what_is_the_users_and_replaces_what_is_ours(tmp_path: Pat
     with staged(target) as folder:
         (folder / "stems").mkdir()
         (folder / "stems/new.flac").write_text("new")
+    assert (target / "minus/without-bass.flac").exists(), "only a new report takes the place of a former one"
+    with staged(target) as folder:
+        (folder / "report.json").write_text("{}")
     left = {p.relative_to(target).as_posix() for p in target.rglob("*") if p.is_file()}
-    assert left == {"stems/mine.flac", "stems/new.flac", "notes.txt"}
+    assert left == {"stems/mine.flac", "stems/new.flac", "notes.txt", "report.json"}
     assert (tmp_path / "escape.txt").exists() and not (target / "minus").exists()
 
 

@@ -308,8 +308,9 @@ def test_jobs_wait_on_a_folder_that_no_worker_serves(local: Way, tmp_path: Path)
     ended = local("jobs", "watch", second)
     assert ended.code == 6 and "cancelled" in ended.out
     assert (local.json("batch", "generate", "--search", "nothing like it", "--no-wait")["items"]) == []
-    unknown = local.json("batch", "analyze", str(uuid4()), "--no-wait")
-    assert unknown["failed"] == 1 and "no such recording" in unknown["items"][0]["error"]
+    unknown = local("batch", "analyze", str(uuid4()), "--no-wait", "--json")
+    refused = json.loads(unknown.out)
+    assert unknown.code == 6 and refused["failed"] == 1 and "no such recording" in refused["items"][0]["error"]
 
 
 @pytest.mark.slow

@@ -50,7 +50,7 @@ def fit(
     progress: StepProgress = no_progress,
 ) -> Fitted:  # fmt: skip
     """NAME.flac, as long as the song and on its beats, and NAME.fit.json into `out`. Raises UsageError, AudioError, AnalysisError."""
-    with opened(song) as recording, opened(clip) as loop, staged(out) as folder:
+    with opened(song) as recording, opened(clip) as loop, staged(out, [song, clip]) as folder:
         refuse_unusable(loop)
         known = analysis or engine.analyze(recording, lambda step, share: progress("analyse", share), engines.analyzers.engines())
         made = fit_clip(Song(recording, known), loop, wish.role, conform_wish(wish, known), Watch(progress))
@@ -87,7 +87,7 @@ def straighten(
     analysis: MusicAnalysis | None = None, progress: StepProgress = no_progress,
 ) -> TempoMap:  # fmt: skip
     """The song, stems of it, its analysis and MIDI tempo map at an even tempo, and tempo-map.json to take it back, into `out`."""
-    with opened(song) as recording, staged(out) as folder:
+    with opened(song) as recording, staged(out, [song, *stems]) as folder:
         known = analysis or engine.analyze(recording, lambda step, share: progress("analyse", share), engines.analyzers.engines())
         tempo_map = even_tempo(known.require_grid(), recording.duration_s, tempo_bpm)
         _warp_all(recording, stems, tempo_map, folder, progress)
@@ -101,7 +101,7 @@ def straighten(
 def unstraighten(song: Source, out: Path, map_file: Path, stems: Sequence[Path] = (), progress: StepProgress = no_progress) -> TempoMap:
     """What was made even, back at the tempo that it had. Raises UsageError where the map belongs to another recording."""
     tempo_map = read_tempo_map(map_file)
-    with opened(song) as recording, staged(out) as folder:
+    with opened(song) as recording, staged(out, [song, *stems]) as folder:
         if abs(recording.duration_s - tempo_map.duration_s) > 1:
             raise UsageError(
                 f"{map_file.name} is for a recording of {tempo_map.duration_s:.1f} s, and {recording.info.name} lasts {recording.duration_s:.1f} s"

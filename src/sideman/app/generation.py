@@ -32,7 +32,7 @@ def generate(
     generators = engines.generators_named(order.engine)
     generator = generators()
     checked(order, generator)
-    with opened(source) as recording, staged(out) as folder:
+    with opened(source) as recording, staged(out, [source]) as folder:
         found = analysis or engine.analyze(recording, lambda step, share: progress("analyse", share), engines.analyzers.engines())
         prepared = prepare(order, Song(recording, found), generator, lambda share: progress("bring to tempo", share))
         made = new_stems(prepared.song, prepared.wishes, generators, Watch(progress), engines.threads)

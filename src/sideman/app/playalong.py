@@ -18,6 +18,6 @@ def run(
     engine: who plays, the session band where empty; see Order.
     """
     progress("decode", 0.0)
-    with opened(source) as recording, staged(out) as folder:
+    with opened(source) as recording, staged(out, [source]) as folder:
         progress("decode", 1.0)
         return play_along(recording, folder, options, engines.separator, engines.generators_named(engine), progress)

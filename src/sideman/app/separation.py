@@ -35,19 +35,20 @@ def separate(source: Source, out: Path, engines: Engines, wish: SeparationWish, 
         if recording.condition.peak == 0:
             raise NoAudio(f"{recording.info.name} is digital silence: there is nothing to separate")
         if wish.preview_s is None:
-            return _separate(recording, out, engines, wish, progress)
+            return _separate(recording, (source, out), engines, wish, progress)
         if not 1 <= wish.preview_s <= MOST_PREVIEW_S:
             raise UsageError(f"a preview of {wish.preview_s:g} s was asked for: it can be 1 to {MOST_PREVIEW_S} s long")
         with excerpt(recording, loudest_start(recording, wish.preview_s), wish.preview_s) as part:
-            return _separate(part, out, engines, wish, progress)
+            return _separate(part, (source, out), engines, wish, progress)
 
 
-def _separate(recording: Recording, out: Path, engines: Engines, wish: SeparationWish, progress: StepProgress) -> WrittenSet:
+def _separate(recording: Recording, way: tuple[Source, Path], engines: Engines, wish: SeparationWish, progress: StepProgress) -> WrittenSet:
+    source, out = way
     separator = engines.separators.get(wish.preset)
     began = time.monotonic()
     stems = separator.separate(recording, recording.scratch_folder, lambda share: progress("separate", share), wish.roles)
     if wish.preview_s is None and (wish.roles is None or set(wish.roles) == set(separator.roles)):
         engines.separators.note_speed(wish.preset, recording.duration_s, time.monotonic() - began)
-    with staged(out) as folder:
+    with staged(out, [source]) as folder:
         written = write_set(recording, stems, folder, minus_one=wish.minus_one)
     return written.moved_to(out)

@@ -46,6 +46,8 @@ class TimelineFile:
                 yield
         except Timeout as error:
             raise UsageError(f"somebody else has been correcting {self.path.name} for 10 s: try again") from error
+        except OSError as error:
+            raise UsageError(f"{self._beside.parent} cannot be written ({error.strerror}): corrections lie beside the analysis") from error
 
     def import_annotations(self, file: Path) -> tuple[Correction, ...]:
         """What another tool's file says, laid over as corrections."""

@@ -258,6 +258,8 @@ def _seconds(env: Mapping[str, str], variable: str) -> float:
 
 
 def _database(env: Mapping[str, str], variable: str, file: Path) -> str:
+    if not env.get(variable) and set("?%") & set(str(file)):
+        raise UsageError(f"{file.parent} has a ? or a % in its name, which the address of a database cannot hold: choose another folder")
     url = env.get(variable) or f"sqlite:///{file}"
     if not url.startswith(("sqlite:///", "postgresql://")):
         raise UsageError(f"{variable} is {url.split('@')[-1]!r}: it begins with sqlite:/// or postgresql://")

@@ -122,9 +122,12 @@ class WeightStore:
             files = (*card.files, *self._listed(card))
             total = sum(f.size_bytes for f in files)
             for file in files:
-                there = replace(file, url=file.url.replace(HUB, self._hub, 1))
+                of_hub = file in card.files and file.url.startswith(f"{HUB}/")
+                there = replace(file, url=self._hub + file.url.removeprefix(HUB)) if of_hub else file
                 target, base = arriving / file.name, done
                 target.parent.mkdir(parents=True, exist_ok=True)
+                if target.exists() and file.sha256 and sha256_of(target) != file.sha256:
+                    target.unlink()  # left by an earlier try
                 share = partial(_report, progress, base, total)
                 revision = "" if target.exists() else fetch(there, target, share, self._hub)
                 done += file.size_bytes
@@ -247,17 +250,20 @@ class WeightStore:
     ) -> Installed:
         """Convert what arrived and put it where it belongs. What turns out to be no model is deleted, or it would be taken up again."""
         rows: list[dict[str, Any]] = []
+        seen: list[tuple[str, str]] = []
         convert, assemble = ready
         try:
             for file, path, source, revision in arrived:
                 source_sha256 = sha256_of(path)
-                self._pin(card, file, path, source_sha256)
+                seen += self._compared(card, file, path, source_sha256)
                 made = convert(path)
                 rows.append({
                     "name": made.relative_to(arriving).as_posix(), "sha256": source_sha256 if made == path else sha256_of(made), "source": source,
                     "source_sha256": source_sha256, "revision": revision, "roles": list(file.roles),
                 })  # fmt: skip
             whole = assemble(arriving)
+            for name, sha256 in seen:
+                self._keep_pin(name, sha256)
         except (UnusableModel, DownloadFailed):
             shutil.rmtree(arriving, ignore_errors=True)
             raise
@@ -287,12 +293,15 @@ class WeightStore:
     def _whole(card: ModelCard, arriving: Path) -> Path:
         return arriving.with_name(f"{card.name}.whole")
 
-    def _pin(self, card: ModelCard, file: ModelFile, path: Path, sha256: str) -> None:
-        """A file whose hash nobody publishes is the one that came first. The pins outlive the model."""
+    def _compared(self, card: ModelCard, file: ModelFile, path: Path, sha256: str) -> list[tuple[str, str]]:
+        """A file whose hash nobody publishes is the one that came first: what to pin once it has proved to be a model. The pins outlive it."""
         if file.sha256 or path.name != Path(file.name).name or not file.url:
-            return
-        first = self._keep_pin(f"{card.name}/{file.name}", sha256)
-        if first != sha256:
+            return []
+        name = f"{card.name}/{file.name}"
+        first = self._pins().get(name, sha256)
+        if first == sha256:
+            return [(name, sha256)]
+        else:
             raise DownloadFailed(
                 f"{file.name} is not the file that was first installed here (SHA-256 {first[:12]}...): delete its line in {self.folder / PINS} to accept the new one"
             )

@@ -15,7 +15,7 @@ from sideman.core.analysis.drums import DrumTranscriber
 from sideman.core.analysis.engines import DEFAULT_ENGINES, AnalysisEngines, NoteEngine
 from sideman.core.analysis.names import named
 from sideman.core.analysis.sections import LevelCurve
-from sideman.core.audio import AudioReader, Recording, ScratchWriter, blocks, measure, resampled_blocks
+from sideman.core.audio import AudioReader, Recording, Samples, ScratchWriter, blocks, measure, resampled_blocks
 from sideman.core.music import (
     Annotation,
     BarAccents,
@@ -38,6 +38,8 @@ from sideman.errors import TooShort
 SHORTEST_S = 4.0
 LEAST_TUNING_STRENGTH = 0.05
 LEVEL_HOP_S = 0.1
+CANCELLED = 0.01
+"""Of the power of the channels: their mean with less has cancelled them."""
 DRUMS_RIGHT = 0.7
 """Share of hits that the drum network has right on kits it was not trained on (training/README.md): it gives no probability of its own."""
 LYRICS_TAGS = ("syncedlyrics", "lyrics", "unsyncedlyrics", "lyrics-eng", "lyrics-xxx", "uslt")
@@ -143,9 +145,15 @@ def find_bar_accents(recording: Recording, grid: BeatGrid, starts_s: float = 0.0
     return rhythm.bar_accents(recording.mono(beats.onsets.SAMPLE_RATE_HZ), grid, starts_s)
 
 
+def _mono(block: Samples) -> Samples:
+    """The mean of the channels; the first one where they cancel each other."""
+    mean = block.mean(0, keepdims=True, dtype=np.float32)
+    return mean if float((mean**2).mean()) > CANCELLED * float((block**2).mean()) else block[:1]
+
+
 def _onsets_of(reader: AudioReader, scratch: Path) -> rhythm.Onsets:
     with ScratchWriter(scratch, beats.onsets.SAMPLE_RATE_HZ, 1) as writer:
-        for block in resampled_blocks(reader, beats.onsets.SAMPLE_RATE_HZ, lambda b: b.mean(0, keepdims=True, dtype=np.float32)):
+        for block in resampled_blocks(reader, beats.onsets.SAMPLE_RATE_HZ, _mono):
             writer.write(block)
         mono = writer.finish()
     found = rhythm.listen(mono)

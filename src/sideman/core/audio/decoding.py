@@ -71,7 +71,7 @@ def _tags(container: av.container.InputContainer, stream: av.AudioStream) -> tup
 def artwork(path: Path) -> bytes | None:
     """The picture inside the file, as it lies there; None where there is none that can be read."""
     try:
-        with av.open(str(path), options=_SAFE) as container:
+        with av.open(os.path.abspath(path), options=_SAFE) as container:
             for stream in container.streams.video:
                 if stream.disposition & av.stream.Disposition.attached_pic:
                     for packet in container.demux(stream):
@@ -94,12 +94,16 @@ def probe(path: Path, name: str | None = None) -> SourceInfo:
 
 
 def _open(path: Path, name: str) -> av.container.InputContainer:
-    if not path.is_file():
+    try:
+        there = path.is_file()
+    except OSError as error:
+        raise UnreadableAudio(f"{name} cannot be read ({error.strerror}): check who may") from error
+    if not there:
         raise UnreadableAudio(f"{name} is not a file: check the path")
     if path.stat().st_size == 0:
         raise NoAudio(f"{name} is empty, it holds no audio: choose another file")
     try:
-        return av.open(str(path), metadata_errors="replace", options=_SAFE)
+        return av.open(os.path.abspath(path), metadata_errors="replace", options=_SAFE)  # a relative name with a colon would be a protocol
     except (av.error.FFmpegError, ValueError, OSError) as error:
         raise UnreadableAudio(f"{name} cannot be read as audio ({_reason(error)}): choose another file") from error
 
@@ -141,11 +145,17 @@ class DecodedFrames:
 
     def __iter__(self) -> Iterator[Samples]:
         resampler: av.AudioResampler | None = None
+        given: tuple[str, str, int] | None = None
         for frame in self._decoded():
-            if resampler is None:  # the first frame decides: headers lie, and streams may change inside
-                self.sample_rate_hz, self.channels = frame.sample_rate, len(frame.layout.channels)
+            if given is None:  # the first frame decides: headers lie
+                layout, self.sample_rate_hz, self.channels = frame.layout, frame.sample_rate, len(frame.layout.channels)
+            if (frame.format.name, frame.layout.name, frame.sample_rate) != given:  # streams may change inside, as joined files do
+                if resampler is not None:
+                    yield from map(self._by_channel, resampler.resample(None))
+                given = (frame.format.name, frame.layout.name, frame.sample_rate)
                 # interleaved: PyAV reads a plane too many behind eight planar channels, which ends the process
-                resampler = av.AudioResampler(format="flt", layout=frame.layout, rate=frame.sample_rate)
+                resampler = av.AudioResampler(format="flt", layout=layout, rate=self.sample_rate_hz)
+            assert resampler is not None
             frame.pts = None  # damaged time stamps would make the resampler fill or drop samples
             yield from map(self._by_channel, resampler.resample(frame))
         if resampler is not None:

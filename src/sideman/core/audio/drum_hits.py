@@ -78,7 +78,7 @@ def magnitudes(z: NDArray[np.complex64]) -> Array:
 def find_hits(reader: AudioReader) -> list[Hit]:
     """All onsets of a drum recording at SAMPLE_RATE_HZ, in order."""
     hits: list[Hit] = []
-    tail = np.zeros((0, BINS), np.float32)
+    tail = np.zeros((BEFORE + 2, BINS), np.float32)  # silence, so that a stroke on the first sample is one
     for low, z in spectra(reader):
         block = np.concatenate([tail, magnitudes(z)])
         first = low - len(tail)

@@ -72,8 +72,9 @@ class PcmWriter(_Whole):
                 self.partial, "w", sample_rate_hz, channels, "PCM_24" if self._integer else "FLOAT",
                 format="FLAC" if self._integer else "RF64" if frames * channels * 4 > LARGEST_WAV_BYTES else "WAV",
             )  # fmt: skip
-        except (soundfile.LibsndfileError, OSError) as error:
-            raise AudioWriteError(f"{path} cannot be written ({error}): check the folder and the free space") from error
+        except (soundfile.LibsndfileError, OSError, UnicodeError) as error:
+            named = os.fsencode(path).decode("utf-8", "replace")
+            raise AudioWriteError(f"{named} cannot be written ({error}): check the folder and the free space") from error
 
     def write(self, samples: Samples) -> None:
         try:

@@ -18,6 +18,8 @@ from sideman.errors import NoAudio, TooLarge, UnreadableAudio
 
 MISSING_SHARE = 0.01
 MISSING_S = 0.25
+STREAMED_SIZE = 0x7FFFF000
+"""From here on a size in a WAV file may be what sox and arecord write when they cannot know it yet."""
 LONGEST_HEADER = 1 << 20
 EXACT_CONTAINERS = ("flac", "wav", "aiff", "mov", "w64", "caf", "matroska")
 """Formats that state their length at their beginning. Of an MP3 only one with a Xing header does; an Ogg states it on its last page."""
@@ -107,6 +109,8 @@ def _stated_duration_s(container: av.container.InputContainer, stream: av.AudioS
         return None
     if stream.duration is not None and stream.time_base is not None:
         return float(stream.duration * stream.time_base)
+    if container.streams.video:
+        return None  # the container is as long as its picture
     return container.duration / av.time_base if container.duration else None
 
 
@@ -120,7 +124,8 @@ def _wav_duration_s(path: Path) -> float | None:
         while len(head := file.read(8)) == 8:
             tag, size = head[:4], struct.unpack("<I", head[4:])[0]
             if tag == b"data":
-                return size / rate if rate and 0 < size < 0xFFFFFF00 else None
+                unknown = not size or size >= 0xFFFFFF00 or (size >= STREAMED_SIZE and size > path.stat().st_size)
+                return size / rate if rate and not unknown else None
             body = file.read(min(size, LONGEST_HEADER)) if tag == b"fmt " else b""
             if len(body) >= 12 and struct.unpack("<H", body[:2])[0] in PLAIN_WAV:
                 rate = struct.unpack("<I", body[8:12])[0]

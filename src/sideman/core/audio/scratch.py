@@ -50,11 +50,17 @@ class ScratchWriter:
             try:
                 self._file.write(np.ascontiguousarray(samples.T, np.float32).data)
             except OSError as error:
-                raise AudioWriteError(f"{self.path.parent} is full ({error.strerror}): free space there, or set SIDEMAN_SCRATCH") from error
+                raise self._full(error) from error
 
     def finish(self) -> ScratchAudio:
-        self._file.close()
+        try:
+            self._file.close()
+        except OSError as error:
+            raise self._full(error) from error
         return ScratchAudio(self.path, self.sample_rate_hz, self.channels)
+
+    def _full(self, error: OSError) -> AudioWriteError:
+        return AudioWriteError(f"{self.path.parent} is full ({error.strerror}): free space there, or set SIDEMAN_SCRATCH")
 
     def __enter__(self) -> ScratchWriter:
         return self

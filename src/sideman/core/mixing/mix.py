@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from sideman.core.audio import AudioReader, Loudness, Samples, ScratchAudio, ScratchWriter, fold_to_stereo, integrated_loudness, measure
-from sideman.core.mixing.limiter import limiting_curve, true_peaks, with_gain
+from sideman.core.mixing.limiter import Curve, limiting_curve, true_peaks, with_gain
 
 TARGET_LUFS, CEILING_DBTP = -14.0, -1.0
 SAFETY_DB = 0.1
 BLOCK_S = 10
 LOUDNESS_PASSES, LOUDNESS_TOLERANCE_LU = 5, 0.15
 MAKE_UP_DB = 6.0
+CEILING_PASSES = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,18 +61,31 @@ def master(dry: ScratchAudio, path: Path, target_lufs: float = TARGET_LUFS, ceil
     known = bool(np.isfinite(loudness))  # silence, and sounds shorter than a gating block, have no loudness: they are only limited
     gain_db, ceiling = target_lufs - loudness if known else 0.0, 10 ** ((ceiling_dbtp - SAFETY_DB) / 20)
     peaks = true_peaks(dry, ceiling / 10 ** ((gain_db + MAKE_UP_DB) / 20))
-    most, block = gain_db + MAKE_UP_DB, BLOCK_S * dry.sample_rate_hz
+    most = gain_db + MAKE_UP_DB
     for _ in range(LOUDNESS_PASSES):
         curve = limiting_curve(peaks, 10 ** (gain_db / 20), ceiling, dry.sample_rate_hz)
-        with ScratchWriter(path, dry.sample_rate_hz, 2) as writer:
-            for start in range(0, dry.frames, block):
-                writer.write(with_gain(dry.read(start, block).samples, start, curve))
-            audio = writer.finish()
+        audio = _with_curve(dry, curve, path)
         missing = target_lufs - integrated_loudness(audio) if known else 0.0
         if abs(missing) < LOUDNESS_TOLERANCE_LU or gain_db >= most:
             break
         gain_db = min(most, gain_db + missing)
-    return Mix(audio, measure(audio))
+    found = measure(audio)
+    for _ in range(CEILING_PASSES):
+        if found.true_peak_dbtp <= ceiling_dbtp:
+            break
+        ceiling *= 10 ** ((ceiling_dbtp - found.true_peak_dbtp) / 20 - 0.001)  # four times oversampling hears the highest tones too low
+        curve = limiting_curve(peaks, 10 ** (gain_db / 20), ceiling, dry.sample_rate_hz)
+        audio = _with_curve(dry, curve, path)
+        found = measure(audio)
+    return Mix(audio, found)
+
+
+def _with_curve(dry: ScratchAudio, curve: Curve, path: Path) -> ScratchAudio:
+    block = BLOCK_S * dry.sample_rate_hz
+    with ScratchWriter(path, dry.sample_rate_hz, 2) as writer:
+        for start in range(0, dry.frames, block):
+            writer.write(with_gain(dry.read(start, block).samples, start, curve))
+        return writer.finish()
 
 
 def difference(song: AudioReader, stem: AudioReader, path: Path) -> ScratchAudio:

@@ -59,6 +59,8 @@ def checked(order: Order, generator: Generator) -> StemWishes:
     """All that can be refused before the song is known. Raises UsageError."""
     if not 0 <= order.temperature <= HOTTEST or not math.isfinite(order.temperature):
         raise UsageError(f"a temperature of {order.temperature:g} is out of range: choose 0 (by the book) to {HOTTEST:g} (freely)")
+    if order.seed < 0 or order.variation < 0:
+        raise UsageError(f"a seed of {min(order.seed, order.variation)} is none: choose 0 or more")
     if not -3 <= order.energy <= 3:
         raise UsageError(f"an energy of {order.energy} is out of range: choose -3 (softer) to 3 (louder)")
     if order.duration_s is not None and not (order.duration_s > 0 and math.isfinite(order.duration_s)):

@@ -127,7 +127,7 @@ def write_set(recording: Recording, stems: Sequence[SeparatedStem], folder: Path
     with ExitStack() as files:
 
         def opened(path: Path) -> PcmWriter:
-            return files.enter_context(PcmWriter(path, recording.sample_rate_hz, recording.channels))
+            return files.enter_context(PcmWriter(path, recording.sample_rate_hz, recording.channels, recording.audio.frames))
 
         paths = [folder / f"{s.role}{suffix}" for s in stems]
         others = [folder / f"minus-{s.role}{suffix}" for s in stems] if minus_one else []

@@ -29,7 +29,7 @@ def command(out: Out = Path("demo"), song: Song = None, seed: Seed = 7, library:
     """
     if song is not None:
         with progress_bars() as progress:
-            result = bootstrap.play_along(song, out, progress=progress)
+            result = bootstrap.play_along(song, out, seed=seed, progress=progress)
         say_analysis(result.analysis)
         play_along.say_fits(result)
         say(f"Open      {out}/report.html")

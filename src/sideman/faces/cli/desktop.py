@@ -39,7 +39,7 @@ def command(data: Library = None) -> None:
     from sideman.faces.desktop import Remembered, show, show_in_browser, why_no_window
 
     remembered = Remembered.read()
-    folder = data or _library(remembered.library)
+    folder = (data or _library(remembered.library)).expanduser()
     bootstrap.open_studio(folder).close()  # what is wrong with it is said here, not by a process in the background
     remembered = replace(remembered, library=str(folder.resolve()))
     remembered.keep()

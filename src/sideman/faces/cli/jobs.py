@@ -6,17 +6,16 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
 
 from sideman import bootstrap
-from sideman.errors import JobFailed, UsageError
+from sideman.errors import JobFailed, ServiceUnavailable, UsageError
 from sideman.faces.cli.arguments import DEFAULT_STEMS, Stems, Style
 from sideman.faces.cli.library import full_id
-from sideman.faces.cli.library_options import Data, Json, Key, Library, Server, library
+from sideman.faces.cli.library_options import Data, Json, Key, Library, Server, library, refuse_empty
 from sideman.faces.cli.sets import set_named
 from sideman.faces.cli.terminal import print_json, progress_bars, say, table
 
@@ -24,6 +23,7 @@ app = typer.Typer(name="jobs", help="Jobs: list, watch, cancel, try again.", no_
 batch = typer.Typer(name="batch", help="Analyse or generate for many recordings at once.", no_args_is_help=True)
 JobId = Annotated[str, typer.Argument(help="Id of a job, or its beginning.", show_default=False)]
 LOOK_S = 0.3
+WORKER_LOOK_S, MOST_WORKERS = 3.0, 3
 Recordings = Annotated[list[str] | None, typer.Argument(help="Ids of recordings; or use --search, --set or --all.", show_default=False)]
 Search = Annotated[str | None, typer.Option(help="Every recording that these words find.", show_default=False)]
 InSet = Annotated[str | None, typer.Option("--set", help="Every recording of this set list.", show_default=False)]
@@ -124,18 +124,22 @@ def _report(lib: Library, made: dict[str, Any], wait: bool, json_output: bool) -
         if item["error"] and not json_output:
             say(f"{item['recordingId']}: {item['error']}")
     ids = [i["jobId"] for i in made["items"] if i["jobId"]]
+    refused = [i for i in made["items"] if i["error"]]
     if wait and ids:
-        finish(lib, ids, json_output)
+        finish(lib, ids, json_output, refused)
     elif json_output:
         print_json(made)
     else:
         say(f"{made['succeeded']} asked for, {made['failed']} refused")
+    if refused:
+        raise JobFailed(f"{len(refused)} of {len(made['items'])} recordings were refused")
 
 
-def finish(lib: Library, ids: list[str], json_output: bool) -> None:
+def finish(lib: Library, ids: list[str], json_output: bool, refused: Sequence[dict[str, Any]] = ()) -> None:
     jobs: dict[str, dict[str, Any]] = {}
-    with _worker_where_needed(lib), progress_bars(json_output) as progress:
+    with _OwnWorker(lib) as worker, progress_bars(json_output) as progress:
         while True:
+            worker.needed()
             for job_id in ids:
                 if jobs.get(job_id, {}).get("finishedAt") is None:
                     jobs[job_id] = lib.ask("GET", f"/api/v1/jobs/{job_id}")
@@ -147,7 +151,7 @@ def finish(lib: Library, ids: list[str], json_output: bool) -> None:
                 break
             time.sleep(LOOK_S)
     if json_output:
-        print_json({"jobs": list(jobs.values())})
+        print_json({"jobs": list(jobs.values())} | ({"refused": list(refused)} if refused else {}))
     failed = [j for j in jobs.values() if j["state"] != "completed"]
     if not json_output:
         if len(jobs) > 1 or failed:
@@ -158,25 +162,43 @@ def finish(lib: Library, ids: list[str], json_output: bool) -> None:
         raise JobFailed(f"{len(failed)} of {len(jobs)} jobs did not complete: `sideman jobs retry ID` tries one again")
 
 
-@contextmanager
-def _worker_where_needed(lib: Library) -> Iterator[None]:
-    """A local library that no worker serves is served here, for as long as somebody waits."""
-    if not lib.is_local or lib.ask("GET", "/health")["workers"]:
-        yield
-        return
-    data = bootstrap.platform_settings(lib.data).data
-    command = [sys.executable, "-m", "sideman", "worker", "--data", str(data), "--parent", str(os.getpid())]
-    process = subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL)
-    try:
-        yield
-    finally:
-        process.terminate()
-        process.wait()
+class _OwnWorker:
+    """A local library that no worker serves is served here, for as long as somebody waits; another command's worker may end at any time."""
+
+    def __init__(self, lib: Library) -> None:
+        self._lib, self._looked, self._started = lib, -WORKER_LOOK_S, 0
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def needed(self) -> None:
+        """Starts one where there is none. Raises ServiceUnavailable where none stays."""
+        if not self._lib.is_local or time.monotonic() - self._looked < WORKER_LOOK_S:
+            return
+        self._looked = time.monotonic()
+        if self._process is not None:
+            if self._process.poll() is None:
+                return
+        elif self._lib.ask("GET", "/health")["workers"]:
+            return
+        if self._started == MOST_WORKERS:
+            raise ServiceUnavailable(f"the worker of this library ended {self._started} times: run `sideman worker` to see why")
+        data = bootstrap.platform_settings(self._lib.data).data
+        command = [sys.executable, "-m", "sideman", "worker", "--data", str(data), "--parent", str(os.getpid())]
+        self._process = subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL)
+        self._started += 1
+
+    def __enter__(self) -> _OwnWorker:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait()
 
 
 def _job_id(lib: Library, beginning: str) -> str:
     if len(beginning) == 36:
         return beginning
+    refuse_empty(beginning, "job")
     found = [j["id"] for j in lib.pages("/api/v1/jobs", {}, 1000) if j["id"].startswith(beginning)]
     if len(found) != 1:
         raise UsageError(f"{len(found)} jobs have ids that begin with {beginning!r}: `sideman jobs list` shows them")

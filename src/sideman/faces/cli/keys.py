@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from sideman.errors import NotFound
-from sideman.faces.cli.library_options import Data, Json, Key, Server, library
+from sideman.faces.cli.library_options import Data, Json, Key, Server, library, refuse_empty
 from sideman.faces.cli.terminal import print_json, say, table
 
 app = typer.Typer(name="keys", help="API keys: make, list, revoke.", no_args_is_help=True)
@@ -58,6 +58,7 @@ def revoke(key_id: Annotated[str, typer.Argument(help="Id of a key, or its begin
 
     Example: sideman keys revoke 5d1e
     """
+    refuse_empty(key_id, "key")
     with library(data, server, key) as lib:
         found = [k["id"] for k in lib.ask("GET", "/api/v1/keys") if k["id"].startswith(key_id)]
         if len(found) != 1:

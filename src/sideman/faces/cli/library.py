@@ -11,7 +11,7 @@ import typer
 
 from sideman.errors import SidemanError, UsageError
 from sideman.faces.cli.facts import clock
-from sideman.faces.cli.library_options import Data, Json, Key, Server, library
+from sideman.faces.cli.library_options import Data, Json, Key, Server, library, refuse_empty
 from sideman.faces.cli.terminal import complain, print_json, progress_bars, say, table
 
 app = typer.Typer(name="library", help="The library: add, find, edit and trash recordings.", no_args_is_help=True)
@@ -42,7 +42,7 @@ def _files(path: Path) -> list[Path]:
 
 def _zipped(folder: Path, into: Path) -> Path:
     target = Path(tempfile.mkdtemp(dir=into)) / f"{folder.resolve().name}.zip"  # two folders may have one name
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED, strict_timestamps=False) as archive:
         for file in _files(folder):
             archive.write(file, file.relative_to(folder))
     return target
@@ -199,6 +199,7 @@ def full_id(lib: Any, beginning: str, trashed: bool = False) -> str:
 
     if len(beginning) == 36:
         return beginning
+    refuse_empty(beginning, "recording")
     found = [r["id"] for r in lib.pages("/api/v1/recordings", {"trashed": trashed}, 1000) if r["id"].startswith(beginning)]
     if not found:
         raise NotFound(f"no recording has an id that begins with {beginning!r}: `sideman library list` shows them")

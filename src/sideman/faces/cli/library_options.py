@@ -111,9 +111,12 @@ class Library:
     def upload(self, path: Path) -> Any:
         if not path.is_file():
             raise UsageError(f"{path} is not a file: check the path")
+        name = os.fsencode(path.name).decode("utf-8", "replace")  # a name that is no UTF-8 could not be sent
         try:
             with path.open("rb") as file:
-                return self.ask("POST", "/api/v1/recordings", files={"file": (path.name, file)})
+                return self.ask("POST", "/api/v1/recordings", files={"file": (name, file)})
+        except OSError as error:
+            raise UnreadableAudio(f"{name} cannot be read ({error.strerror}): check who may read it") from error
         except UsageError as error:  # the API has one status for what was asked wrongly and for audio that cannot be used
             raise UnreadableAudio(str(error)) from error
 
@@ -137,6 +140,12 @@ class Library:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._way.close()
+
+
+def refuse_empty(beginning: str, what: str) -> None:
+    """The beginning of an id: of an empty one every id would be the end. Raises UsageError."""
+    if not beginning:
+        raise UsageError(f"the id of the {what} is empty: give its first letters")
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import typer
+from rich.text import Text
 
 from sideman import bootstrap
 from sideman.app.playalong import PlayAlong
@@ -56,11 +57,11 @@ def command(
 
 def say_fits(result: PlayAlong) -> None:
     if result.reports:
-        rows = []
+        rows: list[list[str | Text]] = []
         for made in result.made:
             r, by = made.report, "" if made.engine == THE_BAND and not made.note else f" ({made.engine})"
             colour = COLOURS[r.verdict.value]
-            rows.append([f"new {made.name}{by}", f"{r.score:.2f}", f"[{colour}]{r.verdict.value}[/{colour}]", r.reason])
+            rows.append([f"new {made.name}{by}", f"{r.score:.2f}", Text(r.verdict.value, style=colour), r.reason])
         table("Do the new stems fit? (judged by their sound against the recording's)", ["stem", "fit", "verdict", "why"], rows)
     if any(m.suited for m in result.made):
         say_style(result.made[0].style)

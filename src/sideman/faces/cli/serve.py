@@ -197,5 +197,8 @@ def _answer_health(host: str, port: int, check: Callable[[], bytes]) -> None:
         def log_message(self, *_: object) -> None:
             """Probes are no news."""
 
-    server = http.server.ThreadingHTTPServer((host, port), Answers)
+    try:
+        server = http.server.ThreadingHTTPServer((host, port), Answers)
+    except OSError as error:
+        raise UsageError(f"cannot answer probes on {host} port {port} ({error.strerror}): choose another --health-port") from error
     threading.Thread(target=server.serve_forever, daemon=True, name="health").start()

@@ -10,7 +10,7 @@ import typer
 from sideman.errors import NotFound, UsageError
 from sideman.faces.cli.facts import clock
 from sideman.faces.cli.library import full_id
-from sideman.faces.cli.library_options import Data, Json, Key, Library, Server, library
+from sideman.faces.cli.library_options import Data, Json, Key, Library, Server, library, refuse_empty
 from sideman.faces.cli.terminal import print_json, say, table
 
 app = typer.Typer(name="sets", help="Set lists: songs in an order to play through.", no_args_is_help=True)
@@ -130,6 +130,7 @@ def set_named(lib: Library, name: str) -> dict[str, Any]:
 
 def _inside(found: dict[str, Any], beginning: str) -> str:
     """Also of a recording that is in the trash, or no longer shared."""
+    refuse_empty(beginning, "recording")
     ids = [i for i in found["recordingIds"] if i.startswith(beginning)]
     if not ids:
         raise NotFound(f"{found['name']} holds no recording whose id begins with {beginning!r}: `sideman sets show` lists them")

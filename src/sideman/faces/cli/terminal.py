@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import metadata
 from typing import Any
@@ -13,11 +13,12 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from sideman.errors import Cancelled
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+out = Console(highlight=False, soft_wrap=True, emoji=False)
+err = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 
 def version(asked: bool) -> None:
@@ -47,12 +48,13 @@ def print_json(value: dict[str, Any]) -> None:
     print(json.dumps(_finite(value), indent=1, ensure_ascii=False, allow_nan=False))
 
 
-def table(title: str, columns: list[str], rows: list[list[str]]) -> None:
-    t = Table(title=title, title_justify="left", header_style="bold")
+def table(title: str, columns: list[str], rows: Sequence[Sequence[str | Text]]) -> None:
+    """Cells are shown as they are: a title may hold [brackets]."""
+    t = Table(title=Text(title), title_justify="left", header_style="bold")
     for k, column in enumerate(columns):
         t.add_column(column, justify="left" if k == 0 else "right")
     for row in rows:
-        t.add_row(*row)
+        t.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in row))
     out.print(t)
 
 

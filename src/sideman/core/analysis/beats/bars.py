@@ -35,6 +35,9 @@ class BarEvidence:
     log_other: NDArray[np.float64]
     repetition: NDArray[np.float64]
 
+    def at(self, kept: NDArray[np.bool_]) -> BarEvidence:
+        return BarEvidence(self.log_downbeat[kept], self.log_other[kept], self.repetition[kept])
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class BarDecoding:

@@ -16,6 +16,7 @@ _DECIMATION, _HARMONY_WINDOW = 4, 2048
 _BAND_EDGES_HZ = (150, 700, 4000)  # low (kick, bass), low-mid, mid (snare, comping), high (hats)
 _BAND_WEIGHTS = np.array([0.9, 0.5, 0.6, 0.6], np.float32)
 _SILENT_RMS = 1e-5
+_QUIET_POWER = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,11 +100,13 @@ def _semitones(x: NDArray[np.float32], chunk: int = 1000) -> NDArray[np.float32]
 def normalise(flux: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Local level (6 s) and local mean (0.6 s) removed per band -> bands [frames, 4], activation [frames] in 0..1."""
     power = np.maximum(0, scipy.ndimage.uniform_filter1d(flux * flux, 600, axis=0))  # a running sum leaves less than nothing in silence
-    level = np.sqrt(power) + 0.05 * np.sqrt((flux * flux).mean(0)) + 1e-6
+    whole = power.sum(1)
+    sounding = whole > _QUIET_POWER * whole.max()  # a long silence says nothing about how loud the rest is
+    level = np.sqrt(power) + 0.05 * np.sqrt((flux * flux)[sounding].mean(0)) + 1e-6
     relative = flux / level
     bands = scipy.ndimage.gaussian_filter1d(np.maximum(0, relative - scipy.ndimage.uniform_filter1d(relative, 60, axis=0)), 1.2, axis=0)
     joint = bands @ _BAND_WEIGHTS
-    activation = np.clip(joint / (np.percentile(joint, 98) + 1e-9), 0, 1)
+    activation = np.clip(joint / (np.percentile(joint[sounding], 98) + 1e-9), 0, 1)
     return bands.astype(np.float32), activation.astype(np.float32)
 
 

@@ -15,7 +15,7 @@ from sideman.core.analysis.beats.description import at_phases, describe, pooled,
 from sideman.core.analysis.beats.onsets import FRAME_RATE_HZ, SAMPLE_RATE_HZ, OnsetWindow, hear
 from sideman.core.analysis.beats.pulses import agreement, candidates, settled
 from sideman.core.analysis.beats.readings import alternatives
-from sideman.core.audio import AudioReader
+from sideman.core.audio import AudioReader, blocks
 from sideman.core.music.timeline import BeatGrid, Meter, TempoAlternative
 
 WINDOW_S, STEP_S = 120.0, 95.0
@@ -27,6 +27,9 @@ COMPOUND_LIMIT_BPM = 100.0
 """Faster beats that divide in three are swing, not compound time."""
 TIMING_BIAS_S = 0.005
 """The 46 ms window reports hits 3 to 11 ms late."""
+SILENT_SHARE, SILENCE_S = 1e-3, 0.1
+AT_ONCE_S, HEAD_S, STARTS_SHARE = 0.03, 1.0, 0.2
+"""A first beat lies so near to the beginning, where it sounds at once: a share of the loudest of the first second."""
 
 
 class Scorer:
@@ -121,14 +124,14 @@ class _Window:
     candidates: list[Candidate]
 
 
-def _windows(reader: AudioReader, scorer: Scorer) -> Iterable[_Window]:
-    duration = reader.frames / reader.sample_rate_hz
-    start = 0.0
+def _windows(reader: AudioReader, scorer: Scorer, sounding_s: tuple[float, float]) -> Iterable[_Window]:
+    """Of what sounds alone: in a window that is mostly silence the tempo would be a guess."""
+    start, end = max(0.0, sounding_s[0] - SILENCE_S), sounding_s[1] + SILENCE_S
     while True:
-        block = reader.read(int(start * SAMPLE_RATE_HZ), int(WINDOW_S * SAMPLE_RATE_HZ)).samples[0]
+        block = reader.read(round(start * SAMPLE_RATE_HZ), round(min(WINDOW_S, end - start) * SAMPLE_RATE_HZ)).samples[0]
         heard = hear(block)
         yield _Window(start, window_candidates(heard, scorer) if heard else [])
-        if start + WINDOW_S >= duration:
+        if start + WINDOW_S >= end:
             return
         start += STEP_S
 
@@ -228,7 +231,8 @@ def track(reader: AudioReader, scorer: Scorer | None = None) -> BeatTracking:
     """Beats of a mono reader at 44.1 kHz. Memory does not grow with its length."""
     scorer = scorer or Scorer.default()
     duration = reader.frames / reader.sample_rate_hz
-    windows = list(_windows(reader, scorer))
+    begin, end = _sounding(reader)
+    windows = list(_windows(reader, scorer, (begin, end)))
     if not any(w.candidates for w in windows):
         return BeatTracking(None, 0.0, ())
     path = _stitch(windows)
@@ -237,13 +241,36 @@ def track(reader: AudioReader, scorer: Scorer | None = None) -> BeatTracking:
     confidence = float(np.mean([c.probability for _, c in used]))
     times, found = _join(windows, path, duration)
     times = np.maximum(0.0, times - TIMING_BIAS_S)
-    times = times[np.concatenate([[True], np.diff(times) > 0])]
+    kept = np.concatenate([[True], np.diff(times) > 0]) & (times >= begin - SILENCE_S) & (times <= end + SILENCE_S)
+    times, found = times[kept], found.at(kept)
     if np.median([max(c.contrast for c in w.candidates) for w, _ in used]) < LEAST_CONTRAST or len(times) < 4:
         return BeatTracking(None, confidence, alternatives(seen, None))
     compound = float(np.mean([c.compound_share for _, c in used]))
-    decoding = bars.decode(found.log_downbeat[: len(times)], found.log_other[: len(times)], found.repetition[: len(times)], compound)
-    grid = _grid(times, decoding, compound)
+    decoding = bars.decode(found.log_downbeat, found.log_other, found.repetition, compound)
+    grid = _from_the_start(_grid(times, decoding, compound), reader)
     return BeatTracking(grid, confidence, alternatives(seen, grid))
+
+
+def _sounding(reader: AudioReader) -> tuple[float, float]:
+    """Where the recording begins and ends to sound, to the tenth of a second; its beats are not counted on through the silence around it."""
+    step, peaks = reader.sample_rate_hz // 10, []
+    for block in blocks(reader, step * 100):
+        x = np.abs(block[0])
+        peaks.append(np.pad(x, (0, -len(x) % step)).reshape(-1, step).max(1))
+    peak = np.concatenate(peaks) if peaks else np.zeros(1)
+    loud = np.flatnonzero(peak > SILENT_SHARE * peak.max())
+    return (float(loud[0]) / 10, float(loud[-1] + 1) / 10) if len(loud) else (0.0, 0.0)
+
+
+def _from_the_start(grid: BeatGrid, reader: AudioReader) -> BeatGrid:
+    """A recording that is cut on a beat begins with it: nothing is heard before its first stroke that it could rise from."""
+    before = float(grid.times[0] - np.median(np.diff(grid.times[:5])))
+    head = np.abs(reader.read(0, int(HEAD_S * reader.sample_rate_hz)).samples[0])
+    at_once = int(AT_ONCE_S * reader.sample_rate_hz)
+    if abs(before) > AT_ONCE_S or head[:at_once].max() <= STARTS_SHARE * head.max():
+        return grid
+    position = (grid.positions[0] - 2) % grid.meter.beats_per_bar + 1
+    return BeatGrid.from_times([max(0.0, before), *grid.times_s], [position, *grid.positions], grid.meter)
 
 
 def barred(reader: AudioReader, times_s: Sequence[float], scorer: Scorer | None = None) -> BeatGrid | None:

@@ -47,7 +47,7 @@ def segment_grid(beats_s: ArrayLike, duration_s: float, shortest_s: float = 0.28
     beats = np.asarray(beats_s, float)
     beats = beats[(beats > 0) & (beats < duration_s)]
     if len(beats) < 4:
-        return np.arange(0, duration_s + 0.4, 0.4).clip(0, duration_s)
+        return np.unique(np.arange(0, duration_s + 0.4, 0.4).clip(0, duration_s))
     if np.median(np.diff(beats)) < shortest_s:
         beats = beats[::2]
     median = float(np.median(np.diff(beats)))
@@ -59,7 +59,8 @@ def segment_grid(beats_s: ArrayLike, duration_s: float, shortest_s: float = 0.28
     step = median / per_beat
     before = np.arange(beats[0] - step, 0, -step)[::-1]
     grid = np.concatenate([[0], before, inner, [beats[-1]], np.arange(beats[-1] + step, duration_s, step), [duration_s]])
-    return grid[np.concatenate([[True], np.diff(grid) > 0.06])]
+    kept = grid[np.concatenate([[True], np.diff(grid) > 0.06])]
+    return kept if kept[-1] == duration_s else np.append(kept[:-1] if len(kept) > 2 else kept, duration_s)
 
 
 @dataclass(frozen=True, eq=False)

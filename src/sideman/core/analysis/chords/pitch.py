@@ -35,10 +35,7 @@ class PitchActivations:
     level_db: Matrix
     tuning_semitones: float
     tuning_strength: float
-
-    @property
-    def duration_s(self) -> float:
-        return len(self.activations) / FRAME_RATE_HZ
+    duration_s: float
 
 
 def _magnitudes(reader: AudioReader, window: int, first: int, last: int) -> Matrix:
@@ -139,4 +136,4 @@ def listen(reader: AudioReader) -> PitchActivations:
         level[a:b] = 10 * np.log10((treble[a - first : b - first] ** 2).sum(1) + 1e-10)
         activations[a:b] = _nnls(s)
         spectrum[a:b] = s.reshape(b - a, PITCHES, BINS_PER_SEMITONE).max(2)
-    return PitchActivations(activations, spectrum, level, tuned, strength)
+    return PitchActivations(activations, spectrum, level, tuned, strength, max(reader.frames, 1) / reader.sample_rate_hz)

@@ -25,6 +25,7 @@ LOWEST_PITCH, PITCHES = 21, 88
 BATCH = 8
 SHORTEST_OVERHANG_S = 0.06
 PIECE_WINDOWS, MARGIN_WINDOWS = 180, 4
+SILENT_FRAMES = 2
 """About five minutes: notes are decoded in pieces of so many windows, so that memory does not grow with the recording, with a few more
 on either side, so that a note across the border is whole and belongs to the piece in which it begins."""
 
@@ -122,7 +123,11 @@ class Transcriber:
             inside = at < reader.frames / SAMPLE_RATE_HZ
             rows = [np.concatenate(m).reshape(-1, PITCHES)[inside] for m in (onset, note)]
             own_s = (first * STEP / SAMPLE_RATE_HZ, (first + PIECE_WINDOWS) * STEP / SAMPLE_RATE_HZ)
-            yield _Activations(rows[0], rows[1], at[inside], own_s)
+            at = at[inside]
+            if begin == 0:  # silence before the recording, or what sounds in its first frame would begin nowhere
+                rows = [np.vstack([np.zeros((SILENT_FRAMES, PITCHES), np.float32), r]) for r in rows]
+                at = np.concatenate([np.arange(-SILENT_FRAMES, 0) * HOP / SAMPLE_RATE_HZ, at])
+            yield _Activations(rows[0], rows[1], at, own_s)
 
     def notes(self, reader: AudioReader, options: NoteOptions | None = None) -> tuple[NoteEvent, ...]:
         """Notes of a mono reader at 22.05 kHz, by start and pitch. Velocity is the activation on a scale of 127."""

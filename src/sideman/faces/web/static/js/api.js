@@ -10,6 +10,8 @@ export class ApiError extends Error {
   }
 }
 
+const V1 = '/api/v1'
+
 /** Sent with every change of a browser session. */
 export const csrf = signal('')
 /** Turns true when the server asks for a key. */
@@ -26,9 +28,18 @@ export async function request(method, path, body, headers = {}) {
     throw new ApiError(0, text.errors.network)
   }
   if (answer.status === 401) signedOut.value = true
+  if (answer.status === 403 && csrf.value && (await renewed())) return request(method, path, body, headers)
   if (!answer.ok) throw new ApiError(answer.status, await reason(answer))
   const kind = answer.headers.get('content-type') ?? ''
   return answer.status === 204 ? null : kind.includes('json') ? answer.json() : answer.text()
+}
+
+/** Another tab may have signed in anew: whether the token of this page was an old one. */
+async function renewed() {
+  const before = csrf.value
+  const found = await fetch(`${V1}/me`).then((a) => (a.ok ? a.json() : null), () => null)
+  if (found?.csrf) csrf.value = found.csrf
+  return csrf.value !== before
 }
 
 /** @param {Response} answer */
@@ -40,7 +51,6 @@ async function reason(answer) {
   }
 }
 
-const V1 = '/api/v1'
 export const get = (/** @type {string} */ path) => request('GET', V1 + path)
 export const post = (/** @type {string} */ path, /** @type {any} */ body = {}) => request('POST', V1 + path, body)
 export const patch = (/** @type {string} */ path, /** @type {any} */ body) => request('PATCH', V1 + path, body)

@@ -1,6 +1,6 @@
 // All jobs that are under way, by one event stream per tab; closed while the tab is hidden, since browsers open six connections at most.
 import { computed, signal } from './ui.js'
-import { get } from './api.js'
+import { get, signedOut } from './api.js'
 import { me } from './session.js'
 import { notifications } from './preferences.js'
 import { notify } from './toasts.js'
@@ -71,8 +71,8 @@ function open() {
   stream.onerror = () => {
     connected.value = false
     if (stream.readyState !== EventSource.CLOSED) return
-    close() // the browser gives up after an answer that is no stream, such as a proxy's error page
-    setTimeout(open, 3000)
+    close() // the browser gives up after an answer that is no stream: a proxy's error page, or that nobody is signed in
+    setTimeout(() => get('/me').then(open, () => signedOut.value || open()), 3000)
   }
 }
 

@@ -5,6 +5,7 @@ import { connected, unfinished, watchJobs } from './jobs_store.js'
 import { Failure, Loading } from './kit/controls.js'
 import { Icon } from './kit/icon.js'
 import { LibraryPage } from './library/page.js'
+import { useDrop } from './library/uploads.js'
 import { JobsPage } from './pages/jobs.js'
 import { SettingsPage } from './pages/settings.js'
 import { SignInPage } from './pages/sign_in.js'
@@ -12,7 +13,7 @@ import { StemsPage } from './pages/stems.js'
 import { theme, themeChoice } from './preferences.js'
 import { RecordingPage } from './recording/page.js'
 import { route } from './router.js'
-import { me, whoAmI } from './session.js'
+import { mayEdit, me, whoAmI } from './session.js'
 import { text } from './text.js'
 import { Toasts } from './toasts.js'
 
@@ -56,10 +57,12 @@ function Page() {
 }
 
 function App() {
+  const over = useDrop()
   if (failure.value) return html`<main id="main" class="page"><${Failure} error=${failure.value} retry=${start} /></main>`
   if (signedOut.value) return html`<${SignInPage} onDone=${start} /><${Toasts} />`
   if (!me.value) return html`<main id="main" class="page"><${Loading} /></main>`
-  return html`<a class="skip" href="#main" onClick=${(/** @type {Event} */ e) => { e.preventDefault(); document.getElementById('main')?.focus() }}>${text.skip}</a><${TopBar} /><${Page} /><${Toasts} />`
+  return html`<a class="skip" href="#main" onClick=${(/** @type {Event} */ e) => { e.preventDefault(); document.getElementById('main')?.focus() }}>${text.skip}</a><${TopBar} /><${Page} /><${Toasts} />
+    ${over && mayEdit() && html`<div class="drop-veil" aria-hidden="true"><${Icon} name="upload" /><b>${text.library.dropNow}</b></div>`}`
 }
 
 render(html`<${App} />`, /** @type {HTMLElement} */ (document.getElementById('app')))

@@ -3,11 +3,20 @@ import { signal } from './ui.js'
 
 /** @typedef {{page: string, id: string, query: URLSearchParams}} Route */
 
+/** @param {string} part */
+function decoded(part) {
+  try {
+    return decodeURIComponent(part)
+  } catch {
+    return part // a stray % stands for itself
+  }
+}
+
 /** @returns {Route} */
 function read() {
   const [path, question] = (location.hash.slice(1) || '/library').split('?')
   const [page, id = ''] = path.split('/').filter(Boolean)
-  return { page: page ?? 'library', id: decodeURIComponent(id), query: new URLSearchParams(question ?? '') }
+  return { page: page ?? 'library', id: decoded(id), query: new URLSearchParams(question ?? '') }
 }
 
 export const route = signal(read())

@@ -15,8 +15,8 @@ import { notify, notifyError } from '../toasts.js'
 
 const BUTTONS = /** @type {[Action, string][]} */ ([['analyse', 'activity'], ['generate', 'wand-sparkles'], ['tag', 'tag'], ['export', 'download'], ['trash', 'trash-2']])
 
-/** @param {{ids: string[], titles: Map<string, string>, set: SetList | null, onDone: () => void, onClear: () => void}} props */
-export function BatchBar({ ids, titles, set, onDone, onClear }) {
+/** @param {{ids: string[], titles: Map<string, string>, set: SetList | null, onDone: () => void, onGone: (ids: string[]) => void, onClear: () => void}} props */
+export function BatchBar({ ids, titles, set, onDone, onGone, onClear }) {
   const [asking, setAsking] = useState(/** @type {Action | 'put' | null} */ (null))
   const [summary, setSummary] = useState(/** @type {Summary | null} */ (null))
   const [busy, setBusy] = useState(false)
@@ -27,6 +27,7 @@ export function BatchBar({ ids, titles, set, onDone, onClear }) {
       const done = await post(`/batch/${action}`, { recordingIds: ids, ...body })
       setSummary({ action, ...done })
       notify(`${text.batch.summaryTitle[action]}: ${text.batch.summary(done.succeeded, done.failed)}`, done.failed ? 'bad' : 'good')
+      if (action === 'trash') onGone(done.items.filter((/** @type {Summary['items'][0]} */ i) => !i.error).map((/** @type {Summary['items'][0]} */ i) => i.recordingId))
       onDone()
     } catch (error) {
       notifyError(error)

@@ -13,10 +13,17 @@ const TYPING_MS = 200
 export function SearchBox({ search }) {
   const [typed, setTyped] = useState(search.q)
   const input = useRef(/** @type {HTMLInputElement | null} */ (null))
-  useEffect(() => setTyped(search.q), [search.q])
+  const written = useRef(search.q)
+  useEffect(() => {
+    if (search.q !== written.current) setTyped(search.q) // what this field wrote itself has been typed on since
+    written.current = search.q
+  }, [search.q])
   useEffect(() => {
     if (typed === search.q) return
-    const timer = setTimeout(() => writeSearch({ ...readSearch(route.value.query), q: typed }), TYPING_MS)
+    const timer = setTimeout(() => {
+      written.current = typed
+      writeSearch({ ...readSearch(route.value.query), q: typed })
+    }, TYPING_MS)
     return () => clearTimeout(timer)
   }, [typed])
   useEffect(() => {

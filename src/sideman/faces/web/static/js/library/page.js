@@ -15,7 +15,7 @@ import { BatchBar } from './batch.js'
 import { Filters } from './filters.js'
 import { Cards, Table } from './list.js'
 import { chips, question, readSearch, writeSearch } from './search.js'
-import { AddButton, UploadList, useDrop } from './uploads.js'
+import { AddButton, UploadList } from './uploads.js'
 import { Welcome } from './welcome.js'
 
 const PAGE = 100
@@ -43,9 +43,10 @@ function useRecordings(asked) {
   }
   const more = async () => {
     if (!loaded?.next) return
+    const mine = ++turn.current
     try {
       const page = await get(`/recordings${asked}&cursor=${encodeURIComponent(loaded.next)}`)
-      if (latest.current === asked) setLoaded({ asked, rows: [...loaded.rows, ...page.items], next: page.nextCursor })
+      if (latest.current === asked && turn.current === mine) setLoaded({ asked, rows: [...loaded.rows, ...page.items], next: page.nextCursor })
     } catch (reason) {
       notifyError(reason)
     }
@@ -74,17 +75,17 @@ function useSelection(rows, list) {
     setSelected(next)
   }
   const all = (/** @type {boolean} */ on) => setSelected(new Set(on ? rows.map((r) => r.id) : []))
+  const drop = (/** @type {string[]} */ ids) => setSelected((before) => new Set([...before].filter((id) => !ids.includes(id))))
   const stop = () => {
     setSelecting(false)
     setSelected(new Set())
   }
   useEffect(stop, [list])
-  return { selecting, selected, toggle, all, stop, start: () => setSelecting(true) }
+  return { selecting, selected, toggle, all, drop, stop, start: () => setSelecting(true) }
 }
 
 export function LibraryPage() {
   const search = readSearch(route.value.query)
-  const over = useDrop()
   const asked = query({ ...question(search), limit: search.set ? PAGE_OF_SET : PAGE })
   const { loaded, error, load, more } = useRecordings(asked)
   const rows = loaded?.rows ?? []
@@ -127,7 +128,6 @@ export function LibraryPage() {
         ${filtered && html`<a class="btn" href=${`#${search.set ? addressOf(search.set) : '/library'}`}>${text.library.clear}</a>`}<//>` : html`
       <${List} rows=${rows} selecting=${choice.selecting} selected=${choice.selected} onToggle=${choice.toggle} onAll=${choice.all} onRestore=${search.trashed ? restore : null} setId=${search.set} onMove=${movable ? move : null} />
       ${loaded.next && html`<div class="row center"><button class="btn" onClick=${more}>${text.common.more}</button></div>`}`}
-    ${choice.selecting && html`<${BatchBar} ids=${[...choice.selected]} titles=${new Map(rows.map((r) => [r.id, r.title]))} set=${set} onDone=${load} onClear=${choice.stop} />`}
-    ${over && mayEdit() && html`<div class="drop-veil" aria-hidden="true"><${Icon} name="upload" /><b>${text.library.dropNow}</b></div>`}
+    ${choice.selecting && html`<${BatchBar} ids=${[...choice.selected]} titles=${new Map(rows.map((r) => [r.id, r.title]))} set=${set} onDone=${load} onGone=${choice.drop} onClear=${choice.stop} />`}
   </main>`
 }

@@ -3,8 +3,31 @@ import { html, useEffect, useState } from '../ui.js'
 import { Progress } from '../kit/controls.js'
 import { Icon } from '../kit/icon.js'
 import { analyseUploads } from '../preferences.js'
+import { mayEdit } from '../session.js'
 import { text } from '../text.js'
+import { notifyError } from '../toasts.js'
 import { addFiles, cancelUpload, clearFinished, retryUpload, uploads } from '../upload/queue.js'
+
+/** What was dropped, with all that its folders hold. @param {DataTransfer} dropped @returns {Promise<File[]>} */
+async function filesOf(dropped) {
+  const files = [...dropped.files]
+  const entries = [...dropped.items].flatMap((item) => item.webkitGetAsEntry?.() ?? [])
+  return entries.some((e) => e.isDirectory) ? (await Promise.all(entries.map(inside))).flat() : files
+}
+
+/** @param {any} entry a FileSystemEntry @returns {Promise<File[]>} */
+async function inside(entry) {
+  if (entry.name.startsWith('.')) return []
+  if (entry.isFile) return [await new Promise((done, failed) => entry.file(done, failed))]
+  const reader = entry.createReader()
+  const found = []
+  for (;;) { // it tells at most a hundred at a time
+    const some = await new Promise((done, failed) => reader.readEntries(done, failed))
+    if (!some.length) break
+    found.push(...some)
+  }
+  return (await Promise.all(found.map(inside))).flat()
+}
 
 /** True while files are dragged over the page. */
 export function useDrop() {
@@ -26,7 +49,7 @@ export function useDrop() {
       e.preventDefault()
       depth = 0
       setOver(false)
-      if (e.dataTransfer?.files.length) addFiles(e.dataTransfer.files)
+      if (mayEdit() && e.dataTransfer) filesOf(e.dataTransfer).then(addFiles, notifyError)
     }
     const all = /** @type {[string, any][]} */ ([['dragenter', enter], ['dragleave', leave], ['dragover', move], ['drop', drop]])
     for (const [name, run] of all) addEventListener(name, run)

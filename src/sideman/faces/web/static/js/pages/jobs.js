@@ -1,5 +1,5 @@
-import { html, useEffect, useState } from '../ui.js'
-import { get, post, query, remove } from '../api.js'
+import { html, useEffect, useRef, useState } from '../ui.js'
+import { ApiError, get, post, query, remove } from '../api.js'
 import { clock, rough } from '../format.js'
 import { isUnfinished, jobs as live, onJob } from '../jobs_store.js'
 import { Empty, Failure, Loading, Progress, Select } from '../kit/controls.js'
@@ -23,8 +23,8 @@ async function nameRecordings(jobs) {
   await Promise.all(ids.map(async (id) => {
     try {
       titles.set(id, (await get(`/recordings/${id}`)).title)
-    } catch {
-      titles.set(id, text.jobs.deletedRecording)
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 404) titles.set(id, text.jobs.deletedRecording)
     }
   }))
 }
@@ -34,32 +34,35 @@ export function JobsPage() {
   const [list, setList] = useState(/** @type {Job[] | null} */ (null))
   const [next, setNext] = useState(/** @type {string | null} */ (null))
   const [error, setError] = useState(/** @type {Error | null} */ (null))
-  const ask = (/** @type {string | null} */ cursor) => {
-    const states = STATES[filter].map((s) => `&state=${s}`).join('')
-    return get(`/jobs${query({ limit: PAGE, cursor })}${states}`)
-  }
+  const wanted = useRef(PAGE)
+  const turn = useRef(0)
   const load = async () => {
+    const mine = ++turn.current
+    const states = STATES[filter].map((s) => `&state=${s}`).join('')
     try {
-      const page = await ask(null)
-      await nameRecordings(page.items)
-      setList(page.items)
-      setNext(page.nextCursor)
+      /** @type {Job[]} */
+      const found = []
+      let cursor = /** @type {string | null} */ (null)
+      do { // as many as are shown, or a job that moves would take the others away
+        const page = await get(`/jobs${query({ limit: PAGE, cursor })}${states}`)
+        found.push(...page.items)
+        cursor = page.nextCursor
+      } while (cursor && found.length < wanted.current)
+      await nameRecordings(found)
+      if (turn.current !== mine) return
+      setList(found)
+      setNext(cursor)
       setError(null)
     } catch (reason) {
-      setError(/** @type {Error} */ (reason))
+      if (turn.current === mine) setError(/** @type {Error} */ (reason))
     }
   }
-  const more = async () => {
-    try {
-      const page = await ask(next)
-      await nameRecordings(page.items)
-      setList([...(list ?? []), ...page.items])
-      setNext(page.nextCursor)
-    } catch (reason) {
-      notifyError(reason)
-    }
+  const more = () => {
+    wanted.current += PAGE
+    load()
   }
   useEffect(() => {
+    wanted.current = PAGE
     load()
     const stop = onJob((job) => {
       if (job.finishedAt || !titles.has(job.recordingId ?? '')) load()

@@ -103,8 +103,11 @@ function NewKey({ onMade }) {
   const [role, setRole] = useState('viewer')
   const rank = ['viewer', 'editor', 'admin']
   const allowed = rank.slice(0, rank.indexOf(me.value?.role ?? 'viewer') + 1)
+  const [busy, setBusy] = useState(false)
   const submit = async (/** @type {Event} */ e) => {
     e.preventDefault()
+    if (busy) return
+    setBusy(true)
     try {
       const key = await post('/keys', { name: name.trim() || 'key', role })
       setName('')
@@ -112,8 +115,9 @@ function NewKey({ onMade }) {
     } catch (error) {
       notifyError(error)
     }
+    setBusy(false)
   }
-  return html`<form class="row" onSubmit=${submit}><input type="text" maxlength="100" placeholder=${t.keyName} aria-label=${t.keyName} value=${name} onInput=${(/** @type {any} */ e) => setName(e.target.value)} /><${Select} label=${t.keyRole} value=${role} options=${allowed.map((r) => [r, r])} onChange=${setRole} /><button class="btn"><${Icon} name="plus" />${t.makeKey}</button></form>`
+  return html`<form class="row" onSubmit=${submit}><input type="text" maxlength="100" placeholder=${t.keyName} aria-label=${t.keyName} value=${name} onInput=${(/** @type {any} */ e) => setName(e.target.value)} /><${Select} label=${t.keyRole} value=${role} options=${allowed.map((r) => [r, r])} onChange=${setRole} /><button class="btn" disabled=${busy}><${Icon} name="plus" />${t.makeKey}</button></form>`
 }
 
 function About() {

@@ -67,15 +67,18 @@ export function StemsPage() {
   const [counts, setCounts] = useState(/** @type {any} */ (null))
   const [error, setError] = useState(/** @type {Error | null} */ (null))
   const { playing, toggle } = useAudition()
+  const turn = useRef(0)
   const load = async (/** @type {string | null} */ cursor = null) => {
+    const mine = ++turn.current
     try {
       const page = await get(`/stems${asked}${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ''}`)
       await nameRecordings(page.items)
+      if (turn.current !== mine) return
       setList((before) => (cursor ? [...(before ?? []), ...page.items] : page.items))
       setNext(page.nextCursor)
       setError(null)
     } catch (reason) {
-      setError(/** @type {Error} */ (reason))
+      if (turn.current === mine) setError(/** @type {Error} */ (reason))
     }
   }
   useEffect(() => {

@@ -15,6 +15,18 @@ const METER_FALL = 0.82
 /** @typedef {{key: string, url: string, audio: AudioFacts, volume?: number, muted?: boolean}} LaneWish key: a stem's id, or ORIGINAL */
 /** @typedef {{startS: number, endS: number}} Span */
 
+/** Of each beat, how many its bar has; a last bar that is cut off is as long as the one before. @param {[number, number][]} beats */
+function barLengths(beats) {
+  const lengths = new Uint8Array(beats.length)
+  const starts = beats.flatMap((b, i) => (i === 0 || b[1] <= beats[i - 1][1] ? [i] : []))
+  starts.forEach((start, k) => {
+    const next = starts[k + 1] ?? beats.length
+    const count = beats[next - 1][1]
+    lengths.fill(k > 0 && next === beats.length ? Math.max(count, lengths[start - 1]) : count, start, next)
+  })
+  return lengths
+}
+
 export class LaneState {
   /** @param {LaneWish} wish @param {number} index */
   constructor(wish, index) {
@@ -52,7 +64,8 @@ export class Engine {
     this.soloed = computed(() => this.lanes.value.some((lane) => lane.key !== ORIGINAL && lane.solo.value))
     this.beats = new Float64Array(0)
     this.downbeats = new Uint8Array(0)
-    this.beatsPerBar = 4
+    /** Of each beat, how many its bar has. */
+    this.beatsPerBar = new Uint8Array(0)
     this.last = { when: 0, position: 0, rate: 1, on: false }
     /** @type {{timeS: number, at: number} | null} */
     this.sought = null
@@ -188,6 +201,7 @@ export class Engine {
   async play() {
     this.playing.value = true
     if (this.context.state !== 'running') await this.context.resume()
+    if (!this.playing.value || this.streamer.closed) return // stopped while the device woke up
     if (this.countIn.value) this.#sendCount()
     this.#send({ type: 'play' })
     this.streamer.pump()
@@ -228,11 +242,11 @@ export class Engine {
     this.#send({ type: 'tempo', rate: this.tempo.value, semitones: this.semitones.value })
   }
 
-  /** @param {[number, number][]} beats seconds and place in the bar @param {number} beatsPerBar */
-  setBeats(beats, beatsPerBar) {
+  /** @param {[number, number][]} beats seconds and place in the bar */
+  setBeats(beats) {
     this.beats = Float64Array.from(beats, (b) => Math.round(b[0] * this.rateHz)) // whole frames, as places to seek: a song that begins on a beat clicks there
     this.downbeats = Uint8Array.from(beats, (b) => Number(b[1] === 1))
-    this.beatsPerBar = beatsPerBar
+    this.beatsPerBar = barLengths(beats)
     this.#send({ type: 'beats', beats: this.beats, accents: this.downbeats })
   }
 
@@ -244,8 +258,9 @@ export class Engine {
     if (next < 0 || next > this.beats.length - 2) next = this.beats.length - 2
     const period = (this.beats[next + 1] - this.beats[next]) / this.tempo.value
     const lead = Math.max(0, this.beats[next] - here) / this.tempo.value // the song may begin before its first beat
-    const total = Math.max(0, this.beatsPerBar * period - lead)
-    const at = Array.from({ length: this.beatsPerBar }, (_, k) => k * period).filter((x) => x < total)
+    const count = this.beatsPerBar[next]
+    const total = Math.max(0, count * period - lead)
+    const at = Array.from({ length: count }, (_, k) => k * period).filter((x) => x < total)
     this.#send({ type: 'count', at, accents: at.map((_, k) => k === 0), total })
   }
 

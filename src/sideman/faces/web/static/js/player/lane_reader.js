@@ -68,13 +68,13 @@ export class LaneReader {
   /**
    * Write `count` source frames from `from`, through the loop, and move the gains to their targets.
    * @param {Float32Array} left @param {Float32Array} right @param {number} from @param {number} count
+   * @param {Loop | null} [loop] null: straight on
    * @returns {number} where it stopped
    */
-  read(left, right, from, count) {
+  read(left, right, from, count, loop = this.loop) {
     left.fill(0, 0, count)
     right.fill(0, 0, count)
     let done = 0
-    const loop = this.loop
     while (done < count) {
       let part = count - done
       if (loop && from < loop.end) {

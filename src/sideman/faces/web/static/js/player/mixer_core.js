@@ -28,6 +28,8 @@ export class MixerCore {
     this.gate = 0
     this.starved = false
     this.stretching = false
+    /** The stretcher began behind the loop. */
+    this.behind = false
     this.untilReport = 0
     /** @type {number | null} */
     this.pendingSeek = null
@@ -64,12 +66,18 @@ export class MixerCore {
       case 'play': this.playing = true; this.untilReport = 0; break
       case 'pause': this.playing = false; this.counting = null; break
       case 'seek': this.pendingSeek = m.position; break
-      case 'loop': this.reader.setLoop(m.loop); break
+      case 'loop': this.#setLoop(m.loop); break
       case 'tempo': this.pendingTempo = { rate: m.rate, semitones: m.semitones }; break
       case 'beats': this.metronome.setBeats(m.beats, m.accents); break
       case 'metronome': this.metronome.on = m.on; break
       case 'count': this.#count(m.at, m.accents, m.total); break
     }
+  }
+
+  /** The stretcher has read ahead, on the way that the loop before this one led. @param {{start: number, end: number} | null} loop */
+  #setLoop(loop) {
+    this.reader.setLoop(loop)
+    if (this.stretching) this.pendingSeek ??= this.position
   }
 
   /** Memory that is dropped in an audio thread stays for long: its collector hardly runs. The page uses it again. @param {any} lane @param {number} number */
@@ -136,7 +144,7 @@ export class MixerCore {
   /** @param {Float32Array} left @param {Float32Array} right */
   #renderSong(left, right) {
     const n = left.length
-    const atEnd = this.position >= this.frames && !this.reader.loop
+    const atEnd = this.position >= this.frames
     const here = !atEnd && this.#resident(n)
     this.#tellStarved(this.playing && !here && !atEnd)
     if (atEnd && this.playing) {
@@ -181,8 +189,10 @@ export class MixerCore {
       this.position = this.reader.read(left, right, this.position, n)
       return
     }
+    if (!this.stretching) this.behind = this.reader.loop !== null && this.position >= this.reader.loop.end
+    const through = this.behind ? null : this.reader.loop // what is read before a place behind the loop leads there, not back
     const read = (/** @type {Float32Array} */ l, /** @type {Float32Array} */ r, /** @type {number} */ from, /** @type {number} */ count) =>
-      this.reader.read(l, r, from, count)
+      this.reader.read(l, r, from, count, through)
     if (!this.stretching) {
       this.stretcher.start(this.position, this.rate, this.semitones, read)
       this.stretching = true

@@ -8,6 +8,7 @@ import { text } from '../text.js'
 import { notify, notifyError } from '../toasts.js'
 import { GenerateForm, useEngines } from './generate_form.js'
 import { FitLoop } from './fit_loop.js'
+import { closeOnEscape } from './keyboard.js'
 import { Takes } from './takes.js'
 
 /** @typedef {import('./generate_form.js').Wish & {candidates: number, range: string, chords: string}} FullWish */
@@ -88,7 +89,7 @@ export function GenerateDrawer({ desk, reload }) {
   const unusable = Boolean(engines?.generators.find((g) => g.engine === wish.engine)?.problem)
   const ranges = /** @type {[string, string][]} */ ([['whole', t.whole], ...(desk.engine.loop.value ? [['loop', t.loop]] : []), ...timeline.sections.map(([, , label], i) => [`section ${i}`, `${i + 1}: ${label}`])])
   const close = () => (desk.drawer.value = '')
-  return html`<div class="drawer" ref=${panel} role="dialog" aria-label=${t.title} onKeyDown=${(/** @type {KeyboardEvent} */ e) => e.key === 'Escape' && close()}>
+  return html`<div class="drawer" ref=${panel} role="dialog" aria-label=${t.title} onKeyDown=${closeOnEscape(close)}>
     <header><h2>${t.title}</h2><button class="icon-button" aria-label=${text.common.close} onClick=${close}><${Icon} name="x" /></button></header>
     <div class="inside">${engines && html`<${GenerateForm} engines=${engines} wish=${wish} suited=${suited} onChange=${setWish} />
       <div class="pair"><label class="field"><span>${t.range}</span><${Select} label=${t.range} value=${wish.range} options=${ranges} onChange=${(/** @type {string} */ range) => setWish({ ...wish, range, chords: '' })} /></label>

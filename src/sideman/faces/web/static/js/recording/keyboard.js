@@ -9,8 +9,8 @@ const ZOOM = 1.5
 /** What each key does. @param {import('./player.js').Desk} desk @returns {Record<string, (event: KeyboardEvent) => void>} */
 function actions(desk) {
   const { engine, view } = desk
-  const choose = (/** @type {number} */ by) => (desk.chosen.value = Math.max(0, Math.min(desk.rows.length - 1, desk.chosen.value + by)))
-  const chosen = () => desk.rows[desk.chosen.value]
+  const choose = (/** @type {number} */ by) => desk.choose(Math.max(0, Math.min(desk.rows.length - 1, desk.chosenIndex + by)))
+  const chosen = () => desk.rows[desk.chosenIndex]
   return {
     ' ': () => engine.toggle(), arrowleft: (e) => desk.navigator.step(-1, e.shiftKey ? 'beat' : 'bar'), arrowright: (e) => desk.navigator.step(1, e.shiftKey ? 'beat' : 'bar'),
     arrowup: () => choose(-1), arrowdown: () => choose(1), home: () => engine.seek(0), end: () => engine.seek(engine.durationS - 0.01), l: (e) => desk.toggleLoop(e.shiftKey ? 'bar' : 'section'),
@@ -23,6 +23,13 @@ function actions(desk) {
       else engine.setLoop(null)
     },
   }
+}
+
+/** For a drawer: Escape closes it, and does nothing else. @param {() => void} close */
+export const closeOnEscape = (close) => (/** @type {KeyboardEvent} */ e) => {
+  if (e.key !== 'Escape') return
+  e.preventDefault()
+  close()
 }
 
 /** Keys that a focused control needs for itself. @param {HTMLElement} target @param {string} key */

@@ -13,11 +13,11 @@ export function LaneHead({ desk, row, index, reload }) {
   const { lane, title, stem } = row
   const original = stem === null
   const generated = stem?.origin === 'generated' || stem?.origin === 'fitted'
-  const chosen = desk.chosen.value === index
+  const chosen = desk.chosenIndex === index
   const t = text.lane
   const setPan = (/** @type {number} */ v) => (lane.pan.value = Math.abs(v) < 0.05 ? 0 : v)
   return html`<div class=${`lane-head ${chosen ? 'chosen' : ''}`} style=${colorStyle(row.role)} role="group" aria-label=${title}>
-    <div class="row"><button class="name" aria-pressed=${chosen} onClick=${() => (desk.chosen.value = index)}><${Icon} name=${iconOf(row.role)} /><span>${title}</span></button>
+    <div class="row"><button class="name" aria-pressed=${chosen} onClick=${() => desk.choose(index)}><${Icon} name=${iconOf(row.role)} /><span>${title}</span></button>
       ${!original && html`<button class="toggle mute" aria-pressed=${lane.mute.value} aria-label=${t.mute(title)} title=${t.mute(title)} onClick=${() => desk.mute(row)}>M</button>
       <button class="toggle solo" aria-pressed=${lane.solo.value} aria-label=${t.solo(title)} title=${t.solo(title)} onClick=${() => desk.solo(row)}>S</button>
       <${LaneMenu} desk=${desk} row=${row} reload=${reload} />`}</div>
@@ -53,7 +53,7 @@ function LaneMenu({ desk, row, reload }) {
 export function Lane({ desk, row, index, onScrub }) {
   const audible = desk.engine.audible(row.lane)
   const down = (/** @type {PointerEvent} */ e) => {
-    desk.chosen.value = index
+    desk.choose(index)
     onScrub(e)
   }
   return html`<div class=${`lane ${audible ? '' : 'silent'}`} style=${colorStyle(row.role)} onPointerDown=${down}><canvas role="img" aria-label=${text.lane.wave(row.title)}></canvas></div>`

@@ -26,7 +26,11 @@ export class Navigator {
     if (!places.length) return this.engine.seek(here + direction * (unit === 'bar' ? 2 : 0.5))
     const slack = this.engine.playing.value && direction < 0 ? 0.35 : 0.02
     const i = direction > 0 ? firstAtOrAfter(places, here + 0.02) : firstAtOrAfter(places, here - slack) - 1
-    this.engine.seek(places[Math.max(0, Math.min(i, places.length - 1))])
+    this.engine.seek(i < 0 ? 0 : i < places.length ? places[i] : this.#end)
+  }
+
+  get #end() {
+    return this.engine.durationS - 0.01
   }
 
   /** @param {number} timeS @returns {number} -1 where there is no section */
@@ -39,9 +43,9 @@ export class Navigator {
     const { sections } = this.timeline
     if (!sections.length) return this.engine.seek(direction < 0 ? 0 : this.engine.durationS)
     const here = this.engine.positionS()
-    const i = Math.max(0, this.sectionAt(here))
-    const to = direction > 0 ? i + 1 : here - sections[i][0] < AGAIN_S ? i - 1 : i
-    this.engine.seek(sections[Math.max(0, Math.min(to, sections.length - 1))][0])
+    const starts = Float64Array.from(sections, ([start]) => start)
+    const i = direction > 0 ? firstAtOrAfter(starts, here + 0.02) : firstAtOrAfter(starts, here - AGAIN_S) - 1
+    this.engine.seek(i < 0 ? 0 : i < starts.length ? starts[i] : this.#end)
   }
 
   /** The section or bar that is heard now. @param {'section' | 'bar'} unit @returns {{startS: number, endS: number, name: string} | null} */

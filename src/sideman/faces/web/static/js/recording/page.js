@@ -12,18 +12,22 @@ import { PlaceInSet } from '../sets/place.js'
 import { text } from '../text.js'
 import { notifyError } from '../toasts.js'
 import { Player } from './player.js'
-import { loadSong } from './song.js'
+import { SILENT_AT_FIRST, loadSong } from './song.js'
 
 /** @param {{id: string}} props */
 export function RecordingPage({ id }) {
   const [song, setSong] = useState(/** @type {import('./song.js').Song | null} */ (null))
   const [error, setError] = useState(/** @type {Error | null} */ (null))
+  const turn = useRef(0)
   const load = async () => {
+    const mine = ++turn.current
     try {
-      setSong(await loadSong(id))
+      const found = await loadSong(id)
+      if (turn.current !== mine) return // what was asked later is on its way
+      setSong(found)
       setError(null)
     } catch (reason) {
-      setError(/** @type {Error} */ (reason))
+      if (turn.current === mine) setError(/** @type {Error} */ (reason))
     }
   }
   useEffect(() => {
@@ -55,7 +59,7 @@ function useEngine(song) {
     const made = new Engine(facts)
     current.current = made
     setEngine(made)
-    made.open().catch(notifyError)
+    made.open().catch((reason) => made.streamer.closed || notifyError(reason))
     return () => {
       made.close()
       current.current = null
@@ -73,8 +77,7 @@ function matchLanes(engine, song) {
   const wanted = new Set([ORIGINAL, ...song.stems.map((s) => s.id)])
   for (const lane of engine.lanes.value) if (!wanted.has(lane.key)) engine.remove(lane.key)
   batch(() => addLanes(engine, song))
-  const perBar = Math.max(1, ...(song.timeline?.beats ?? []).map((b) => b[1]))
-  engine.setBeats(song.timeline?.beats ?? [], perBar)
+  engine.setBeats(song.timeline?.beats ?? [])
 }
 
 /** @param {Engine} engine @param {import('./song.js').Song} song */
@@ -85,7 +88,7 @@ function addLanes(engine, song) {
   if (!song.stems.length) engine.original.value = true
   for (const stem of song.stems) {
     if (engine.lane(stem.id)) continue
-    engine.add({ key: stem.id, url: `/api/v1/stems/${stem.id}`, audio: stem.audio, muted: ['generated', 'fitted', 'excerpt', 'part'].includes(stem.origin) })
+    engine.add({ key: stem.id, url: `/api/v1/stems/${stem.id}`, audio: stem.audio, muted: SILENT_AT_FIRST.includes(stem.origin) })
   }
   if (first && song.stems.length) engine.original.value = false
 }
@@ -94,13 +97,18 @@ function addLanes(engine, song) {
 function Unanalysed({ recording }) {
   const job = [...jobs.value.values()].filter((j) => j.recordingId === recording.id && j.kind === 'analysis').sort((a, b) => b.createdAt.localeCompare(a.createdAt))[0]
   const working = job !== undefined && isUnfinished(job)
-  const analyse = () => post(`/recordings/${recording.id}/analyses`).catch(notifyError)
+  const [busy, setBusy] = useState(false)
+  const analyse = async () => {
+    setBusy(true)
+    await post(`/recordings/${recording.id}/analyses`).catch(notifyError)
+    setBusy(false)
+  }
   const failed = !working && (job?.state === 'failed' || recording.status === 'failed')
   return html`<main id="main" class="page" tabindex="-1"><section class="welcome">
     <${PlaceInSet} recordingId=${recording.id} /><${Artwork} recording=${recording} size="160" /><h1>${recording.title}</h1><p>${recording.artist || text.common.unknownArtist} · ${clock(recording.durationS)}</p>
     <audio controls preload="none" src=${recording.audioUrl}></audio>
     ${working ? html`<div class="working" role="status"><b>${text.recording.analysing}</b> <small>${job.step} ${Math.round(job.share * 100)} %</small><${Progress} label=${text.recording.analysing} share=${job.share} /></div>` : html`
       <h2>${failed ? text.recording.failed : text.recording.notAnalysed}</h2><p>${failed && job?.error ? job.error : text.recording.notAnalysedHint}</p>
-      ${mayEdit() && html`<button class="btn primary" onClick=${analyse}><${Icon} name="activity" />${failed ? text.recording.analyseAgain : text.recording.analyse}</button>`}`}
+      ${mayEdit() && html`<button class="btn primary" disabled=${busy} onClick=${analyse}><${Icon} name="activity" />${failed ? text.recording.analyseAgain : text.recording.analyse}</button>`}`}
   </section></main>`
 }

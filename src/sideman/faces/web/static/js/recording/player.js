@@ -10,7 +10,7 @@ import { Header } from './header.js'
 import { KeyboardHelp, useKeyboard } from './keyboard.js'
 import { Navigator } from './navigation.js'
 import { SeparateDrawer } from './separate.js'
-import { laneTitle } from './song.js'
+import { SILENT_AT_FIRST, laneTitle, parentRole } from './song.js'
 import { Timeline } from './timeline.js'
 import { Transport } from './transport.js'
 import { View } from './view.js'
@@ -27,7 +27,8 @@ export class Desk {
     this.follow = signal(true)
     this.drawer = signal(/** @type {'' | 'generate' | 'separate'} */ (''))
     this.help = signal(false)
-    this.chosen = signal(0)
+    /** Key of the lane that keys act on, the first one where it is not shown. */
+    this.chosen = signal('')
     /** The lane that everything but is heard, if any. */
     this.without = signal('')
     this.song = song
@@ -56,6 +57,15 @@ export class Desk {
     return stems
   }
 
+  get chosenIndex() {
+    return Math.max(0, this.rows.findIndex((row) => row.lane.key === this.chosen.value))
+  }
+
+  /** @param {number} index */
+  choose(index) {
+    this.chosen.value = this.rows[index]?.lane.key ?? ''
+  }
+
   /** @param {string} label */
   chord(label) {
     const semitones = this.engine.semitones.value
@@ -81,10 +91,13 @@ export class Desk {
   minus(row) {
     if (!row || row.lane.key === ORIGINAL) return
     const off = this.without.value === row.lane.key
+    const parent = off ? undefined : parentRole(row.stem)
     this.engine.original.value = false
     for (const other of this.rows) {
+      const extra = SILENT_AT_FIRST.includes(other.stem?.origin ?? '')
+      const left = parent && (parentRole(other.stem) === parent ? other.lane.key !== row.lane.key : !extra && other.role !== parent) // its sister parts stand for the stem
       other.lane.solo.value = false
-      other.lane.mute.value = ['generated', 'part', 'excerpt'].includes(other.stem?.origin ?? '') || (!off && other === row) || (!off && other.lane.key === row.lane.key)
+      other.lane.mute.value = parent ? !left : extra || (!off && other.lane.key === row.lane.key)
     }
     this.without.value = off ? '' : row.lane.key
     say(off ? text.lane.minusOff : text.lane.minus(row.title))

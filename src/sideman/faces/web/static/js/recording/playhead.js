@@ -72,7 +72,7 @@ class Now {
     if (chord !== this.chord) this.chord = mark(page, '.chords .block', this.chord, chord)
     if (section !== this.section) this.section = mark(page, '.sections .block', this.section, section)
     const seek = /** @type {HTMLInputElement | null} */ (page.querySelector('.seek'))
-    if (seek && document.activeElement !== seek && Math.abs(Number(seek.value) - time) >= 1) seek.value = String(Math.round(time))
+    if (seek && Math.abs(Number(seek.value) - time) >= 1) seek.value = String(Math.round(time))
     if (seek && this.shown.said !== bar) {
       this.shown.said = bar
       seek.setAttribute('aria-valuetext', `${clock(time)}, ${bar}`)

@@ -10,6 +10,7 @@ import { separation } from '../preferences.js'
 import { me } from '../session.js'
 import { text } from '../text.js'
 import { notify, notifyError } from '../toasts.js'
+import { closeOnEscape } from './keyboard.js'
 
 /** @typedef {{name: string, summary: string, takesStem: string | null, stems: string[], models: string[], missing: string[], weightLicence: string | null, use: string | null, problem: string | null, secondsPerMinute: number | null}} Preset */
 /** @typedef {{name: string, title: string, sizeBytes: number, terms: string, allowed: boolean, installed: boolean}} Model */
@@ -59,7 +60,7 @@ export function SeparateDrawer({ desk, song }) {
   const able = !busy && chosen && chosen.problem === null && !lacking
   const excerpts = song.stems.filter((s) => s.origin === 'excerpt' && s.provenance?.within_s)
   const close = () => (desk.drawer.value = '')
-  return html`<div class="drawer" ref=${panel} role="dialog" aria-label=${t.title} onKeyDown=${(/** @type {KeyboardEvent} */ e) => e.key === 'Escape' && close()}>
+  return html`<div class="drawer" ref=${panel} role="dialog" aria-label=${t.title} onKeyDown=${closeOnEscape(close)}>
     <header><h2>${t.title}</h2><button class="icon-button" aria-label=${text.common.close} onClick=${close}><${Icon} name="x" /></button></header>
     <div class="inside"><div class="presets" role="radiogroup" aria-label=${t.preset}>${presets.map((p) => html`<${PresetChoice} key=${p.name} preset=${p} chosen=${p === chosen} seconds=${recording.durationS} />`)}</div>
       ${chosen && html`<div class="field"><span id="wanted-parts">${t.stems}</span><div class="choices" role="group" aria-labelledby="wanted-parts">${chosen.stems.map((role) => html`

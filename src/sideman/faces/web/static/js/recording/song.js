@@ -45,6 +45,13 @@ export async function loadStems(id) {
   return items.sort((/** @type {Stem} */ a, /** @type {Stem} */ b) => place(a) - place(b) || a.createdAt.localeCompare(b.createdAt) || a.name.localeCompare(b.name))
 }
 
+/** Lanes that are silent until they are asked for: the song is whole without them. */
+export const SILENT_AT_FIRST = ['generated', 'fitted', 'excerpt', 'part']
+const PARENTS = /** @type {Record<string, string>} */ ({ kick: 'drums', snare: 'drums', toms: 'drums', hats: 'drums', cymbals: 'drums', lead: 'vocals', backing: 'vocals' })
+
+/** The stem that a part was taken out of. @param {Stem | null} stem */
+export const parentRole = (stem) => (stem?.origin === 'part' ? PARENTS[stem.role] : undefined)
+
 /** @param {Stem} stem */
 export function laneTitle(stem) {
   if (stem.origin === 'imported' || stem.origin === 'fitted') return stem.name

@@ -4,7 +4,7 @@ import { get, post } from '../api.js'
 import { analyseUploads } from '../preferences.js'
 import { text } from '../text.js'
 import { notifyError, say } from '../toasts.js'
-import { upload } from './tus.js'
+import { isAbort, upload } from './tus.js'
 
 const AT_ONCE = 2
 
@@ -51,7 +51,7 @@ async function run(item) {
     say(`${item.file.name} ${text.upload.done}`)
     if (analyseUploads.value) await analyse(id)
   } catch (error) {
-    if (error instanceof DOMException) uploads.value = uploads.value.filter((u) => u !== item)
+    if (isAbort(error)) uploads.value = uploads.value.filter((u) => u !== item)
     else if (item.recordingId.value) notifyError(error)
     else {
       item.error.value = /** @type {Error} */ (error).message

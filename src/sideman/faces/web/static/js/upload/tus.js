@@ -1,5 +1,5 @@
 // A small tus 1.0 client: an upload goes on where it stopped, also after the page was closed. XMLHttpRequest, because fetch tells no progress.
-import { csrf } from '../api.js'
+import { csrf, signedOut } from '../api.js'
 import { text } from '../text.js'
 
 const ENDPOINT = '/api/v1/uploads'
@@ -15,6 +15,9 @@ export class UploadError extends Error {
   }
 }
 
+/** @param {unknown} error */
+export const isAbort = (error) => error instanceof DOMException && error.name === 'AbortError'
+
 /** @typedef {{progress: (share: number) => void, retrying: (now: boolean) => void, signal: AbortSignal}} Watcher */
 
 /** @param {string} method @param {string} url @param {Record<string, string>} headers @param {Blob | null} body @param {AbortSignal} signal
@@ -26,7 +29,10 @@ function send(method, url, headers, body, signal, progress) {
     const sent = { 'Tus-Resumable': '1.0.0', ...(csrf.value ? { 'X-CSRF-Token': csrf.value } : {}), ...headers }
     for (const [name, value] of Object.entries(sent)) x.setRequestHeader(name, value)
     if (progress) x.upload.onprogress = (event) => progress(event.loaded)
-    x.onload = () => (x.status < 300 ? resolve(x) : reject(new UploadError(x.status, reason(x))))
+    x.onload = () => {
+      if (x.status === 401) signedOut.value = true
+      x.status < 300 ? resolve(x) : reject(new UploadError(x.status, reason(x)))
+    }
     x.onerror = () => reject(new UploadError(0, text.errors.network))
     x.onabort = () => reject(new DOMException('aborted', 'AbortError'))
     signal.addEventListener('abort', () => x.abort(), { once: true })
@@ -56,9 +62,18 @@ function remember(key, value) {
   }
 }
 
+/** @param {string} key */
+function remembered(key) {
+  try {
+    return localStorage.getItem(key)
+  } catch {
+    return null
+  }
+}
+
 /** @param {File} file @param {Watcher} watch @returns {Promise<{url: string, offset: number, recording: string | null}>} */
 async function begin(file, watch) {
-  const known = localStorage.getItem(memory(file))
+  const known = remembered(memory(file))
   if (known) {
     try {
       const at = await send('HEAD', known, {}, null, watch.signal)
@@ -82,6 +97,7 @@ export async function upload(file, watch) {
     while (state.recording === null) {
       const { url, offset } = state
       const piece = async () => {
+        if (state.recording !== null) return state // all had arrived, and the answer was lost
         const headers = { 'Upload-Offset': String(state.offset), 'Content-Type': 'application/offset+octet-stream' }
         const body = file.slice(state.offset, state.offset + CHUNK_BYTES)
         const done = await send('PATCH', url, headers, body, watch.signal, (loaded) => watch.progress((state.offset + loaded) / file.size))
@@ -94,8 +110,8 @@ export async function upload(file, watch) {
       if (state.recording === null && state.offset === offset && offset >= file.size) throw new UploadError(0, text.errors.network)
     }
   } catch (error) {
-    if (error instanceof DOMException) await send('DELETE', state.url, {}, null, new AbortController().signal).catch(() => undefined)
-    if (!(error instanceof UploadError) || error.status !== 0) remember(memory(file), null)
+    if (isAbort(error)) await send('DELETE', state.url, {}, null, new AbortController().signal).catch(() => undefined)
+    if (!(error instanceof UploadError) || ![0, 401, 403].includes(error.status)) remember(memory(file), null)
     throw error
   }
   remember(memory(file), null)
