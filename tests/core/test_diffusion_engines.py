@@ -21,6 +21,7 @@ from tiny_originals import original_ace_step, original_stable_audio_three
 
 from sideman.core.audio import AudioClip
 from sideman.core.generation.backends import assembled, open_network
+from sideman.core.generation.backends.ace_step import engine as ace_engine
 from sideman.core.generation.clips import Anchor, AudioModel, ClipWish
 from sideman.core.models.runtime import torch_place
 from sideman.core.models.runtime.session import Precision
@@ -53,6 +54,7 @@ def thirty_two_bits() -> Iterator[None]:
     """Equal to the last digits whatever the processor multiplies fastest; half precision has tests of its own."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch_place, "_precision", lambda torch, device: Precision.FLOAT32)
+        patch.setattr(ace_engine, "LEAST_S", 1.0)  # the real network needs more to make music of, a small one only more time
         yield
 
 
@@ -234,11 +236,11 @@ def test_published_checkpoints_that_do_not_fit_name_their_tensors(tmp_path: Path
 def test_no_length_is_one_frame_too_long_for_the_pipeline(opened: Callable) -> None:
     """It sizes noise as ceil(frames / 25 * 25), which for 125 of 2,001 lengths is one more than the song's."""
     model = opened("ace")
-    for tenths in range(100, 900):
+    for tenths in range(10, 900):
         seconds = model._whole_frames(tenths / 10)  # type: ignore[attr-defined]
         frames = math.ceil(seconds * 25)
         assert math.ceil(frames / 25 * 25) == frames and seconds >= tenths / 10 - 1e-9 and abs(seconds * 25 - frames) < 1e-6
-    assert made(model, wish(seconds=16.45, song=SONG))[0].shape == (2, round(16.45 * 48000))
+    assert made(model, wish(seconds=2.24, song=SONG))[0].shape == (2, round(2.24 * 48000))
 
 
 def test_a_clip_in_which_nothing_plays_stays_quiet(opened: Callable) -> None:

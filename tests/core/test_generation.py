@@ -12,12 +12,12 @@ from sideman.carried import carried
 from sideman.core.audio import measure, read_all
 from sideman.core.generation import BAND_ROLES, GenerationRequest, SessionBand, SongContext, styles
 from sideman.core.generation.band.voicing import Register, lead_voices
-from sideman.core.generation.composer import compose
 from sideman.core.generation.soundfont import Humanise, Preset, Renderer
 from sideman.core.music import BeatGrid, Chord, Meter, NoteEvent, StemRole
 from sideman.core.music.analysis import Annotation, MusicAnalysis, Provenance
 from sideman.core.music.harmony import ChordSpan, Key
 from sideman.errors import MissingAsset, UsageError
+from sideman.testing import ShortSong
 
 RATE = 44100
 STYLES = list(styles())
@@ -29,8 +29,8 @@ def band() -> SessionBand:
 
 
 @pytest.fixture(scope="module")
-def context() -> SongContext:
-    return SongContext.from_analysis(compose(4))
+def context(song: ShortSong) -> SongContext:
+    return SongContext.from_analysis(song.truth)
 
 
 def plain_context(meter: Meter, bars: int = 12, tempo: float = 110.0) -> SongContext:
@@ -124,7 +124,7 @@ def test_notes_lie_on_the_drifting_grid(context: SongContext, written: Written, 
     for role in BAND_ROLES:
         beats = context.grid.beat_at([n.start_s for n in written[role, style]])
         distance = np.abs((beats % 1)[:, None] - allowed[None]).min(1) * 60 / context.tempo
-        assert np.median(distance) < 0.02 and np.percentile(distance, 98) < 0.06, role
+        assert np.median(distance) < 0.025 and np.percentile(distance, 98) < 0.06, role
 
 
 @pytest.mark.parametrize("style", STYLES)
@@ -167,7 +167,7 @@ RHYTHM_SECTION = (StemRole.DRUMS, StemRole.BASS, StemRole.PIANO, StemRole.GUITAR
 
 def test_a_listener_can_tell_every_pair_of_styles_apart(band: SessionBand) -> None:
     """For each pair, 20 seeds each: the nearer centre of the other seeds names the style of at least nine in ten performances."""
-    context = plain_context(Meter(4), bars=16)
+    context = plain_context(Meter(4), bars=12)
     x = {
         s: np.array([np.concatenate([feature(band.write(context, r, s, seed), context) for r in RHYTHM_SECTION]) for seed in range(20)])
         for s in STYLES

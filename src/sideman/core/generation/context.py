@@ -149,6 +149,8 @@ class SongContext:
 
     def stopped(self, pulse: float) -> bool:
         """Whether the song is silent from this pulse on for a while: a part then stops too."""
+        if not len(self._stops):
+            return False
         return bool(((self._stops[:, 0] <= pulse + STOP_MARGIN_PULSES) & (pulse < self._stops[:, 1] - STOP_MARGIN_PULSES)).any())
 
     def louder(self, levels: int) -> SongContext:
@@ -167,6 +169,8 @@ class SongContext:
 
     def until_stop(self, start: float, end: float) -> float:
         """The end of a note, or the stop of the song that comes before it."""
+        if not len(self._stops):
+            return end
         between = self._stops[(self._stops[:, 0] > start + STOP_MARGIN_PULSES) & (self._stops[:, 0] < end), 0]
         return float(between.min()) if len(between) else end
 

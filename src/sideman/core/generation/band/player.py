@@ -73,7 +73,9 @@ class Player:
 
     def swung(self, pulse: float) -> float:
         """Moves an off-beat to its swung place; compound time has its own triplets."""
-        return pulse if self.context.compound else float(swung(pulse, *self._swing))
+        if self.context.compound or self._swing[1] == 0.5:
+            return pulse
+        return float(swung(pulse, *self._swing))
 
     def energy(self, pulse: float) -> int:
         return self.context.bar_at(pulse).energy
@@ -159,7 +161,7 @@ class Player:
             ms = (feel.shift_ms + shifts[slot]) * loose + n.push_ms * (max(loose, 0.3) if rigid else 1)
             ms += float(rng.normal(0, 1.2 + 2.5 * take)) * loose
             loudness = n.loudness * self._groove_accent(n.beat) + float(rng.normal(0, feel.loudness_spread))
-            velocity = int(np.clip(round(127 * loudness), 8, 127))
+            velocity = min(127, max(8, round(127 * loudness)))
             if start_s < -0.05:
                 continue  # the recording begins inside this bar: what was played before is not heard
             start = max(0.0, start_s + ms / 1000)
