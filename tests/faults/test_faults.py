@@ -64,6 +64,7 @@ def test_killing_the_worker_takes_its_children_with_it(yard: Yard) -> None:
     assert alive == []
 
 
+@soaked_on_sqlite
 def test_cancel_ends_the_child_and_frees_its_place(yard: Yard) -> None:
     yard.wait_ready(yard.start_worker(cpu=1))
     (long,) = yard.submit(1, busy_s=60)
@@ -124,6 +125,7 @@ def test_a_request_whose_process_died_before_the_queue_is_put_in(yard: Yard) -> 
     assert_nothing_lost(yard, ids)
 
 
+@soaked_on_sqlite
 def test_a_retry_repeats_only_what_failed(yard: Yard) -> None:
     yard.wait_ready(yard.start_worker())
     (failed,) = yard.submit(1, poison="fails")
@@ -177,6 +179,7 @@ def test_interactive_jobs_go_before_a_batch(yard: Yard) -> None:
     assert ended_before(yard, urgent, batch, began) <= 1
 
 
+@soaked_on_sqlite
 def test_a_clean_stop_hands_over(yard: Yard) -> None:
     first = yard.start_worker()
     yard.wait_ready(first)
