@@ -204,7 +204,7 @@ class PlatformSettings:
         )  # fmt: skip
         worker = WorkerSettings(
             _whole(env, "SIDEMAN_CPU_SLOTS", 1, _processors()), _seconds(env, "SIDEMAN_HEARTBEAT_S"), _seconds(env, "SIDEMAN_DEAD_AFTER_S"),
-            _whole(env, "SIDEMAN_TASK_MEMORY_MB") * mb, env.get("SIDEMAN_WEBHOOK_PRIVATE", "no") == "yes",
+            _whole(env, "SIDEMAN_TASK_MEMORY_MB") * mb, _yes(env, "SIDEMAN_WEBHOOK_PRIVATE"),
         )  # fmt: skip
         if worker.dead_after_s < 2 * worker.heartbeat_s:
             raise UsageError("SIDEMAN_DEAD_AFTER_S must be twice SIDEMAN_HEARTBEAT_S or more, or living workers are taken for dead")
@@ -244,6 +244,13 @@ def _whole(env: Mapping[str, str], variable: str, least: int = 0, default: int |
     if not raw.isdecimal() or int(raw) < least:
         raise UsageError(f"{variable} is {raw!r}: set it to a whole number from {least} on")
     return int(raw)
+
+
+def _yes(env: Mapping[str, str], variable: str) -> bool:
+    raw = (env.get(variable) or _DEFAULTS[variable]).strip().casefold()
+    if raw not in ("yes", "no", "true", "false", "1", "0"):
+        raise UsageError(f"{variable} is {raw!r}: set it to yes or no")
+    return raw in ("yes", "true", "1")
 
 
 def _seconds(env: Mapping[str, str], variable: str) -> float:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import sys
 
 
 def main() -> None:
     """Entry point. Threads of the linear algebra library are pinned first: its pool fights with our own."""
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(variable, "1")
-    from sideman.faces.cli.application import run  # numpy must not load before the lines above
-
+    try:
+        from sideman.faces.cli.application import run  # numpy must not load before the lines above
+    except KeyboardInterrupt:
+        sys.exit(130)
     run()

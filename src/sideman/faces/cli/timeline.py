@@ -92,6 +92,10 @@ def edit(target: Target, kind: Kind, values: Values = None, data: Data = None, s
         _told(lib.ask("POST", f"{_at(lib, target)}/corrections", json={"kind": kind, "values": given}), json_output)
 
 
+WORDS = ("label", "chord", "key", "meter")
+"""Values that are text whatever they look like: a section may be called 1."""
+
+
 def _values(given: list[str]) -> dict[str, Any]:
     """`meter=3/4 bar=9`: what is JSON is taken as JSON, the rest as text."""
     out: dict[str, Any] = {}
@@ -100,7 +104,7 @@ def _values(given: list[str]) -> dict[str, Any]:
         if not equals or not name:
             raise UsageError(f"{text!r} is no value: write name=value, such as meter=3/4")
         try:
-            out[name] = json.loads(value)
+            out[name] = value if name in WORDS else json.loads(value)
         except ValueError:
             out[name] = value
     return out

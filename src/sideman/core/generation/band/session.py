@@ -16,7 +16,7 @@ from sideman.core.generation.band.player import Player
 from sideman.core.generation.band.style import style_named, styles
 from sideman.core.generation.context import SongContext, stream
 from sideman.core.generation.generator import EARLY_S, GeneratedStem, GenerationRequest, Progress, no_progress
-from sideman.core.generation.soundfont import Humanise, Preset, Renderer, Synth
+from sideman.core.generation.soundfont import Humanise, Preset, Renderer, Synth, lead_s
 from sideman.core.generation.soundfont.fluidsynth import FluidSynthRenderer
 from sideman.core.music import NoteEvent, Provenance, ScoreNote, StemRole
 from sideman.errors import UsageError
@@ -73,6 +73,7 @@ class SessionBand:
 
     def __init__(self, synth: Synth) -> None:
         self._synth = synth
+        self._leads_s: dict[Preset, float] = {}
 
     @property
     def styles(self) -> tuple[str, ...]:
@@ -145,7 +146,7 @@ class SessionBand:
         """All takes and layers of a part, summed block by block."""
         frames = round(context.duration_s * RENDER_RATE_HZ)
         cents = 1200 * float(np.log2(context.tuning_hz / 440)) if not takes[0].preset.drums else 0.0
-        streams = [self._synth.render_blocks(t.notes, t.preset, frames, t.human, cents) for t in takes]
+        streams = [self._synth.render_blocks(self._early(t), t.preset, frames, t.human, cents) for t in takes]
         with ScratchWriter(path, RENDER_RATE_HZ, 2) as writer:
             done = 0
             for parts in zip(*streams, strict=True):
@@ -154,6 +155,17 @@ class SessionBand:
                 done += block.shape[1]
                 progress(done / frames)
             return writer.finish()
+
+    def _early(self, take: _Take) -> tuple[NoteEvent, ...]:
+        """The notes as early as this sound needs to be heard in time; what is written down stays on the beat."""
+        if take.preset not in self._leads_s:
+            self._leads_s[take.preset] = lead_s(self._synth, take.preset)
+        lead = self._leads_s[take.preset]
+        return (
+            tuple(replace(n, start_s=max(0.0, n.start_s - lead), end_s=max(0.01, n.end_s - lead)) for n in take.notes)
+            if lead
+            else take.notes
+        )
 
 
 def _within(notes: tuple[NoteEvent, ...], within_s: tuple[float, float] | None, role: StemRole) -> tuple[NoteEvent, ...]:

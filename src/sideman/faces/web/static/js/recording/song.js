@@ -1,5 +1,5 @@
 // Everything that the page of a recording shows, as the server has it.
-import { ApiError, get } from '../api.js'
+import { ApiError, get, query } from '../api.js'
 import { nameOf } from '../kit/roles.js'
 import { text } from '../text.js'
 
@@ -36,7 +36,12 @@ const facts = new Map()
 
 /** @param {string} id @returns {Promise<Stem[]>} in the order of the lanes */
 export async function loadStems(id) {
-  const { items } = await get(`/stems?recording=${id}&limit=200`)
+  const items = []
+  for (let cursor = ''; cursor !== null;) {
+    const page = await get(`/stems${query({ recording: id, limit: 200, cursor })}`)
+    items.push(...page.items)
+    cursor = page.nextCursor
+  }
   await Promise.all(items.map(async (/** @type {Stem} */ stem) => {
     if (!facts.has(stem.id)) facts.set(stem.id, await get(`/stems/${stem.id}/audio`))
     stem.audio = /** @type {import('../player/engine.js').AudioFacts} */ (facts.get(stem.id))
