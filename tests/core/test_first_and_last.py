@@ -15,7 +15,6 @@ from sideman.core.audio import AudioClip, AudioLimits, Recording, ScratchAudio, 
 from sideman.core.audio.drum_hits import find_hits
 from sideman.core.audio.stretching import Anchor
 from sideman.core.music import BeatGrid, Chord, Meter
-from sideman.core.separation.segments import SegmentModel, even_plan, separated
 from sideman.testing import faded_tone, triad_song
 
 RATE = 44100
@@ -86,20 +85,6 @@ def test_a_warp_keeps_the_last_samples(tmp_path: Path) -> None:
     gap = [Anchor(0, 0), Anchor(1, 1), Anchor(1, 2), Anchor(2, 3)]
     y = read_all(warp(AudioClip(x, RATE), gap, 3 * RATE, tmp_path / "g.f32"))
     assert y[:, : RATE - 10] == pytest.approx(x[:, : RATE - 10], abs=1e-6) and not y[:, round(1.05 * RATE) : round(1.95 * RATE)].any()
-
-
-def test_the_offset_of_a_recording_is_shared_by_its_stems() -> None:
-    music = np.random.default_rng(0).normal(0, 0.1, (2, 4 * RATE)).astype(np.float32)
-
-    def first_takes_all(x: np.ndarray) -> np.ndarray:
-        return np.stack([x, *[np.zeros_like(x)] * 3])
-
-    parts: list[np.ndarray] = []
-    model = SegmentModel(2 * RATE, 4, 2, first_takes_all)
-    separated(AudioClip(music + np.float32(0.05), RATE), model, even_plan(4 * RATE, 2 * RATE), parts.append, lambda share: None)
-    stems = np.concatenate(parts, 2)
-    assert stems.sum(0) == pytest.approx(music + 0.05, abs=1e-4)
-    assert np.abs(stems[1:].mean((1, 2))).max() < 0.02
 
 
 def mp3(path: Path, tone: np.ndarray, rate: int) -> bytes:

@@ -119,7 +119,7 @@ def separated(
         out = sums[..., :count] / weights[:count]
         for pair, level in zip(pairs, levels, strict=True):
             if not level.silent:
-                out[:, list(pair)] = out[:, list(pair)] * (level.deviation + np.float32(1e-8)) + level.mean / model.stems
+                out[:, list(pair)] = out[:, list(pair)] * (level.deviation + np.float32(1e-8)) + level.mean
         return np.asarray(out, np.float32)
 
     for i, s in enumerate(plan):
