@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile
 from forked import sideman
@@ -112,8 +113,6 @@ def test_a_batch_goes_on_when_its_worker_is_killed(tone: Path, tmp_path: Path) -
 
 
 def test_a_mix_stays_under_its_ceiling_whatever_it_holds(tmp_path: Path) -> None:
-    import numpy as np
-
     noise = np.random.default_rng(0).normal(0, 0.3, (2, 6 * 44100)).astype(np.float32)
     write_audio(AudioClip(noise, 44100), tmp_path / "noise.wav")
     done = sideman("mix", "noise.wav", "-o", "mix.flac", "--lufs", "-9", "--json", cwd=tmp_path)
