@@ -314,6 +314,16 @@ def test_a_file_without_a_published_hash_is_the_one_that_came_first(hub: Hub, we
     assert here.install("small", ADA)
 
 
+def test_a_page_that_came_first_is_not_the_file_that_is_remembered(hub: Hub, weights: bytes, tmp_path: Path) -> None:
+    known = card(hub, weights, files=(ModelFile("small.safetensors", f"{hub.address}/small.safetensors", len(weights)),))
+    here = models(tmp_path, known)
+    hub.files["small.safetensors"] = b"<html>please sign in</html>".ljust(len(weights))
+    with pytest.raises(UnusableModel):
+        here.install("small", ADA)
+    hub.files["small.safetensors"] = weights
+    assert here.install("small", ADA)
+
+
 def test_a_page_in_place_of_a_model_is_forgotten(hub: Hub, weights: bytes, tmp_path: Path) -> None:
     here = models(tmp_path, card(hub, b"<html>please sign in</html>"))
     with pytest.raises(UnusableModel):

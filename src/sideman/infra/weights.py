@@ -299,12 +299,11 @@ class WeightStore:
             return []
         name = f"{card.name}/{file.name}"
         first = self._pins().get(name, sha256)
-        if first == sha256:
-            return [(name, sha256)]
-        else:
+        if first != sha256:
             raise DownloadFailed(
                 f"{file.name} is not the file that was first installed here (SHA-256 {first[:12]}...): delete its line in {self.folder / PINS} to accept the new one"
             )
+        return [(name, sha256)]
 
     def _pins(self) -> dict[str, str]:
         path = self.folder / PINS

@@ -200,13 +200,8 @@ class _Output:
     """The strip after its control curves are known; called with equalised chunks in order."""
 
     def __init__(self, strip: Strip, controls: _Controls, rate: int) -> None:
-        self.strip, self._gain, self._parallel, self._drive, self._at = (
-            strip,
-            controls.gain_db,
-            controls.parallel_db,
-            controls.drive_gain,
-            0,
-        )
+        self.strip, self._at, self._drive = strip, 0, controls.drive_gain
+        self._gain, self._parallel = controls.gain_db, controls.parallel_db
         self._bus = Equaliser((Band("high_pass", 60), Band("low_pass", 5000)), 2, rate)
         self._velvet = Convolver(velvet(rate))
         self._side = Equaliser((Band("high_pass", 250),), 1, rate)
