@@ -53,6 +53,17 @@ def test_silence_around_the_music_has_no_beats_and_changes_no_tempo(before_s: fl
     assert np.minimum(off, 60 / 117 - off).max() < 0.03
 
 
+def test_bars_over_beats_from_elsewhere_run_on_through_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A window without any sound has no evidence of bars, but its beats stay."""
+    truth = BeatGrid.constant(120, 96, Meter(4))
+    clip = triad_song(truth, [Chord.parse(c) for c in ("C:maj", "A:min", "F:maj", "G:maj")] * 6, 48)
+    clip.samples[:, 16 * clip.sample_rate_hz : 32 * clip.sample_rate_hz] = 0
+    monkeypatch.setattr(beats.tracker, "WINDOW_S", 16.0)
+    grid = beats.barred(clip, truth.times_s)
+    assert grid is not None and grid.times_s == truth.times_s and grid.downbeats_s.tolist() == truth.downbeats_s.tolist()
+    assert beats.barred(AudioClip(np.zeros_like(clip.samples), clip.sample_rate_hz), truth.times_s) is None
+
+
 def test_the_first_stroke_of_a_kit_is_a_stroke() -> None:
     hits = find_hits(AudioClip(kicks(120, 6)[None], RATE))
     gaps = np.diff([h.window for h in hits])

@@ -276,25 +276,22 @@ def _from_the_start(grid: BeatGrid, reader: AudioReader) -> BeatGrid:
 def barred(reader: AudioReader, times_s: Sequence[float], scorer: Scorer | None = None) -> BeatGrid | None:
     """Beats from elsewhere with bars of ours over them; None where the recording is silent. Mono reader at 44.1 kHz."""
     scorer, times = scorer or Scorer.default(), np.asarray(times_s, float)
-    down, other, repetition, shares, kept = [], [], [], [], []
+    count = len(times)
+    down, other, repetition, shares = np.full(count, np.log(0.5)), np.full(count, np.log(0.5)), np.zeros((count, len(bars.METERS))), []
     for start in np.arange(0.0, reader.frames / reader.sample_rate_hz, WINDOW_S):
-        inside = times[(times >= start) & (times < start + WINDOW_S)]
+        inside = (times >= start) & (times < start + WINDOW_S)
         block = reader.read(int(start * SAMPLE_RATE_HZ), int(WINDOW_S * SAMPLE_RATE_HZ)).samples[0]
-        window = hear(block) if len(inside) > 2 else None
+        window = hear(block) if inside.sum() > 2 else None
         if window is None:
-            continue
-        pool, frames = pooled(window), (inside - start) * FRAME_RATE_HZ
+            continue  # bars run on through a silent window: nothing there tells a downbeat from another beat
+        pool, frames = pooled(window), (times[inside] - start) * FRAME_RATE_HZ
         seen = bars.evidence(window, pool, frames, scorer.downbeat)
-        down.append(seen.log_downbeat)
-        other.append(seen.log_other)
-        repetition.append(np.repeat(seen.repetition[None], len(inside), 0))
+        down[inside], other[inside], repetition[inside] = seen.log_downbeat, seen.log_other, seen.repetition
         shares.append(triple_share(at_phases(pool, frames)[:, :, 4].mean(0)))
-        kept.append(inside)
-    if not kept:
+    if not shares:
         return None
     compound = float(np.mean(shares))
-    decoding = bars.decode(np.concatenate(down), np.concatenate(other), np.concatenate(repetition), compound)
-    return _grid(np.concatenate(kept), decoding, compound)
+    return _grid(times, bars.decode(down, other, repetition, compound), compound)
 
 
 def _grid(times: NDArray[np.float64], decoding: bars.BarDecoding, compound: float) -> BeatGrid:

@@ -46,10 +46,18 @@ function useAudition() {
       setPlaying('')
       return
     }
-    player.src = stem.audioUrl
+    const play = (/** @type {string} */ url) => {
+      player.src = url
+      return player.play()
+    }
     setPlaying(stem.id)
     try {
-      await player.play()
+      const mine = stem.audioUrl
+      await play(mine).catch(async (error) => {
+        if (error.name === 'AbortError') throw error
+        const renewed = await get(`/stems/${stem.id}`) // the page was open for longer than its links hold
+        if (player.src.endsWith(mine)) await play(renewed.audioUrl)
+      })
     } catch (error) {
       if (/** @type {Error} */ (error).name === 'AbortError') return // another one was chosen meanwhile
       setPlaying('')
