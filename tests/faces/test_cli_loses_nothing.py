@@ -56,6 +56,22 @@ def test_a_result_never_replaces_what_it_is_made_from(song: ShortSong, tmp_path:
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
 
 
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_closed_terminal_leaves_no_scratch(song: ShortSong, tmp_path: Path, name: str) -> None:
+    write_audio(AudioClip(song.mixture.samples, 44100), tmp_path / "song.flac")
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    command = [sys.executable, "-m", "sideman", "play-along", "song.flac", "-o", "out"]
+    running = subprocess.Popen(command, cwd=tmp_path, env=os.environ | {"TMPDIR": str(scratch)}, stderr=subprocess.PIPE, text=True)
+    while not any(scratch.rglob("source.f32")):
+        assert running.poll() is None
+        time.sleep(0.01)
+    running.send_signal(getattr(signal, name))
+    _, said = running.communicate(timeout=60)
+    assert running.returncode == 130 and "stopped" in said and "Traceback" not in said
+    assert list(scratch.rglob("*.f32")) == [] and not (tmp_path / "out/report.html").exists()
+
+
 def test_a_name_with_a_colon_is_no_protocol(tone: Path) -> None:
     tone.rename(tone.with_name("Song: live.wav"))
     assert sideman("info", "Song: live.wav", "--json", cwd=tone.parent).returncode == 0

@@ -164,13 +164,8 @@ def _wishes(options: PlayAlongOptions, separator: Separator, generator: Generato
 def _understand(
     recording: Recording, separator: Separator, watch: Watch, options: PlayAlongOptions
 ) -> tuple[tuple[SeparatedStem, ...], MusicAnalysis]:
-    shares = {"beats": 0.0, "chords and key": 0.4, "sections and loudness": 0.8}
-
     def analyse() -> MusicAnalysis:
-        def progress(step: str, share: float) -> None:
-            watch("analyse", max(share, shares[step]))
-
-        return analysis_engine.analyze(recording, progress, options.analysis)
+        return analysis_engine.analyze(recording, lambda step, share: watch("analyse", share), options.analysis)
 
     def apart() -> tuple[SeparatedStem, ...]:
         return separator.separate(recording, recording.scratch_folder, watch.step("separate"))

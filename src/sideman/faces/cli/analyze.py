@@ -35,7 +35,7 @@ def command(song: Song, out: Out = None, engines: Engines = None, notes: Notes =
     Example: sideman analyze song.mp3 -o song
     """
     with progress_bars(json_output) as progress:
-        found = bootstrap.analyze(song, out, progress, wish=engines, notes=notes)
+        found = bootstrap.analyze(song, out, lambda step, share: progress("analyse", share), wish=engines, notes=notes)
     if json_output:
         print_json(analysis_json(found))
         return
