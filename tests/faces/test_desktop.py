@@ -88,8 +88,9 @@ def test_without_a_window_the_browser_shows_it_until_ctrl_c(home: Path, desktop:
 
 @pytest.mark.slow
 def test_a_server_ends_with_a_desktop_that_was_killed(home: Path, desktop: Callable[..., subprocess.Popen[str]]) -> None:
-    process = desktop("--data", str(home / "library"), BROWSER="true", DISPLAY="", WAYLAND_DISPLAY="")
+    process = desktop(SIDEMAN_DATA="~/library", BROWSER="true", DISPLAY="", WAYLAND_DISPLAY="")
     until(lambda: "Ctrl-C here" in (home / "log").read_text())
+    assert (home / "library").is_dir()
     started = family(process)
     process.kill()
     process.wait()

@@ -47,6 +47,9 @@ def test_edits_lie_over_the_analysis_and_are_taken_back_one_by_one(analysed: Pat
     assert said.startswith("taken back: set-key")
     assert shown(analysed)["key"] == before["key"] and shown(analysed)["tempo_bpm"] == after["tempo_bpm"]
     assert sideman("timeline", "undo", analysed).returncode == 0
+    assert sideman("timeline", "edit", analysed, "set-section", "start_s=2", "end_s=6", "label=1").returncode == 0
+    assert "1" in [s["label"] for s in shown(analysed)["sections"]], "a section may be called 1"
+    assert sideman("timeline", "undo", analysed).returncode == 0
     assert shown(analysed)["corrections"] == []
 
 
