@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -268,10 +269,10 @@ def evaluate_separation(folder: str | Path) -> Iterator[SeparationScores]:
     return evaluation_cases.separation_scores(Path(folder), engines())
 
 
-def evaluate_timing(folder: str | Path) -> Iterator[TimingScore]:
+def evaluate_timing(folder: str | Path, annotations: str | Path | None = None) -> Iterator[TimingScore]:
     from sideman.app import evaluation as evaluation_cases
 
-    return evaluation_cases.timing_scores(Path(folder), engines())
+    return evaluation_cases.timing_scores(Path(folder), engines(), Path(annotations) if annotations else None)
 
 
 def platform_settings(data: str | Path | None = None) -> PlatformSettings:
@@ -384,7 +385,7 @@ def run_worker(
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     services = open_services(settings)
     studio = studio_over(services)
-    handlers = JobHandlers(services, studio.timelines, studio.jobs, studio.webhooks)
+    handlers = JobHandlers(services, studio.timelines, studio.webhooks)
     with claimed(settings.locks, settings.scratch) as executor:
         tempfile.tempdir = str(executor.scratch)
         place = WorkerPlace(
@@ -423,6 +424,10 @@ def _child_environment(settings: PlatformSettings, scratch: Path, device: str | 
     environment = {
         "SIDEMAN_MODELS": str(current_settings().models.folder), "SIDEMAN_DATA": str(settings.data), "SIDEMAN_BLOBS_URL": settings.blobs_url, "SIDEMAN_SCRATCH": str(scratch), "SIDEMAN_THREADS": "1",
     }  # fmt: skip
-    if device and device.startswith("cuda:"):
+    if device and re.fullmatch(r"cuda:\d+", device):
         environment["CUDA_VISIBLE_DEVICES"] = device.removeprefix("cuda:")
+    elif device in ("cpu", "cuda", "mps", "xpu"):
+        environment["SIDEMAN_DEVICE"] = device
+    elif device:
+        raise UsageError(f"--device is {device!r}: it takes cpu, cuda, cuda:0 and so on, mps or xpu")
     return environment

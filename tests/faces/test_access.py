@@ -637,7 +637,7 @@ def test_a_signed_link_needs_no_key_and_bears_no_change(house: House, monkeypatc
     _refused(house.ask("GET", str(link)), 404, "expired")
 
 
-@pytest.mark.parametrize("header", ["bytes=5-4", "bytes=99999999-", "bytes=-0", "bytes=0-1,3-4", "pages=1-2", "bytes=" + "9" * 5000 + "-"])
+@pytest.mark.parametrize("header", ["bytes=5-4", "bytes=99999999-", "bytes=-0", "bytes=0-1,3-4", "bytes=" + "9" * 5000 + "-"])
 def test_a_range_outside_the_file_is_416(house: House, town: World, header: str) -> None:
     answer = house.ask("GET", f"/api/v1/recordings/{town.recording.id}/file", town.tokens["owner"], headers=[("range", header)])
     _refused(answer, 416)

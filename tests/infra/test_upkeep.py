@@ -300,7 +300,7 @@ def worker_of(studio: Studio) -> Any:
 
 
 def handlers_of(studio: Studio) -> JobHandlers:
-    return JobHandlers(studio.services, studio.timelines, studio.jobs, studio.webhooks)
+    return JobHandlers(studio.services, studio.timelines, studio.webhooks)
 
 
 def test_a_chore_that_fails_keeps_no_other_from_its_turn(caplog: pytest.LogCaptureFixture) -> None:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from sideman.app.engines import Source, StepProgress, no_progress, opened
+from sideman.app.engines import Engines, Source, StepProgress, no_progress, opened
 from sideman.core import analysis as engine
 from sideman.core.analysis import DEFAULT_ENGINES, AnalysisEngines
+from sideman.core.audio import Recording
+from sideman.core.generation.context import free_grid
 from sideman.core.music import Correction, MidiPart, MusicAnalysis, overlaid, read_jams, write_jams, write_midi
 from sideman.core.pipelines import staged
 from sideman.errors import UsageError
 
 FILE_NAME, NOTES_FILE_NAME = "analysis.jams", "notes.mid"
+OTHER_LENGTH_S = 1.0
 CORRECTIONS_SUFFIX = ".corrections.json"
 
 
@@ -25,10 +28,21 @@ def analyze(
     if out is not None:
         with staged(out) as folder:
             write_jams(found, folder / FILE_NAME)
-            if found.notes and found.grid is not None:
+            if found.notes:
                 parts = [MidiPart(n.value.role.value, n.value.notes) for n in found.notes]
-                write_midi(folder / NOTES_FILE_NAME, found.grid.value, parts, found)
+                write_midi(folder / NOTES_FILE_NAME, found.grid.value if found.grid else free_grid(found.duration_s), parts, found)
     return found
+
+
+def known_or_found(recording: Recording, known: MusicAnalysis | None, engines: Engines, progress: StepProgress) -> MusicAnalysis:
+    """The analysis that is given, or a new one. Raises UsageError for one of another recording."""
+    if known is None:
+        return engine.analyze(recording, lambda step, share: progress("analyse", share), engines.analyzers.engines())
+    if abs(known.duration_s - recording.duration_s) > OTHER_LENGTH_S:
+        raise UsageError(
+            f"the analysis is of a recording of {known.duration_s:.1f} s, and {recording.info.name} lasts {recording.duration_s:.1f} s: leave it out, or give its own"
+        )
+    return known
 
 
 def load(path: Path) -> MusicAnalysis:

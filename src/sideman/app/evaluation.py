@@ -16,6 +16,7 @@ from sideman.core.music import StemRole
 from sideman.errors import AnalysisError, AudioError
 
 __all__ = ["analysis_scores", "interval", "reliability", "separation_scores", "timing_scores"]
+LEAST_BARS = 4
 TIMED_ROLES = (StemRole.DRUMS, StemRole.BASS, StemRole.PIANO)
 
 
@@ -38,15 +39,17 @@ def separation_scores(folder: Path, engines: Engines) -> Iterator[separation.Sep
             yield separation.score(case.name, recording, stems, truth)
 
 
-def timing_scores(folder: Path, engines: Engines) -> Iterator[timing.TimingScore]:
-    """Band stems written on the product's own analysis, measured on the annotated grid."""
+def timing_scores(folder: Path, engines: Engines, annotations: Path | None = None) -> Iterator[timing.TimingScore]:
+    """Band stems written on the product's own analysis, measured on the annotated grid; nothing for what cannot be analysed."""
     band = engines.generators()
-    for reference in read_references(folder):
-        if len(reference.downbeats_s) < 4:
+    for annotated in read_references(folder, annotations):
+        try:
+            with Recording.open(annotated.audio) as recording:
+                reference = annotated.within(recording.duration_s)
+                found = analysis_engine.analyze(recording, engines=engines.analyzers.engines())
+        except (AnalysisError, AudioError):
             continue
-        with Recording.open(reference.audio) as recording:
-            found = analysis_engine.analyze(recording, engines=engines.analyzers.engines())
-        if found.grid is None:
+        if found.grid is None or len(reference.downbeats_s) < LEAST_BARS:
             continue
         context = SongContext.from_analysis(found)
         for role in TIMED_ROLES:

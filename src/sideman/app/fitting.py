@@ -9,9 +9,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from sideman.app.analysis import FILE_NAME, corrections_beside, known_or_found
 from sideman.app.engines import Engines, Source, StepProgress, no_progress, opened
 from sideman.app.generation import report_json
-from sideman.core import analysis as engine
 from sideman.core.audio import Recording, write_lossless
 from sideman.core.fit import ConformWish, FitReport, Placement
 from sideman.core.fit.straighten import TempoMap, even_tempo, read_tempo_map, straightened, write_tempo_map
@@ -52,7 +52,7 @@ def fit(
     """NAME.flac, as long as the song and on its beats, and NAME.fit.json into `out`. Raises UsageError, AudioError, AnalysisError."""
     with opened(song) as recording, opened(clip) as loop, staged(out, [song, clip]) as folder:
         refuse_unusable(loop)
-        known = analysis or engine.analyze(recording, lambda step, share: progress("analyse", share), engines.analyzers.engines())
+        known = known_or_found(recording, analysis, engines, progress)
         made = fit_clip(Song(recording, known), loop, wish.role, conform_wish(wish, known), Watch(progress))
         name = Path(loop.info.name).stem or "clip"
         path = write_lossless(made.audio, folder / name)
@@ -88,7 +88,8 @@ def straighten(
 ) -> TempoMap:  # fmt: skip
     """The song, stems of it, its analysis and MIDI tempo map at an even tempo, and tempo-map.json to take it back, into `out`."""
     with opened(song) as recording, staged(out, [song, *stems]) as folder:
-        known = analysis or engine.analyze(recording, lambda step, share: progress("analyse", share), engines.analyzers.engines())
+        _refuse_corrected(out)
+        known = known_or_found(recording, analysis, engines, progress)
         tempo_map = even_tempo(known.require_grid(), recording.duration_s, tempo_bpm)
         _warp_all(recording, stems, tempo_map, folder, progress)
         moved = straightened(known, tempo_map)
@@ -96,6 +97,12 @@ def straighten(
         write_midi(folder / "timeline.mid", moved.require_grid(), (), moved)
         write_tempo_map(tempo_map, folder / MAP_NAME)
     return tempo_map
+
+
+def _refuse_corrected(out: Path) -> None:
+    """Corrections would lie over the even timeline as they lay over the former one."""
+    if corrections_beside(out / FILE_NAME).exists():
+        raise UsageError(f"{out} holds an analysis with corrections, which an even one would replace: choose another folder")
 
 
 def unstraighten(song: Source, out: Path, map_file: Path, stems: Sequence[Path] = (), progress: StepProgress = no_progress) -> TempoMap:

@@ -7,8 +7,8 @@ import os
 from dataclasses import asdict
 from pathlib import Path
 
+from sideman.app.analysis import known_or_found
 from sideman.app.engines import Engines, Source, StepProgress, no_progress, opened
-from sideman.core import analysis as engine
 from sideman.core.audio import write_lossless
 from sideman.core.fit import FitFigures, FitReport
 from sideman.core.generation.context import free_grid
@@ -33,7 +33,7 @@ def generate(
     generator = generators()
     checked(order, generator)
     with opened(source) as recording, staged(out, [source]) as folder:
-        found = analysis or engine.analyze(recording, lambda step, share: progress("analyse", share), engines.analyzers.engines())
+        found = known_or_found(recording, analysis, engines, progress)
         prepared = prepare(order, Song(recording, found), generator, lambda share: progress("bring to tempo", share))
         made = new_stems(prepared.song, prepared.wishes, generators, Watch(progress), engines.threads)
         for n in made:

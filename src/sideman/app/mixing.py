@@ -7,10 +7,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from sideman.core.audio import Loudness, Mp3Writer, Recording, resampled_blocks, write_audio
-from sideman.core.audio.encoding import MP3_RATES_HZ
+from sideman.core.audio import Loudness, Recording, resampled_blocks, write_audio
 from sideman.core.audio.scratch import ScratchWriter
-from sideman.core.mixing import TARGET_LUFS, Lane, master, sum_lanes
+from sideman.core.mixing import TARGET_LUFS, Lane, master, sum_lanes, write_mp3
 from sideman.errors import UsageError
 
 SUFFIXES = (".flac", ".wav", ".mp3")
@@ -58,10 +57,6 @@ def mix(inputs: Sequence[MixInput], out: Path, target_lufs: float = TARGET_LUFS)
         frames = max(lane.audio.frames for lane in lanes)
         made = master(sum_lanes(lanes, frames, rate, folder / "sum.f32"), folder / "mix.f32", target_lufs)
         if out.suffix.lower() == ".mp3":
-            mp3_rate = rate if rate in MP3_RATES_HZ else 44100
-            with Mp3Writer(out, mp3_rate, 2) as mp3:
-                for block in resampled_blocks(made.audio, mp3_rate):
-                    mp3.write(block)
-        else:
-            write_audio(made.audio, out)
+            return write_mp3(made.audio, out)
+        write_audio(made.audio, out)
         return made.loudness

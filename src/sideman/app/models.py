@@ -9,10 +9,12 @@ from pathlib import Path
 
 from sideman.core.generation.backends import FAMILIES, assembled, refuse_without_extra
 from sideman.core.models.catalog import Catalog, ModelCard, Policy
+from sideman.core.models.checkpoint import refuse_without_reader
 from sideman.core.separation import families
 from sideman.errors import UnusableModel
 from sideman.infra.weights import Consent, Installed, Progress, WeightStore, no_progress, same
 
+READ_AS_SAFETENSORS = ("demucs", "roformer", "scnet")
 __all__ = ["ModelState", "Models", "converter"]
 
 
@@ -86,6 +88,8 @@ class Models:
         card = self.allowed(name)
         if card.converted:
             refuse_without_extra(card.family)  # before gigabytes are fetched that it could not convert
+        elif card.family in READ_AS_SAFETENSORS:
+            refuse_without_reader()
         return self.store.install(card, consent, converter(card.family), progress, assembler(card.family))
 
     def import_files(self, name: str, paths: Sequence[Path], consent: Consent | None) -> Installed:

@@ -199,8 +199,8 @@ class PlatformSettings:
             _whole(env, "SIDEMAN_RATE_PER_MINUTE"),
         )  # fmt: skip
         retention = Retention(
-            _whole(env, "SIDEMAN_TRASH_DAYS") * 86400, _whole(env, "SIDEMAN_BLOB_GRACE_HOURS", 1) * 3600,
-            _whole(env, "SIDEMAN_UPLOAD_HOURS", 1) * 3600, _whole(env, "SIDEMAN_JOB_DAYS", 1) * 86400,
+            _days_s(env, "SIDEMAN_TRASH_DAYS", 0), _hours_s(env, "SIDEMAN_BLOB_GRACE_HOURS"),
+            _hours_s(env, "SIDEMAN_UPLOAD_HOURS"), _days_s(env, "SIDEMAN_JOB_DAYS"),
         )  # fmt: skip
         worker = WorkerSettings(
             _whole(env, "SIDEMAN_CPU_SLOTS", 1, _processors()), _seconds(env, "SIDEMAN_HEARTBEAT_S"), _seconds(env, "SIDEMAN_DEAD_AFTER_S"),
@@ -239,11 +239,24 @@ def _processors() -> int:
     return min(4, os.cpu_count() or 1)
 
 
-def _whole(env: Mapping[str, str], variable: str, least: int = 0, default: int | None = None) -> int:
+LONGEST_DAYS = 36_500
+
+
+def _whole(env: Mapping[str, str], variable: str, least: int = 0, default: int | None = None, most: int | None = None) -> int:
     raw = env.get(variable) or str(_DEFAULTS[variable] if default is None else default)
     if not raw.isdecimal() or int(raw) < least:
         raise UsageError(f"{variable} is {raw!r}: set it to a whole number from {least} on")
+    if most is not None and int(raw) > most:
+        raise UsageError(f"{variable} is {raw}: {most} is the most")
     return int(raw)
+
+
+def _days_s(env: Mapping[str, str], variable: str, least: int = 1) -> int:
+    return _whole(env, variable, least, most=LONGEST_DAYS) * 86_400
+
+
+def _hours_s(env: Mapping[str, str], variable: str) -> int:
+    return _whole(env, variable, 1, most=LONGEST_DAYS * 24) * 3600
 
 
 def _yes(env: Mapping[str, str], variable: str) -> bool:

@@ -77,7 +77,10 @@ class FileDesk:
     def delete_mix(self, who: Caller, mix_id: str) -> None:
         """A job that still makes it is cancelled."""
         found = self._jobs.mix_of(who, mix_id)
-        self._access.writable(who, found.recording_id)
+        if found.owner_id == who.user_id:  # who may read a recording may make mixes of it
+            self._access.require(who, "editor")
+        else:
+            self._access.writable(who, found.recording_id)
         if found.job_id is not None:
             self._jobs.stop((found.job_id,))
         self._s.results.delete_mix(mix_id)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from sideman.app.library.ending import cancel_all_of
 from sideman.app.library.services import Services
 from sideman.errors import NotFound
 from sideman.infra.blobs.local import LocalBlobStore
@@ -62,7 +63,10 @@ class Housekeeping:
     def empty_trash(self) -> int:
         """Delete what has been in the trash for the time of the settings."""
         before = now() - timedelta(seconds=self._s.settings.retention.trash_s)
-        return sum(self._s.recordings.delete_trashed(i, before) for i in self._s.recordings.trashed_before(before))
+        gone = self._s.recordings.trashed_before(before)
+        for recording_id in gone:
+            cancel_all_of(self._s, recording_id)
+        return sum(self._s.recordings.delete_trashed(i, before) for i in gone)
 
     def sweep_blobs(self) -> int:
         """Remove bytes that nothing uses and that are older than the grace period: younger ones may be on their way into a row."""

@@ -14,6 +14,7 @@ from importlib import metadata
 from sideman.app.analyzers import AnalysisWish
 from sideman.app.library.access import Access, Caller
 from sideman.app.library.batches import BatchItem
+from sideman.app.library.ending import cancel
 from sideman.app.library.generation_checks import refuse_missing, refuse_outside, resolved, style_of
 from sideman.app.library.services import Services
 from sideman.app.library.wishes import NOW, GenerationWish, How, Playable
@@ -29,6 +30,7 @@ from sideman.infra.database import (
     MixRecord,
     NewJob,
     Page,
+    Quota,
     RecordingRecord,
     new_id,
     now,
@@ -38,6 +40,8 @@ ANALYSIS, SEPARATION, GENERATION, FIT = "analysis", "separation", "generation", 
 MIX, EXPORT, MODEL = "mix", "export", "model"
 KINDS = (ANALYSIS, SEPARATION, GENERATION, FIT, MIX, EXPORT, MODEL)
 DAY_S = 86_400
+AT_ONCE = 50
+"""Jobs that one transaction inserts: others wait for it."""
 
 log = logging.getLogger("sideman.jobs")
 
@@ -71,12 +75,12 @@ class JobDesk:
         self, who: Caller, ids: Sequence[str], how: How, wanted: tuple[bool, str | None], raises: bool
     ) -> tuple[BatchItem, ...]:
         separate, engines = wanted
-        chosen = self._listeners(engines)
+        chosen, version = self._listeners(engines), metadata.version("sideman")
 
         def prepare(recording_id: str) -> NewJob | JobRecord:
             recording = self._access.writable(who, recording_id)
             apart = separate and not has_better_stems(self._s, recording_id)
-            request = {"separate": apart, "separator": "preview", "version": metadata.version("sideman")} | chosen
+            request = {"separate": apart, "separator": "preview", "version": version} | chosen
             if not apart and "notes" in AnalysisWish.parse(chosen.get("engines")).chosen:  # they are heard in the stems that are there
                 request["stems"] = sorted(
                     s.blob_key for s in self._s.results.stems_of(recording_id=recording_id) if s.origin == "separated"
@@ -92,7 +96,7 @@ class JobDesk:
         items = self.ask_all(ids, prepare, raises)
         begun = [i.recording_id for i in items if i.job is not None and i.job.unfinished]
         if begun:
-            self._s.recordings.update_those_there(begun, status="analyzing")
+            self._s.recordings.set_status(begun, "analyzing", analysing=True)
         return items
 
     def _listeners(self, engines: str | None) -> Json:
@@ -163,7 +167,7 @@ class JobDesk:
     def ask_all(
         self, ids: Sequence[str], prepare: Callable[[str], NewJob | JobRecord], raises: bool, before: Callable[[], None] | None = None
     ) -> tuple[BatchItem, ...]:
-        """Prepare each, then submit all in one transaction. A job that `prepare` returns is one that needs no doing."""
+        """Prepare each, then submit them, some at a time. A job that `prepare` returns is one that needs no doing."""
         items: dict[str, BatchItem] = {}
         wanted: dict[str, NewJob] = {}
         for recording_id in ids:
@@ -184,9 +188,23 @@ class JobDesk:
             self._refuse_over_quota(next(iter(wanted.values())).owner_id, len(wanted))
             if before is not None:
                 before()
-            for recording_id, job in zip(wanted, self._submit(tuple(wanted.values())), strict=True):
-                items[recording_id] = BatchItem(recording_id, job, None)
+            items |= self._submit_each(wanted)
         return tuple(items[i] for i in ids)
+
+    def _submit_each(self, wanted: dict[str, NewJob]) -> dict[str, BatchItem]:
+        """Raises what the first of them raise; what goes wrong later keeps nothing back that was asked for before."""
+        items: dict[str, BatchItem] = {}
+        names = list(wanted)
+        for some in (names[k : k + AT_ONCE] for k in range(0, len(names), AT_ONCE)):
+            try:
+                made = self._submit([wanted[i] for i in some])
+            except (ServiceUnavailable, QuotaExceeded) as error:
+                if not items:
+                    raise
+                items |= {i: BatchItem(i, None, str(error)) for i in some}
+            else:
+                items |= {i: BatchItem(i, job, None) for i, job in zip(some, made, strict=True)}
+        return items
 
     def still_there(self, new: NewJob, find: Callable[[str], object]) -> JobRecord | None:
         """The completed job of an equal request, if what it made was not deleted since."""
@@ -201,8 +219,7 @@ class JobDesk:
 
     @staticmethod
     def new(who: Caller, kind: str, recording: RecordingRecord, request: Json, how: How, asked: Json) -> NewJob:
-        if recording.trashed_at is not None:
-            raise Conflict("this recording is in the trash: restore it first")
+        refuse_trashed(recording)
         equal = json.dumps([kind, recording.id, request], sort_keys=True)
         return NewJob(
             who.user_id,
@@ -218,7 +235,7 @@ class JobDesk:
 
     def _submit(self, wanted: Sequence[NewJob]) -> tuple[JobRecord, ...]:
         """Into the library first, then into the queue; a process that ends between the two leaves jobs that upkeep puts in."""
-        submitted = self._s.jobs.submit_many(wanted)
+        submitted = self._s.jobs.submit_many(wanted, self._quota(wanted[0].owner_id))
         created = [s.job for s in submitted if s.created]
         if created:
             try:
@@ -228,20 +245,32 @@ class JobDesk:
                 log.warning("%d jobs are not in the queue yet: %s", len(created), error)
         return tuple(s.job for s in submitted)
 
-    def _refuse_over_quota(self, owner_id: str, jobs: int) -> None:
+    def _quota(self, owner_id: str) -> Quota | None:
         most = self._s.settings.limits.quota_jobs_per_day
         if not most or self._s.people.user(owner_id).role == "admin":
-            return
-        if self._s.jobs.begun_since(owner_id, now() - timedelta(seconds=DAY_S)) + jobs > most:
-            raise QuotaExceeded(f"only {most} jobs in 24 hours are allowed: ask for fewer, or try again later", 3600)
+            return None
+        return Quota(most, now() - timedelta(seconds=DAY_S))
+
+    def _refuse_over_quota(self, owner_id: str, jobs: int) -> None:
+        """Before anything of a batch is submitted; two requests at once are told apart where the jobs are inserted."""
+        if (quota := self._quota(owner_id)) is not None:
+            quota.refuse(self._s.jobs.begun_since(owner_id, quota.since) + jobs)
 
     # watching
 
     def get(self, who: Caller, job_id: str) -> JobRecord:
         return self._access.job(who, self._s.jobs.get(job_id))
 
+    def is_there(self, job_id: str) -> bool:
+        return bool(self._s.jobs.states((job_id,)))
+
     def view(self, job: JobRecord) -> JobView:
         return JobView(job, eta_s(job), self._s.jobs.position(job))
+
+    def views(self, jobs: Sequence[JobRecord]) -> list[JobView]:
+        """Of many at once."""
+        places = self._s.jobs.positions() if any(j.state == "queued" for j in jobs) else {}
+        return [JobView(job, eta_s(job), places.get(job.id)) for job in jobs]
 
     def page(self, who: Caller, wanted: JobFilter, limit: int, after: str | None = None) -> Page[JobRecord]:
         return self._s.jobs.page(self._mine(who, wanted), limit, after)
@@ -266,37 +295,25 @@ class JobDesk:
     def cancel(self, who: Caller, job_id: str) -> JobRecord:
         """A running task ends within a second; what its job has finished stays for a retry. Raises Conflict for a finished job."""
         job = self._access.job(who, self._s.jobs.get(job_id), change=True)
-        if not self._cancelled(job):
+        if not cancel(self._s, job):
             raise Conflict(f"this job is {self._s.jobs.get(job_id).state} already: there is nothing to cancel")
         return self._s.jobs.get(job_id)
 
     def stop(self, job_ids: Sequence[str]) -> None:
         """Cancel those that are unfinished, also other people's: who may write to a recording may delete what is made of it."""
         for job in self._s.jobs.many(job_ids):
-            self._cancelled(job)
-
-    def _cancelled(self, job: JobRecord) -> bool:
-        """False when it was finished already."""
-        if self._s.jobs.finish(job.id, "cancelled") is None:
-            return False
-        self._s.queue.cancel(job.id)
-        self.settle(self._s.jobs.get(job.id))
-        return True
-
-    def settle(self, job: JobRecord) -> None:
-        """A recording whose analysis ended without a result gets its former status back."""
-        if job.kind == ANALYSIS and job.recording_id and job.state in ("failed", "cancelled"):
-            analysed = self._s.results.analysis(job.recording_id) is not None
-            status = "analyzed" if analysed else "failed" if job.state == "failed" else "uploaded"
-            self._s.recordings.update_those_there((job.recording_id,), status=status)
+            cancel(self._s, job)
 
     def retry(self, who: Caller, job_id: str) -> JobRecord:
         """A new job for one that failed or was cancelled; what was finished is taken over, not repeated."""
         job = self._access.job(who, self._s.jobs.get(job_id), change=True)
         if job.state not in ("failed", "cancelled"):
             raise Conflict(f"this job is {job.state}: only failed and cancelled jobs can be tried again")
+        if self._s.jobs.was_retried(job):
+            raise Conflict("this job was tried again already: try the later one again")
         if job.recording_id is not None:
-            self._access.writable(who, job.recording_id)
+            allowed = self._access.readable if job.kind in (MIX, EXPORT) else self._access.writable
+            refuse_trashed(allowed(who, job.recording_id))
         if job.kind == MODEL:
             self._access.require(who, "admin")
         try:
@@ -317,7 +334,7 @@ class JobDesk:
         elif made.kind in (MIX, EXPORT) and made.entity_id:
             self._s.results.update_mix(made.entity_id, job_id=made.id)
         elif made.kind == ANALYSIS and made.recording_id and made.unfinished:
-            self._s.recordings.update(made.recording_id, status="analyzing")
+            self._s.recordings.set_status((made.recording_id,), "analyzing", analysing=True)
         return made
 
     def delete(self, who: Caller, job_id: str) -> None:
@@ -348,7 +365,12 @@ class JobDesk:
 
     def of_generation(self, generation: GenerationRecord) -> JobRecord | None:
         """Its job; None once that was deleted."""
-        return next(iter(self._s.jobs.many([generation.job_id])), None) if generation.job_id else None
+        return self.of_generations((generation,)).get(generation.id)
+
+    def of_generations(self, generations: Sequence[GenerationRecord]) -> dict[str, JobRecord]:
+        """By the generation's id; those whose job was deleted are left out."""
+        jobs = {j.id: j for j in self._s.jobs.many([g.job_id for g in generations if g.job_id])}
+        return {g.id: jobs[g.job_id] for g in generations if g.job_id in jobs}
 
     def delete_generation(self, who: Caller, generation_id: str) -> None:
         """With its stems; a job that still makes them is cancelled."""
@@ -365,6 +387,11 @@ class JobDesk:
         except NotFound:
             raise NotFound("there is no such mix: it may have been deleted") from None
         return found
+
+
+def refuse_trashed(recording: RecordingRecord) -> None:
+    if recording.trashed_at is not None:
+        raise Conflict("this recording is in the trash: restore it first")
 
 
 def eta_s(job: JobRecord) -> float | None:

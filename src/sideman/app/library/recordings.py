@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,6 +11,7 @@ from pathlib import Path
 
 from sideman.app.library.access import Access, Caller
 from sideman.app.library.decoder import Decoder
+from sideman.app.library.ending import cancel_all_of
 from sideman.app.library.services import Services
 from sideman.core.audio import LosslessFacts, flac_chunk, lossless_facts, pcm_chunk
 from sideman.core.generation import SuitedStyle
@@ -65,14 +66,12 @@ class RecordingLibrary:
         values = {name: value.strip()[:300] for name in ("title", "artist", "album") if (value := getattr(edit, name)) is not None}
         if values.get("title") == "":
             raise UsageError("a recording needs a title: leave the field out to keep the old one")
-        tags = None if edit.tags is None else tuple(dict.fromkeys(t.strip().lower()[:60] for t in edit.tags if t.strip()))
-        return self._s.recordings.update(recording_id, tags, **values)
+        return self._s.recordings.update(recording_id, None if edit.tags is None else _tags(edit.tags), **values)
 
     def retag(self, who: Caller, recording_id: str, add: tuple[str, ...], remove: tuple[str, ...]) -> RecordingRecord:
         """Add and remove tags, and keep the others."""
-        gone = {t.strip().lower() for t in remove}
-        kept = tuple(t for t in self.get(who, recording_id).tags if t not in gone)
-        return self.edit(who, recording_id, RecordingEdit(tags=kept + add))
+        self._access.writable(who, recording_id)
+        return self._s.recordings.retag(recording_id, _tags(add), _tags(remove))
 
     def trash(self, who: Caller, recording_id: str) -> RecordingRecord:
         """Out of sight, restorable until the time of the settings has passed."""
@@ -85,7 +84,8 @@ class RecordingLibrary:
 
     def delete(self, who: Caller, recording_id: str) -> None:
         """Really gone, with its stems and analyses; only from the trash. Its bytes go after the grace period if nothing else uses them."""
-        self._access.owned(who, recording_id)
+        if self._access.owned(who, recording_id).trashed_at is not None:
+            cancel_all_of(self._s, recording_id)
         if not self._s.recordings.delete_trashed(recording_id, now() + timedelta(seconds=1)):
             raise Conflict("this recording is not in the trash: trash it first")
 
@@ -155,3 +155,7 @@ class RecordingLibrary:
         else:
             self._s.recordings.update(record.id, peaks_key=key)
         return key
+
+
+def _tags(given: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(t.strip().lower()[:60] for t in given if t.strip()))

@@ -25,7 +25,7 @@ from sideman.app.library.watching import JobWatch
 from sideman.app.library.webhooks import Webhooks
 from sideman.app.library.wishes import Playable
 from sideman.app.models import Models
-from sideman.errors import NotFound
+from sideman.errors import LibraryError, NotFound, ServiceUnavailable
 from sideman.infra.jobs.queue import QueueDepth
 
 NO_BLOB = "0" * 64
@@ -63,9 +63,11 @@ class Studio:
         self.measures = Measures(services)
 
     def check(self) -> None:
-        """Raises ServiceUnavailable when the database, the queues or the blob store do not answer."""
-        with self.services.database.read():
-            pass
+        """Raises ServiceUnavailable when the database, the queues or the blob store do not answer, or the database is damaged."""
+        try:
+            self.services.database.refuse_unreadable()
+        except LibraryError as error:
+            raise ServiceUnavailable(str(error)) from error
         self.services.queue.depths()
         try:
             self.services.blobs.info(NO_BLOB)

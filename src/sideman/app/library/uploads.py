@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import os
@@ -99,10 +100,10 @@ class Uploads:
 
         Raises Conflict when `offset` is not where the file ends, Locked, ChecksumMismatch, TooLarge.
         """
-        self._mine(who, upload_id)
+        await asyncio.to_thread(self._mine, who, upload_id)
         self._access.require(who, "editor")
         with self._alone(upload_id):
-            record, path = self._mine(who, upload_id), self._path(upload_id)
+            record, path = await asyncio.to_thread(self._mine, who, upload_id), self._path(upload_id)
             size = path.stat().st_size if path.exists() else 0
             if record.recording_id is not None or size != offset:
                 raise Conflict(
@@ -196,4 +197,7 @@ class Uploads:
             if path.is_file() and path.stat().st_mtime < old:
                 path.unlink(missing_ok=True)
                 path.with_suffix(".lock").unlink(missing_ok=True)
+        for folder in self._folder.glob("sideman-*"):  # of an archive that a server was unpacking when it was killed
+            if folder.is_dir() and folder.stat().st_mtime < old:
+                shutil.rmtree(folder, ignore_errors=True)
         return len(expired)

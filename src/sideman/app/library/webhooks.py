@@ -88,9 +88,9 @@ class Webhooks:
             except NotFound:
                 continue  # deleted meanwhile, and the delivery with it
             jobs = self._s.jobs.many([delivery.job_id])
-            error = self._send(hook, delivery, jobs[0]) if jobs else None
+            error = self._send(hook, delivery, jobs[0]) if jobs else "the job was deleted before this could be sent"
             wait = WAITS_S[min(delivery.attempts, len(WAITS_S) - 1)]
-            given_up = error is not None and delivery.attempts >= len(WAITS_S)
+            given_up = error is not None and (not jobs or delivery.attempts >= len(WAITS_S))
             self._s.transfers.settle_delivery(
                 delivery.id, error, now() + timedelta(days=3650) if given_up else now() + timedelta(seconds=wait)
             )

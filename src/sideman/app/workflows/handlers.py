@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from sideman.app.analyzers import AnalysisWish
-from sideman.app.library.jobs import ANALYSIS, EXPORT, FIT, GENERATION, MIX, MODEL, SEPARATION, JobDesk
+from sideman.app.library.ending import settle
+from sideman.app.library.jobs import ANALYSIS, EXPORT, FIT, GENERATION, MIX, MODEL, SEPARATION
 from sideman.app.library.services import Services
 from sideman.app.library.timeline import Timelines
 from sideman.app.library.webhooks import Webhooks
@@ -30,8 +31,8 @@ TAKES = ("generated", "fitted")
 class JobHandlers:
     child_context = CHILD_CONTEXT
 
-    def __init__(self, services: Services, timelines: Timelines, desk: JobDesk, webhooks: Webhooks) -> None:
-        self._s, self._timelines, self._desk, self._webhooks = services, timelines, desk, webhooks
+    def __init__(self, services: Services, timelines: Timelines, webhooks: Webhooks) -> None:
+        self._s, self._timelines, self._webhooks = services, timelines, webhooks
 
     def plan(self, job: JobRecord) -> Plan:
         if job.kind == MODEL:
@@ -145,7 +146,8 @@ class JobHandlers:
         files = [
             {
                 "key": s.blob_key, "midi": s.midi_key, "name": s.name, "role": s.role, "origin": s.origin, "container": s.container,
-                "muted": s.origin == "part" or (s.origin in TAKES and s.id not in best),
+                "muted": s.origin == "part" or "retimed_bpm" in s.provenance or (s.origin in TAKES and s.id not in best),
+                "retimed": "retimed_bpm" in s.provenance,
             }
             for s in chosen
         ]  # fmt: skip
@@ -173,7 +175,7 @@ class JobHandlers:
         return storing.STORE[task.target](self._s, task.arguments, inputs)
 
     def ended(self, job: JobRecord) -> None:
-        self._desk.settle(job)
+        settle(self._s, job)
         self._webhooks.announce(job)
 
 

@@ -111,7 +111,7 @@ def _sounding(
 ) -> Iterator[AudioReader]:
     with ExitStack() as files:
         recording = files.enter_context(Recording.open(files.enter_context(context.blobs.file(file["key"])), file.get("file_name")))
-        if tempo is None:
+        if tempo is None or file.get("retimed"):  # what was made at another tempo does not lie on the song
             yield recording.audio
             return
         warped = tempo.warped(recording, share)
@@ -127,7 +127,7 @@ def _notes(context: TaskContext, file: dict[str, Any], tempo: _EvenTempo | None,
         heard = _transcribed(file, analysis) if analysis is not None else None
         return heard.notes if heard is not None else ()
     with context.blobs.file(file["midi"]) as source:
-        parts = tempo.parts(source) if tempo else read_midi(source)
+        parts = tempo.parts(source) if tempo and not file.get("retimed") else read_midi(source)
     return tuple(n for p in parts for n in p.notes)
 
 
@@ -151,7 +151,10 @@ class _EvenTempo:
             path = write_lossless(audio, self._folder / "even")
         archive.write(path, place + path.suffix)
         path.unlink()
-        if file["midi"]:
+        if file["midi"] and file.get("retimed"):
+            with self._context.blobs.file(file["midi"]) as source:
+                archive.write(source, f"{place}.mid")
+        elif file["midi"]:
             with self._context.blobs.file(file["midi"]) as source:
                 _pack_midi(archive, f"{place}.mid", self.parts(source), self.analysis)
         elif (part := _transcribed(file, self.analysis)) is not None:

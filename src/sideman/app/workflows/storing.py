@@ -85,7 +85,8 @@ def _keep_separated(services: Services, separated: Json, arguments: Json, tempo_
 
 
 def store_generation(services: Services, arguments: Json, inputs: Json) -> Json:
-    """Keep the stems of a generation, each with its fit report."""
+    """Keep the stems of a generation, each with its fit report. Raises NotFound where the recording was deleted meanwhile."""
+    services.recordings.get(arguments["recording_id"])
     analysis_key = arguments["analysis_key"] or inputs["store analysis"]["jams_key"]
     facts = summary(from_jams(json.loads(b"".join(services.blobs.read(analysis_key)))))
     stems = []
@@ -94,7 +95,7 @@ def store_generation(services: Services, arguments: Json, inputs: Json) -> Json:
             report = row["report"]
             stems.append(_stem(
                 row, arguments["recording_id"], arguments["job_id"], "generated", generation_id=arguments["generation_id"],
-                midi_key=row["midi_key"], tempo_bpm=facts["tempo_bpm"], key_index=facts["key_index"], score=report["score"],
+                midi_key=row["midi_key"], tempo_bpm=row["provenance"].get("retimed_bpm", facts["tempo_bpm"]), key_index=facts["key_index"], score=report["score"],
                 verdict=report["verdict"], report=report,
             ))  # fmt: skip
     services.results.put_stems(stems)
@@ -102,7 +103,8 @@ def store_generation(services: Services, arguments: Json, inputs: Json) -> Json:
 
 
 def store_fit(services: Services, arguments: Json, inputs: Json) -> Json:
-    """Keep a fitted loop as a stem of the song, with its report."""
+    """Keep a fitted loop as a stem of the song, with its report. Raises NotFound where the recording was deleted meanwhile."""
+    services.recordings.get(arguments["recording_id"])
     analysis_key = arguments["analysis_key"] or inputs["store analysis"]["jams_key"]
     facts = summary(from_jams(json.loads(b"".join(services.blobs.read(analysis_key)))))
     row = inputs["fit"]

@@ -214,6 +214,8 @@ def _generated_row(context: TaskContext, made: NewStem, prepared: Prepared, cand
         midi_key = context.blobs.put(midi)
     provenance = _provenance(stem.provenance) | {"style": stem.style, "seed": stem.seed}
     provenance |= {"note": made.note} if made.note else {}
+    if prepared.retimed:
+        provenance["retimed_bpm"] = round(prepared.song.analysis.require_grid().tempo_bpm, 3)
     provenance |= {"understood": list(prepared.direction.understood)} if prepared.direction.understood else {}
     row = _stem_row(context, role.value, path, stem.audio, provenance)
     number = f", {candidate}" if candidate > 1 else ""

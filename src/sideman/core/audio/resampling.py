@@ -13,8 +13,8 @@ BLOCK_S = 10
 
 
 def resampled_frames(frames: int, from_hz: int, to_hz: int) -> int:
-    """Length after conversion: rounded, so that converting back gives the old length."""
-    return round(frames * to_hz / from_hz)
+    """Length after conversion: rounded, so that converting back gives the old length; what has a frame keeps one."""
+    return max(round(frames * to_hz / from_hz), min(frames, 1))
 
 
 def resample(clip: AudioClip, sample_rate_hz: int) -> AudioClip:

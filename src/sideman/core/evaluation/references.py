@@ -6,6 +6,7 @@ sections [[start, end, name]], notes [[start, end, MIDI number]] or one such lis
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -93,7 +94,7 @@ def read_references(folder: Path, annotations: Path | None = None) -> list[Refer
     Raises UsageError when there are none, or when one cannot be read.
     """
     where = folder / "ref" if annotations is None else annotations
-    audio = {p.stem: p for p in sorted(folder.rglob("*")) if p.suffix in AUDIO_SUFFIXES and "stems" not in p.parent.parent.name}
+    audio = {p.stem: p for p in sorted(folder.rglob("*")) if p.suffix.lower() in AUDIO_SUFFIXES and not _is_stem(p.relative_to(folder))}
     by_name: dict[str, list[Path]] = {}
     for path in sorted(where.rglob("*")):
         if path.stem in audio and path.suffix.lower() in (".json", *SUFFIXES):
@@ -102,6 +103,11 @@ def read_references(folder: Path, annotations: Path | None = None) -> list[Refer
     if not found:
         raise UsageError(f"{where} holds no annotations of recordings in {folder}: files of the same names, .json, {', '.join(SUFFIXES)}")
     return found
+
+
+def _is_stem(path: Path) -> bool:
+    """stems/CASE/NAME or, of another set, stems_live/CASE/NAME."""
+    return len(path.parts) > 2 and path.parts[-3].startswith("stems")
 
 
 def _joined(audio: Path, files: list[Path]) -> Reference:
@@ -130,13 +136,38 @@ def _fields(said: Correction) -> dict[str, Any]:
 
 
 def _read(path: Path, audio: Path) -> Reference:
-    raw: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    try:
+        return _of_json(json.loads(path.read_text("utf-8-sig")), audio)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError) as error:
+        raise UsageError(f"{path} cannot be read as annotations ({error}): correct it or take it out") from error
+
+
+def _of_json(raw: dict[str, Any], audio: Path) -> Reference:
+    """Raises ValueError for times that are not in order, and for chords that nobody reads."""
+    tempo, tuning = (None if (v := raw.get(name)) is None else float(v) for name in ("tempo", "tuning"))
+    loudness = raw.get("lufs", raw.get("integrated", raw.get("loudness", {}).get("integrated")))
+    chords, sections = _spans(raw.get("chords", ())), _spans(raw.get("sections", ()))
+    for _, _, label in chords:
+        Chord.parse(label)
     return Reference(
-        name=path.stem, audio=audio, beats_s=tuple(raw.get("beats", ())), downbeats_s=tuple(raw.get("downbeats", ())),
-        tempo_bpm=raw.get("tempo"), key=_key(raw.get("key")),
-        chords=tuple((a, b, c) for a, b, c in raw.get("chords", ())), sections=tuple((a, b, n) for a, b, n in raw.get("sections", ())),
-        notes=_notes(raw.get("notes", ())), tuning_hz=raw.get("tuning"), integrated_lufs=raw.get("lufs", raw.get("integrated", raw.get("loudness", {}).get("integrated"))),
+        name=audio.stem, audio=audio, beats_s=_times(raw.get("beats", ())), downbeats_s=_times(raw.get("downbeats", ())), tempo_bpm=tempo,
+        key=_key(raw.get("key")), chords=chords, sections=sections, notes=_notes(raw.get("notes", ())), tuning_hz=tuning,
+        integrated_lufs=None if loudness is None else float(loudness),
     )  # fmt: skip
+
+
+def _times(raw: Any) -> tuple[float, ...]:
+    times = tuple(float(t) for t in raw)
+    if any(b <= a for a, b in itertools.pairwise(times)):
+        raise ValueError("its beats are not in order")
+    return times
+
+
+def _spans(raw: Any) -> tuple[tuple[float, float, str], ...]:
+    rows = tuple((float(a), float(b), str(label)) for a, b, label in raw)
+    if any(b <= a for a, b, _ in rows) or any(y[0] < x[0] for x, y in itertools.pairwise(rows)):
+        raise ValueError("its chords or sections are not in order")
+    return rows
 
 
 def _notes(raw: Any) -> tuple[tuple[float, float, float], ...]:

@@ -70,6 +70,10 @@ def true_stems(folder: Path) -> dict[StemRole, Path]:
     return found
 
 
+def _alike(one: Recording, other: Recording) -> bool:
+    return (one.sample_rate_hz, one.channels) == (other.sample_rate_hz, other.channels)
+
+
 def score(name: str, recording: Recording, estimated: Sequence[SeparatedStem], truth: dict[StemRole, Path]) -> SeparationScores:
     mixture = read_all(recording.audio)
     plain = hpss_split(mixture, recording.sample_rate_hz)
@@ -79,8 +83,11 @@ def score(name: str, recording: Recording, estimated: Sequence[SeparatedStem], t
         total += own
         if stem.role not in truth:
             continue
-        with Recording.open(truth[stem.role]) as reference_recording:
-            reference = read_all(reference_recording.audio)
+        with Recording.open(truth[stem.role]) as known:
+            rate = recording.sample_rate_hz
+            reference = read_all(known.audio if _alike(known, recording) else known.mono(rate) if len(mixture) == 1 else known.stereo(rate))
+        if len(reference) != len(mixture):
+            raise UsageError(f"{truth[stem.role]} has {len(reference)} channels and its mixture {len(mixture)}: they must be alike")
         n = min(reference.shape[1], mixture.shape[1])
         values = (si_sdr(x[:, :n], reference[:, :n]) for x in (own, mixture, plain[stem.role]))
         rows.append(StemScore(stem.role, *values))

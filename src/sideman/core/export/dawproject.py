@@ -183,15 +183,21 @@ class _Writer:
     def _chord_spans(self) -> Sequence[tuple[float, float, int, tuple[int, ...], str]]:
         spans = self._p.analysis.chords.value if self._p.analysis.chords else ()
         return [
-            (self._quarters(s.start_s), self._quarters(s.end_s), s.chord.root, tuple(s.chord.pitch_classes), s.chord.symbol)
+            (
+                self._quarters(s.start_s),
+                self._quarters(s.end_s),
+                s.chord.bass_pitch_class or 0,
+                tuple(s.chord.pitch_classes),
+                s.chord.symbol,
+            )
             for s in spans
             if s.chord.root is not None
         ]
 
     def _chords(self, clips: Element) -> None:
-        for start, end, root, tones, symbol in self._chord_spans():
+        for start, end, bass, tones, symbol in self._chord_spans():
             notes = self._put(self._clip(clips, symbol, start, end - start), "Notes", True)
-            for pitch in (CHORD_BASS + root, *sorted(CHORD_LOWEST + pc for pc in tones)):
+            for pitch in (CHORD_BASS + bass, *sorted(CHORD_LOWEST + pc for pc in tones)):
                 self._note(notes, 0.0, end - start, pitch, 0.6)
 
     def _ruler(self, arrangement: Element, bpm: Sequence[float], tempo: str, signature: str) -> None:

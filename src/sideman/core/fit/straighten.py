@@ -74,21 +74,22 @@ def moved_notes(notes: Sequence[NoteEvent], tempo_map: TempoMap) -> tuple[NoteEv
 def straightened(analysis: MusicAnalysis, tempo_map: TempoMap) -> MusicAnalysis:
     """The analysis with all its times moved along."""
 
-    def moved(t: float) -> float:
-        return float(tempo_map.at(np.array([t]))[0])
-
     def spans(found: Annotation | None) -> Annotation | None:  # type: ignore[type-arg]
         if found is None:
             return None
-        return replace(found, value=tuple(replace(s, start_s=max(0.0, moved(s.start_s)), end_s=moved(s.end_s)) for s in found.value))
+        starts, ends = (tempo_map.at(np.array(times)) for times in ([s.start_s for s in found.value], [s.end_s for s in found.value]))
+        moved = zip(found.value, starts.tolist(), ends.tolist(), strict=True)
+        return replace(found, value=tuple(replace(s, start_s=max(0.0, a), end_s=b) for s, a, b in moved))
 
     grid = analysis.require_grid()
     even = BeatGrid.from_times(tempo_map.at(grid.times), grid.positions, grid.meter)
     notes = tuple(replace(a, value=replace(a.value, notes=moved_notes(a.value.notes, tempo_map))) for a in analysis.notes)
+    times = tempo_map.at(np.array([p.time_s for p in analysis.energy])).clip(0).tolist()
+    energy = tuple(EnergyPoint(t, p.level_db) for t, p in zip(times, analysis.energy, strict=True))
     return replace(
         analysis, duration_s=tempo_map.duration_s, grid=Annotation(even, analysis.grid.confidence if analysis.grid else 1.0, Provenance("sideman straighten")),
         alternatives=(), key_spans=spans(analysis.key_spans), chords=spans(analysis.chords), sections=spans(analysis.sections),
-        energy=tuple(EnergyPoint(max(0.0, moved(p.time_s)), p.level_db) for p in analysis.energy), notes=notes, lyrics=spans(analysis.lyrics),
+        energy=energy, notes=notes, lyrics=spans(analysis.lyrics),
         loudness=analysis.loudness,
     )  # fmt: skip
 

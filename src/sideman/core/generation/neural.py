@@ -30,7 +30,7 @@ from sideman.core.generation.clips import CHROMA_RATE_HZ, Anchor, AudioModel, Cl
 from sideman.core.generation.context import SongContext
 from sideman.core.generation.generator import GeneratedStem, GenerationRequest, Generator, Progress, no_progress
 from sideman.core.generation.passages import Passage, passages
-from sideman.core.generation.prompts import avoided, prompt_for
+from sideman.core.generation.prompts import PassageFacts, avoided, prompt_for
 from sideman.core.music import NoteEvent, StemRole
 from sideman.core.music.roles import LEVEL_LU, USUAL_LEVEL_LU
 from sideman.errors import UsageError
@@ -43,6 +43,8 @@ FADE_IN_S, TAIL_S = 0.005, 0.03
 LONGEST_MEASURED_S = 120.0
 SILENT_RMS = 1e-4
 CEILING = 0.89
+SEEDS = 2**63
+"""What the random generators of networks take."""
 GUIDE_SHARE, CLIP_SHARE = 0.1, 0.85
 PITCHED_BELOW = (StemRole.BASS,)
 
@@ -147,10 +149,10 @@ class NeuralGenerator:
         self, context: SongContext, request: GenerationRequest, passage: Passage, model: AudioModel, guide: GeneratedStem | None,
         song: AudioClip | None,
     ) -> ClipWish:  # fmt: skip
-        facts = replace(passage.facts, energy=max(0, min(3, passage.facts.energy + request.energy)))
+        facts = _asked_facts(passage, request)
         wish = ClipWish(
             request.role, prompt_for(request.role, request.style, facts, request.words), passage.seconds + TAIL_S,
-            request.seed * 1000 + request.variation * 100_003 + round(passage.start_s * 10), avoided(request.role), song=song,
+            (request.seed * 1000 + request.variation * 100_003 + round(passage.start_s * 10)) % SEEDS, avoided(request.role), song=song,
             liveliness=request.liveliness, tempo_bpm=facts.tempo_bpm, key=facts.key if request.role.pitched else None,
             beats_per_bar=facts.beats_per_bar,
         )  # fmt: skip
@@ -173,7 +175,7 @@ class NeuralGenerator:
     def _stem(self, context: SongContext, draft: _Draft, planned: Sequence[Passage], model: AudioModel) -> GeneratedStem:
         request, of_model = draft.request, model.provenance
         audio = draft.levelled(context.loudness_lufs)
-        prompt = prompt_for(request.role, request.style, planned[0].facts, request.words) if planned else ""
+        prompt = prompt_for(request.role, request.style, _asked_facts(planned[0], request), request.words) if planned else ""
         asked = [("weights", self._facts.weights), ("weights licence", self._facts.licence), ("use of results", self._facts.use)]
         asked += [
             ("style", request.style),
@@ -184,6 +186,10 @@ class NeuralGenerator:
         provenance = replace(of_model, engine=self.name, parameters=(*asked, *of_model.parameters))
         spans = tuple((p.start_s, p.end_s) for p in planned)
         return GeneratedStem(request.role, request.style, request.seed, audio, (), 0, provenance, spans)
+
+
+def _asked_facts(passage: Passage, request: GenerationRequest) -> PassageFacts:
+    return replace(passage.facts, energy=max(0, min(3, passage.facts.energy + request.energy)))
 
 
 def _repaints(model: AudioModel, request: GenerationRequest) -> bool:

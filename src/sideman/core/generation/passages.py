@@ -40,6 +40,13 @@ def passages(context: SongContext, within_s: tuple[float, float] | None, longest
     while edges[-1][1] < end - 0.01:  # the grid ends before the song: bars of the same length go on
         edges.append((edges[-1][1], min(end, edges[-1][1] + step), replace(last[2], index_in_section=1)))
     if within_s is not None:
+        first = edges[0]
+        step = _seconds(context, first[2])[1] - _seconds(context, first[2])[0]
+        count = max(
+            0, round((first[0] - begin) / step) - 1
+        )  # bars of the same length before the first, which reaches back for what is left
+        before = [(first[0] - k * step, first[0] - (k - 1) * step, replace(first[2], index_in_section=1)) for k in range(count, 0, -1)]
+        edges = [*before, *edges]
         edges[0] = (begin, *edges[0][1:])
     out: list[Passage] = []
     held: list[tuple[float, float, ContextBar]] = []

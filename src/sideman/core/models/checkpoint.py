@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sideman.errors import MissingAsset, UnusableModel
+
+
+def refuse_without_reader() -> None:
+    """Raises MissingAsset where weights could not be read: before hundreds of megabytes of them are fetched."""
+    if importlib.util.find_spec("safetensors") is None:
+        raise MissingAsset("reading model weights needs the extra `separation`: pip install 'sideman[separation]'")
 
 
 @dataclass(frozen=True)

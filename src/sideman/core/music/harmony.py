@@ -58,6 +58,23 @@ SYMBOL_QUALITIES = {symbol: quality for quality, symbol in SYMBOLS.items()} | {
 """How lead sheets write qualities; of tensions the chord below them."""
 
 
+FLATTENED = (1, 3, 6, 8, 10)
+"""Degrees above a root that are written with flats, in the bass, whatever the root is written with."""
+
+
+def _of_degrees(label: str, text: str) -> str:
+    """The quality of a chord that is written by its degrees alone, `(1,b3,5)`; of tensions the chord below them, and its fifth may be left out."""
+    names = [d.strip() for d in text.rstrip(")").split(",")]
+    if any(d not in DEGREES for d in names):
+        raise ValueError(f"{label!r}: no chord of the degrees ({text}")
+    asked = {DEGREES[d] for d in names} | {0}
+    told = {q: {i % 12 for i in intervals} for q, intervals in QUALITIES.items()}
+    best = max(told, key=lambda q: (len(told[q] & asked) - 2 * len(told[q] - asked - {7}), -len(told[q])))
+    if len(asked) > 1 and best == "1":
+        raise ValueError(f"{label!r}: no chord of the degrees ({text}")
+    return best
+
+
 def _plain(text: str) -> str:
     return text.strip().replace("♯", "#").replace("♭", "b")
 
@@ -159,8 +176,9 @@ class Chord:
         if label in ("N", "X"):
             return NO_CHORD
         head, _, bass_degree = label.partition("/")
-        root_name, _, quality = head.partition(":")
-        quality = quality.split("(")[0] or "maj"
+        root_name, _, written = head.partition(":")
+        shorthand, _, degrees = written.partition("(")
+        quality = shorthand or (_of_degrees(label, degrees) if degrees else "maj")
         quality = THINNED.get(quality, quality)
         if quality not in QUALITIES:
             raise ValueError(f"{label!r}: no chord quality named {quality!r}")
@@ -216,7 +234,10 @@ class Chord:
         if self.root is None:
             return "N.C."
         text = self._names()[self.root] + SYMBOLS.get(self.quality, self.quality)
-        return text if self.bass in (None, self.root) else f"{text}/{self._names()[self.bass or 0]}"
+        if self.bass is None or self.bass == self.root:
+            return text
+        flat = self.flat or (self.bass - self.root) % 12 in FLATTENED
+        return f"{text}/{(FLATS if flat else SHARPS)[self.bass]}"
 
     def transposed(self, semitones: int) -> Chord:
         if self.root is None:

@@ -6,6 +6,7 @@ Text is read by `label_files`.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -35,9 +36,20 @@ def read_annotations(path: Path, duration_s: float) -> tuple[Correction, ...]:
             found = read_text(path.read_text("utf-8-sig"), duration_s, path.suffix.lower() == ".csv")
     except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, ArithmeticError, RecursionError) as error:
         raise UsageError(f"{path.name} cannot be read as annotations ({error}): check the file") from error
+    if not all(_is_text(c.values) for c in found):
+        raise UsageError(f"{path.name} holds signs that are no text: check its labels")
     if not found:
         raise UsageError(f"{path.name} says nothing about beats, chords, keys or sections")
     return found
+
+
+def _is_text(value: Any) -> bool:
+    """Whether all strings inside can be written as UTF-8 and kept by every database."""
+    if isinstance(value, str):
+        return "\x00" not in value and not any("\ud800" <= c <= "\udfff" for c in value)
+    if isinstance(value, Mapping):
+        return all(_is_text(v) for v in value.values())
+    return not isinstance(value, (list, tuple)) or all(_is_text(v) for v in value)
 
 
 def _from_jams(jam: dict[str, Any], duration_s: float) -> tuple[Correction, ...]:
@@ -91,7 +103,10 @@ def _from_midi(path: Path, duration_s: float) -> tuple[Correction, ...]:
     times: list[float] = []
     positions: list[int] = []
     for (start, count, unit), end in zip(meters, ends, strict=True):
-        in_threes = _is_compound(count, unit) or (compound and (count, unit) == (3, 8))  # one beat before the bars of 6/8
+        in_eighths = not compound and unit == denominator  # of a song in 7/8 the bars of 6/8 too
+        in_threes = (_is_compound(count, unit) and not in_eighths) or (
+            compound and (count, unit) == (3, 8)
+        )  # one beat before the bars of 6/8
         step = song.ticks_per_beat * 4 / unit * (3 if in_threes else 1)
         per_bar, n = count // 3 if in_threes else count, 0
         if start == 0 and end < song.ticks_per_beat * (1.5 if compound else 1):

@@ -80,6 +80,8 @@ def with_meter(grid: BeatGrid, meter: Meter, from_bar: int = 1) -> BeatGrid:
         raise ValueError(f"bar {from_bar} is not among the {len(bars)} bars")
     if from_bar == 1:
         return counted(grid.times_s, meter, -first_downbeat(grid) % meter.beats_per_bar)
+    if (meter.unit, meter.compound) != (grid.meter.unit, grid.meter.compound):
+        raise ValueError(f"{meter} counts other beats than the {grid.meter} before bar {from_bar}: give it to the whole song")
     start = bars[from_bar - 1].first_beat
     tail = np.arange(len(grid) - start) % meter.beats_per_bar + 1
     positions = np.concatenate([np.array(grid.positions[:start], int), tail])

@@ -48,11 +48,12 @@ class Order:
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """song: as it is, or at the tempo that was asked for."""
+    """song: as it is, or at the tempo that was asked for; retimed: its stems do not lie on the recording."""
 
     song: Song
     wishes: StemWishes
     direction: Direction
+    retimed: bool = False
 
 
 def checked(order: Order, generator: Generator) -> StemWishes:
@@ -93,9 +94,8 @@ def prepare(order: Order, song: Song, generator: Generator, progress: Callable[[
     if order.duration_s is not None:
         start, end = within or (0.0, song.analysis.duration_s)
         within = (start, min(end, start + order.duration_s))
-    return Prepared(
-        song, replace(wishes, within_s=within, length_s=within[1] if within and order.duration_s else None), _said(order, generator)
-    )
+    wishes = replace(wishes, within_s=within, length_s=within[1] if within and order.duration_s else None)
+    return Prepared(song, wishes, _said(order, generator), retimed.tempo_map is not None)
 
 
 def _moved(within_s: tuple[float, float], tempo_map: TempoMap) -> tuple[float, float]:

@@ -12,11 +12,11 @@ from pathlib import Path
 from sideman.core import analysis as analysis_engine
 from sideman.core import fit
 from sideman.core.analysis import DEFAULT_ENGINES, AnalysisEngines
-from sideman.core.audio import AudioReader, Mp3Writer, Recording, ScratchAudio, resampled_blocks, write_audio, write_lossless
-from sideman.core.audio.encoding import MP3_RATES_HZ
+from sideman.core.audio import AudioReader, Recording, ScratchAudio, write_audio, write_lossless
 from sideman.core.export import FitRow, ReportFacts, ReportLane, write_report_html, write_report_json
 from sideman.core.generation import Generator
-from sideman.core.mixing import Lane, Mix, difference, master, sum_lanes
+from sideman.core.generation.context import free_grid
+from sideman.core.mixing import Lane, Mix, difference, master, sum_lanes, write_mp3
 from sideman.core.music import MidiPart, MusicAnalysis, StemRole, write_jams, write_midi
 from sideman.core.pipelines.concurrency import StepProgress, Watch, together
 from sideman.core.pipelines.new_stems import NewStem, new_stems
@@ -25,7 +25,6 @@ from sideman.core.pipelines.songs import Song, StemWishes, followers, playable
 from sideman.core.separation import SeparatedStem, Separator, WrittenSet, write_set
 from sideman.errors import UsageError
 
-MP3_RATE_HZ = 44100
 SPECTROGRAM_RATE_HZ = 22050
 TRIES = 3
 """Of a stem that the judge refuses: nobody chooses among takes here, as they do with `generate`."""
@@ -210,20 +209,17 @@ def _write_music(session: _Session, out: Path, replaced: StemRole | None, watch:
     watch("write", 0.6)
     if grid is not None:
         write_midi(out / "timeline.mid", grid.value, (), session.analysis)
-        for n in (m for m in session.made if m.stem.notes):
-            part = MidiPart(n.stem.role.value, n.stem.notes, n.stem.program, not n.stem.role.pitched)
-            write_midi(out / "new" / f"{n.file_name}.mid", grid.value, [part], session.analysis)
+    beats = grid.value if grid is not None else free_grid(session.analysis.duration_s)
+    for n in (m for m in session.made if m.stem.notes):
+        part = MidiPart(n.stem.role.value, n.stem.notes, n.stem.program, not n.stem.role.pitched)
+        write_midi(out / "new" / f"{n.file_name}.mid", beats, [part], session.analysis)
     write_jams(session.analysis, out / "analysis.jams")
     return written[0]
 
 
 def _write_mp3(session: _Session, path: Path) -> None:
-    audio = session.mix.audio
     tags = {k: v for k in ("title", "artist", "album") if (v := session.recording.info.tag(k))}
-    rate = audio.sample_rate_hz if audio.sample_rate_hz in MP3_RATES_HZ else MP3_RATE_HZ
-    with Mp3Writer(path, rate, 2, tags=tags) as mp3:
-        for block in resampled_blocks(audio, rate):
-            mp3.write(block)
+    write_mp3(session.mix.audio, path, tags)
 
 
 def _fit_row(n: NewStem) -> FitRow:

@@ -116,17 +116,25 @@ def say_reliability(rows: Sequence[Any]) -> None:
 
 
 def say_separation(rows: Sequence[Any]) -> None:
-    roles = [s.role.value for s in rows[0].stems]
+    found = [{s.role.value: s for s in r.stems} for r in rows]
+    roles = list(dict.fromkeys(role for stems in found for role in stems))
     body = []
-    for r in rows:
-        body.append([r.name] + [f"{s.si_sdr_db:.1f}\n{s.mixture_db:.1f} / {s.hpss_db:.1f}" for s in r.stems] + [f"{r.residual_db:.0f}"])
+    for r, stems in zip(rows, found, strict=True):
+        cells = [f"{s.si_sdr_db:.1f}\n{s.mixture_db:.1f} / {s.hpss_db:.1f}" if (s := stems.get(role)) else "-" for role in roles]
+        body.append([r.name, *cells, f"{r.residual_db:.0f}"])
     means = [
-        tuple(float(np.mean([getattr(r.stems[k], f) for r in rows])) for f in ("si_sdr_db", "mixture_db", "hpss_db"))
-        for k in range(len(roles))
+        tuple(_mean_db([getattr(stems[role], f) for stems in found if role in stems]) for f in ("si_sdr_db", "mixture_db", "hpss_db"))
+        for role in roles
     ]
     body.append(["mean"] + [f"{a:.2f}\n{b:.1f} / {c:.1f}" for a, b, c in means] + [""])
-    body.append(["mean of all stems", f"{np.mean([m[0] for m in means]):.2f}"] + [""] * len(roles))
+    body.append(["mean of all stems", f"{_mean_db([m[0] for m in means]):.2f}"] + [""] * len(roles))
     table("Separation: SI-SDR in dB; below it the mixture as estimate / plain HPSS split", ["mixture", *roles, "null dB"], body)
+
+
+def _mean_db(values: Sequence[float]) -> float:
+    """Of a true stem that is silent there is no ratio."""
+    real = [v for v in values if np.isfinite(v)]
+    return float(np.mean(real)) if real else float("nan")
 
 
 def say_timing(rows: Sequence[Any]) -> None:
@@ -145,7 +153,7 @@ def command(
     parts: dict[str, tuple[Callable[[Path], Any], Callable[[Sequence[Any]], None]]] = {
         "analysis": (lambda f: bootstrap.evaluate_analysis(f, reference, engines), say_analysis),
         "separation": (bootstrap.evaluate_separation, say_separation),
-        "timing": (bootstrap.evaluate_timing, say_timing),
+        "timing": (lambda f: bootstrap.evaluate_timing(f, reference), say_timing),
     }
     facts: dict[str, Any] = {}
     for name, (measure, told) in parts.items():

@@ -52,7 +52,9 @@ def command(
     say_analysis(result.analysis)
     say_fits(result)
     say(f"Mix       {result.mix_lufs:.1f} LUFS, true peak {result.mix_true_peak_dbtp:.1f} dBTP")
-    say(f"Written   {out}/report.html and {out}/mix.mp3, stems/, new/, analysis.jams, timeline.mid{', song.dawproject' if project else ''}")
+    say(
+        f"Written   {out}/report.html and {out}/mix.mp3, stems/, new/, analysis.jams{', timeline.mid' if result.analysis.grid else ''}{', song.dawproject' if project else ''}"
+    )
 
 
 def say_fits(result: PlayAlong) -> None:

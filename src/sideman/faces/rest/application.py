@@ -23,6 +23,7 @@ SECURITY_HEADERS = (
     (b"x-content-type-options", b"nosniff"), (b"x-frame-options", b"DENY"), (b"referrer-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
 )  # fmt: skip
+METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 
 class _Application(FastAPI):
@@ -77,8 +78,9 @@ class Measured:
         async def watched(message: Message) -> None:
             if message["type"] == "http.response.start":
                 route = getattr(scope.get("route"), "path", "none")
-                self._telemetry.request_s.labels(scope["method"], route).observe(perf_counter() - start)
-                self._telemetry.requests.labels(scope["method"], route, message["status"]).inc()
+                method = scope["method"] if scope["method"] in METHODS else "other"  # strangers may send any word
+                self._telemetry.request_s.labels(method, route).observe(perf_counter() - start)
+                self._telemetry.requests.labels(method, route, message["status"]).inc()
                 there = {name for name, _ in message["headers"]}
                 message["headers"] = [*message["headers"], *(h for h in SECURITY_HEADERS if h[0] not in there)]
             await send(message)

@@ -62,7 +62,7 @@ def deliver(request: Request, studio: Studio, file: BlobFile, attachment: bool =
         return Response(status_code=304, headers=headers)
     size = studio.recordings.size_bytes(file.key)
     asked = request.headers.get("range")
-    if asked is None or (request.headers.get("if-range") or etag) != etag:
+    if asked is None or not asked.startswith("bytes") or (request.headers.get("if-range") or etag) != etag:
         return _stream(studio, file, 0, size, 200, headers)
     wanted = _range(asked, size)
     if wanted is None:
@@ -111,6 +111,14 @@ def check_link(studio: Studio, file: BlobFile, user_id: str, expires: str, signa
         or int(expires) < time.time()
     ):
         raise NotFound("this link is wrong or has expired: take a new one from the recording")
+
+
+def _takes_gzip(header: str) -> bool:
+    for one in header.lower().split(","):
+        coding, *parameters = (p.strip().replace(" ", "") for p in one.split(";"))
+        if coding == "gzip":
+            return not any(re.fullmatch(r"q=0(\.0*)?", p) for p in parameters)
+    return False
 
 
 class BodyLimit:
@@ -186,7 +194,7 @@ async def _send_json(scope: Scope, asked: Headers, start: Message, body: bytes, 
             await send({"type": "http.response.start", "status": 304, "headers": headers.raw})
             await send({"type": "http.response.body", "body": b""})
             return
-    if len(body) >= COMPRESS_FROM_BYTES and "gzip" in asked.get("accept-encoding", ""):
+    if len(body) >= COMPRESS_FROM_BYTES and _takes_gzip(asked.get("accept-encoding", "")):
         body = gzip.compress(body, 5, mtime=0)
         headers["Content-Encoding"] = "gzip"
     headers["Content-Length"] = str(len(body))

@@ -271,7 +271,7 @@ class CorrectionRequest(Shape):
     set-section {start_s, end_s, label}; and whole lists: set-beats, set-keys, set-chords, set-sections."""
 
     kind: Name
-    values: dict[str, Scalar | Annotated[list[Scalar | Annotated[list[Scalar], Field(max_length=4)]], Field(max_length=100_000)]] = {}
+    values: dict[Name, Scalar | Annotated[list[Scalar | Annotated[list[Scalar], Field(max_length=4)]], Field(max_length=100_000)]] = {}
 
 
 class CorrectionShape(Shape):

@@ -21,11 +21,15 @@ def artwork_file(r: RecordingRecord) -> BlobFile | None:
 
 
 def stem_file(s: StemRecord) -> BlobFile:
-    return BlobFile(s.blob_key, f"{PurePosixPath(s.name).name}.{s.container}", media_type_of(s.container))
+    return BlobFile(s.blob_key, f"{_printable(s.name)}.{s.container}", media_type_of(s.container))
 
 
 def midi_file(s: StemRecord) -> BlobFile | None:
-    return BlobFile(s.midi_key, f"{PurePosixPath(s.name).name}.mid", "audio/midi") if s.midi_key else None
+    return BlobFile(s.midi_key, f"{_printable(s.name)}.mid", "audio/midi") if s.midi_key else None
+
+
+def _printable(name: str) -> str:
+    return "".join(c for c in PurePosixPath(name).name if c.isprintable())
 
 
 def mix_file(m: MixShape, blob_key: str) -> BlobFile:

@@ -1,7 +1,7 @@
 """The library's tables and the questions asked of them; SQLite and PostgreSQL."""
 
 from sideman.infra.database.engine import Database, journal_mode, new_id, now, wal_is_safe
-from sideman.infra.database.jobs import BATCH, INTERACTIVE, LONGEST_STEP, JobCount, JobFilter, Jobs, NewJob, Submitted
+from sideman.infra.database.jobs import BATCH, INTERACTIVE, LONGEST_STEP, JobCount, JobFilter, Jobs, NewJob, Quota, Submitted
 from sideman.infra.database.migrating import migrate
 from sideman.infra.database.paging import MAX_PAGE, Page
 from sideman.infra.database.people import People
@@ -30,6 +30,6 @@ from sideman.infra.database.transfers import Transfers
 __all__ = [
     "BATCH", "INTERACTIVE", "LONGEST_STEP", "MAX_PAGE", "AnalysisRecord", "ApiKeyRecord", "CollectionRecord", "CorrectionRecord", "Database",
     "DeliveryRecord", "GenerationQuery", "GenerationRecord", "JobCount", "JobFilter", "JobRecord", "Jobs", "Json", "MixRecord", "NewJob", "Page", "People",
-    "RecordingQuery", "RecordingRecord", "Recordings", "Results", "Scope", "ShareRecord", "Sort", "StemQuery", "StemRecord", "Submitted",
+    "Quota", "RecordingQuery", "RecordingRecord", "Recordings", "Results", "Scope", "ShareRecord", "Sort", "StemQuery", "StemRecord", "Submitted",
     "TaskRecord", "Transfers", "UploadRecord", "UserRecord", "WebhookRecord", "journal_mode", "migrate", "new_id", "now", "wal_is_safe",
 ]  # fmt: skip

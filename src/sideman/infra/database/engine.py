@@ -89,6 +89,11 @@ class Database:
         if not self.is_sqlite:
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtextextended(:what, 0))"), {"what": what})
 
+    def refuse_unreadable(self) -> None:
+        """A transaction alone reads nothing of a SQLite file."""
+        with self.read() as connection:
+            connection.execute(sa.text("SELECT 1 FROM users LIMIT 1"))
+
     def gather_statistics(self) -> None:
         """Tell SQLite's planner what the tables hold, from a sample; PostgreSQL does this by itself."""
         if self.is_sqlite:

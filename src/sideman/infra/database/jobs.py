@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from sideman.errors import Conflict, NotFound
+from sideman.errors import Conflict, NotFound, QuotaExceeded
 from sideman.infra.database.engine import Database, new_id, now
 from sideman.infra.database.paging import Page, cursor, read_time_cursor
 from sideman.infra.database.records import JobRecord, Json, TaskRecord, as_record
@@ -48,6 +48,18 @@ class Submitted:
 
 
 @dataclass(frozen=True, slots=True)
+class Quota:
+    """At most so many jobs of one owner since a moment."""
+
+    most: int
+    since: datetime
+
+    def refuse(self, count: int) -> None:
+        if count > self.most:
+            raise QuotaExceeded(f"only {self.most} jobs in 24 hours are allowed: ask for fewer, or try again later", 3600)
+
+
+@dataclass(frozen=True, slots=True)
 class JobFilter:
     """owner_id None: everybody's. Empty tuples do not filter."""
 
@@ -73,8 +85,8 @@ class Jobs:
         """See submit_many."""
         return self.submit_many((new,))[0]
 
-    def submit_many(self, wanted: Sequence[NewJob]) -> tuple[Submitted, ...]:
-        """Insert each, or find the equal job that is unfinished or has the same idempotency key; in one transaction.
+    def submit_many(self, wanted: Sequence[NewJob], quota: Quota | None = None) -> tuple[Submitted, ...]:
+        """Insert each, or find the equal job that is unfinished or has the same idempotency key; in one transaction, for one owner.
 
         `turn` makes the order fair (start-time fair queueing, Goyal, Vin and Cheng 1996): a user's next job comes one turn after
         their last unfinished one, but never before the earliest turn that is still open. Queues serve the lowest turn first, so
@@ -82,7 +94,10 @@ class Jobs:
         """
         with self._db.write() as c:
             self._db.alone(c, "jobs")
-            return tuple(self._submit(c, new) for new in wanted)
+            made = tuple(self._submit(c, new) for new in wanted)
+            if quota is not None and any(m.created for m in made):
+                quota.refuse(self._begun_since(c, wanted[0].owner_id, quota.since))
+            return made
 
     def _submit(self, c: sa.Connection, new: NewJob) -> Submitted:
         found = self._equal(c, new)
@@ -189,6 +204,12 @@ class Jobs:
         with self._db.read() as c:
             return c.scalar(sa.select(sa.func.count()).where(jobs.c.state == "queued", before)) or 0
 
+    def positions(self) -> dict[str, int]:
+        """How many jobs come before each one that waits."""
+        order = (jobs.c.urgency != INTERACTIVE, jobs.c.turn, jobs.c.created_at)
+        with self._db.read() as c:
+            return {job_id: k for k, job_id in enumerate(c.scalars(sa.select(jobs.c.id).where(jobs.c.state == "queued").order_by(*order)))}
+
     def changed_since(self, moment: datetime) -> tuple[JobRecord, ...]:
         """In the order of their changes; a batch may be of any size."""
         query = sa.select(jobs).where(jobs.c.updated_at >= moment).order_by(jobs.c.updated_at, jobs.c.id)
@@ -205,6 +226,16 @@ class Jobs:
         query = sa.select(jobs).where(jobs.c.state.in_(UNFINISHED), jobs.c.dispatched_at < before)
         with self._db.read() as c:
             return tuple(as_record(JobRecord, r) for r in c.execute(query.limit(5000)))
+
+    def unfinished_of(self, recording_id: str) -> tuple[JobRecord, ...]:
+        query = sa.select(jobs).where(jobs.c.recording_id == recording_id, jobs.c.state.in_(UNFINISHED))
+        with self._db.read() as c:
+            return tuple(as_record(JobRecord, r) for r in c.execute(query))
+
+    def was_retried(self, job: JobRecord) -> bool:
+        query = sa.select(jobs.c.id).where(jobs.c.request_hash == job.request_hash, jobs.c.retry_of == job.id)
+        with self._db.read() as c:
+            return c.execute(query.limit(1)).first() is not None
 
     def dispatched(self, ids: Sequence[str]) -> None:
         with self._db.write() as c:
@@ -286,7 +317,10 @@ class Jobs:
 
     def begun_since(self, owner_id: str, moment: datetime) -> int:
         with self._db.read() as c:
-            return c.scalar(sa.select(sa.func.count()).where(jobs.c.owner_id == owner_id, jobs.c.created_at >= moment)) or 0
+            return self._begun_since(c, owner_id, moment)
+
+    def _begun_since(self, c: sa.Connection, owner_id: str, moment: datetime) -> int:
+        return c.scalar(sa.select(sa.func.count()).where(jobs.c.owner_id == owner_id, jobs.c.created_at >= moment)) or 0
 
 
 def _where(wanted: JobFilter) -> list[sa.ColumnElement[bool]]:

@@ -174,9 +174,9 @@ class People:
                 c.execute(sa.update(collections).where(collections.c.id == collection_id).values(name=name))
             if recording_ids is not None:
                 c.execute(sa.delete(collection_items).where(collection_items.c.collection_id == collection_id))
-                rows = [
-                    {"collection_id": collection_id, "recording_id": r, "position": k} for k, r in enumerate(dict.fromkeys(recording_ids))
-                ]
+                there = set(c.scalars(sa.select(recordings.c.id).where(recordings.c.id.in_(recording_ids))))  # one may go meanwhile
+                kept = [r for r in dict.fromkeys(recording_ids) if r in there]
+                rows = [{"collection_id": collection_id, "recording_id": r, "position": k} for k, r in enumerate(kept)]
                 if rows:
                     c.execute(sa.insert(collection_items), rows)
         return self.collection(collection_id)

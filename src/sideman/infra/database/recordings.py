@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -17,7 +17,16 @@ from sideman.errors import NotFound, UsageError
 from sideman.infra.database.engine import Database, now
 from sideman.infra.database.paging import Page, cursor, read_cursor
 from sideman.infra.database.records import RecordingRecord, as_record
-from sideman.infra.database.tables import collection_items, collections, recording_tags, recording_words, recordings, shares
+from sideman.infra.database.tables import (
+    UNFINISHED,
+    collection_items,
+    collections,
+    jobs,
+    recording_tags,
+    recording_words,
+    recordings,
+    shares,
+)
 
 RARE_ROWS = 1000
 COUNTED_WORDS = 20_000
@@ -149,7 +158,7 @@ class Recordings:
             record = self._one(c, where)
             if tags is not None or {"title", "artist", "album"} & values.keys():
                 if tags is not None:
-                    record = RecordingRecord(**{**{f: getattr(record, f) for f in record.__slots__}, "tags": tags})
+                    record = replace(record, tags=tags)
                 self._index(c, record)
             return self._one(c, where)
 
@@ -157,6 +166,26 @@ class Recordings:
         """Change columns of recordings, some of which may have been deleted meanwhile."""
         with self._db.write() as c:
             c.execute(sa.update(recordings).where(recordings.c.id.in_(list(recording_ids))).values(**values, updated_at=now()))
+
+    def set_status(self, recording_ids: Sequence[str], status: str, analysing: bool) -> None:
+        """Only of those of which an analysis is, or is not, under way: who says so may be late."""
+        query = sa.select(jobs.c.id).where(jobs.c.recording_id == recordings.c.id, jobs.c.kind == "analysis", jobs.c.state.in_(UNFINISHED))
+        under_way = query.exists() if analysing else ~query.exists()
+        with self._db.write() as c:
+            c.execute(
+                sa.update(recordings).where(recordings.c.id.in_(list(recording_ids)), under_way).values(status=status, updated_at=now())
+            )
+
+    def retag(self, recording_id: str, add: Sequence[str], remove: Sequence[str]) -> RecordingRecord:
+        """Add and remove tags, and keep those that others add meanwhile. Raises NotFound."""
+        where = recordings.c.id == recording_id
+        with self._db.write() as c:
+            if not c.execute(sa.update(recordings).where(where).values(updated_at=now())).rowcount:  # others wait for this row
+                raise NotFound("there is no such recording: it may have been deleted")
+            record = self._one(c, where)
+            kept = [t for t in record.tags if t not in remove]
+            self._index(c, replace(record, tags=tuple(dict.fromkeys([*kept, *add]))))
+            return self._one(c, where)
 
     def delete_trashed(self, recording_id: str, before: datetime) -> bool:
         """False, and nothing is deleted, where it does not lie in the trash since before that moment: it may just have been restored."""

@@ -15,12 +15,15 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 import sideman.errors as errors
 from sideman.errors import JobFailed, ServiceUnavailable, SidemanError
 
 START_S = 120.0
 SCRATCH = "SIDEMAN_SCRATCH"
 """Where a process puts what it works on; every child has a folder of its own inside, which goes with it."""
+OWN, HELD, FRESH_S = "sideman-child-", ".held", 60.0
 Progress = Callable[[str, float], None]
 Message = dict[str, Any]
 
@@ -91,7 +94,10 @@ class WarmProcess:
         within = self._environment.get(SCRATCH)
         if within is not None:
             Path(within).mkdir(parents=True, exist_ok=True)
-        self._scratch = tempfile.mkdtemp(prefix="sideman-child-", dir=within)
+            _remove_ownerless(Path(within))
+        self._scratch = tempfile.mkdtemp(prefix=OWN, dir=within)
+        self._held = FileLock(Path(self._scratch) / HELD)
+        self._held.acquire()
         own = dict.fromkeys(("TMPDIR", SCRATCH), self._scratch)
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8",
@@ -138,6 +144,18 @@ class WarmProcess:
             except OSError:  # what was not yet sent went with the child
                 process.stdin = None
         shutil.rmtree(self._scratch, ignore_errors=True)  # what it was in the middle of
+        self._held.release()
+
+
+def _remove_ownerless(within: Path) -> None:
+    """What a child was in the middle of when it was killed together with who had started it."""
+    for folder in within.glob(f"{OWN}*"):
+        try:
+            if time.time() - folder.stat().st_mtime > FRESH_S:  # else its owner may be about to lock it
+                with FileLock(folder / HELD, timeout=0):
+                    shutil.rmtree(folder, ignore_errors=True)
+        except (Timeout, OSError):
+            continue  # it is in use, or went meanwhile
 
 
 def _task_error(message: Message) -> SidemanError:

@@ -26,6 +26,7 @@ BATCH = 8
 SHORTEST_OVERHANG_S = 0.06
 PIECE_WINDOWS, MARGIN_WINDOWS = 180, 4
 SILENT_FRAMES = 2
+BORDER_S = 0.1
 """About five minutes: notes are decoded in pieces of so many windows, so that memory does not grow with the recording, with a few more
 on either side, so that a note across the border is whole and belongs to the piece in which it begins."""
 
@@ -132,8 +133,15 @@ class Transcriber:
     def notes(self, reader: AudioReader, options: NoteOptions | None = None) -> tuple[NoteEvent, ...]:
         """Notes of a mono reader at 22.05 kHz, by start and pitch. Velocity is the activation on a scale of 127."""
         found: list[NoteEvent] = []
+        cut: list[int] = []  # those that sound on where their piece ends
+        options = options or NoteOptions()
         for heard in self._pieces(reader):
-            found += [n for n in _decoded(heard, options or NoteOptions()) if heard.own_s[0] <= n.start_s < heard.own_s[1]]
+            decoded, count = _decoded(heard, options), len(found)
+            for k in cut:
+                found[k] = _continued(found[k], heard, decoded, options)
+            found += [n for n in decoded if heard.own_s[0] <= n.start_s < heard.own_s[1]]
+            end_s = float(heard.seconds[-1]) - BORDER_S if len(heard.seconds) else np.inf
+            cut = [k for k in (*cut, *range(count, len(found))) if found[k].end_s >= end_s]
         return tuple(sorted(found, key=lambda n: (n.start_s, n.pitch)))
 
 
@@ -202,6 +210,16 @@ def _decoded(heard: _Activations, options: NoteOptions) -> list[NoteEvent]:
         if last - first > shortest:
             out.append(_event(heard, note, (first, last), pitch))
     return out
+
+
+def _continued(n: NoteEvent, heard: _Activations, decoded: Sequence[NoteEvent], options: NoteOptions) -> NoteEvent:
+    """A note of the piece before, as long as it sounds on in this one, but no longer than to the next note of its pitch."""
+    frame, pitch = int(np.searchsorted(heard.seconds, n.end_s - BORDER_S)), n.pitch - LOWEST_PITCH
+    if frame >= len(heard.seconds):
+        return n
+    last, _ = _Energy(heard.note).until(frame, pitch, 1, options)
+    next_s = min((d.start_s for d in decoded if d.pitch == n.pitch and d.start_s > n.end_s), default=np.inf)
+    return replace(n, end_s=max(n.end_s, min(float(heard.seconds[min(last + 1, len(heard.seconds) - 1)]), next_s)))
 
 
 def _event(heard: _Activations, note: Matrix, span: tuple[int, int], pitch: int) -> NoteEvent:

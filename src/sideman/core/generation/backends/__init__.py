@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from sideman.core.generation.backends.loading import quietly
+from sideman.core.generation.backends.loading import quietly, stated_configuration
 from sideman.core.generation.clips import AudioModel
 from sideman.core.models.runtime.session import Precision
 from sideman.core.models.runtime.torch_place import TorchPlace, place
@@ -29,6 +29,7 @@ HOLDS = {
     "ace-step": ("config.json", "model*.safetensors", "vae/*.safetensors", "Qwen3-Embedding-0.6B/model*.safetensors"),
 }  # fmt: skip
 """What a folder of each family must hold."""
+CLASSES = {"stable-audio-open": "StableAudioPipeline", "stable-audio-3": "StableAudio3Pipeline", "ace-step": "AceStepPipeline"}
 LARGER_PARTS = 0.7
 """Of a pipeline: its network and its codec, without the encoder of texts."""
 
@@ -88,6 +89,10 @@ def _refuse_incomplete(family: str, folder: Path) -> None:
     absent = [pattern for pattern in wanted if not any(folder.glob(pattern))]
     if absent:
         raise UnusableModel(f"{folder} is no {family} network as it is published: it lacks {', '.join(absent)}")
+    if (folder / PIPELINE).exists():
+        stated = stated_configuration(folder, family, PIPELINE).get("_class_name")
+        if stated != CLASSES.get(family):
+            raise UnusableModel(f"{folder} holds a {stated}, not a network of {family}: import the right folder")
 
 
 def assembled(family: str, folder: Path) -> Path:

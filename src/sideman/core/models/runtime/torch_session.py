@@ -47,9 +47,13 @@ class TorchSession:
         self._device = _present(device)
         self._nodes = [(n, _operator(n)) for n in graph.nodes]
         self._inputs, self._outputs = [v.name for v in graph.inputs], [v.name for v in graph.outputs]
-        self._constants = {
-            k: torch.from_numpy(np.array(v)).to(self._device) if v.dtype == np.float32 else v.tolist() for k, v in graph.constants.items()
-        }
+        try:
+            self._constants = {
+                k: torch.from_numpy(np.array(v)).to(self._device) if v.dtype == np.float32 else v.tolist()
+                for k, v in graph.constants.items()
+            }
+        except torch.OutOfMemoryError as error:
+            raise _not_enough(self._device) from error
         self._last_use = {name: i for i, n in enumerate(graph.nodes) for name in n.inputs}
         self.runs_on = RunsOn(Engine.TORCH, version("torch"), device, Precision.FLOAT32)
 
@@ -59,7 +63,7 @@ class TorchSession:
         try:
             return self._outputs_of(inputs)
         except torch.OutOfMemoryError as error:
-            raise NotEnoughMemory(f"{self._device} has not enough memory for this network: free some, or use --device cpu") from error
+            raise _not_enough(self._device) from error
 
     def _outputs_of(self, inputs: Sequence[Array]) -> Sequence[Array]:
         import torch
@@ -74,6 +78,10 @@ class TorchSession:
                     if self._last_use[k] == i:
                         values.pop(k, None)
             return [values[k].cpu().numpy() for k in self._outputs]
+
+
+def _not_enough(device: object) -> NotEnoughMemory:
+    return NotEnoughMemory(f"{device} has not enough memory for this network: free some, or set SIDEMAN_DEVICE=cpu")
 
 
 def _torch_gates(x):  # type: ignore[no-untyped-def]

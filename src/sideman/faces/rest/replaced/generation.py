@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from sideman.app.library.access import Caller
-from sideman.app.library.queries import StemQuery, StemRecord
+from sideman.app.library.queries import GenerationRecord, JobRecord, StemQuery, StemRecord
 from sideman.app.library.studio import Studio
 from sideman.app.library.wishes import GenerationWish
 from sideman.core.music import StemRole
@@ -39,8 +40,15 @@ SHOWN_AS = {"seed": "randomSeed", "tempo_bpm": "targetBpm", "duration_s": "durat
 
 
 def _request(studio: Studio, who: Caller, generation_id: str) -> GenerationRequest:
-    found = studio.jobs.generation(who, generation_id)
-    job = studio.jobs.of_generation(found)
+    return _requests(studio, (studio.jobs.generation(who, generation_id),))[0]
+
+
+def _requests(studio: Studio, generations: Sequence[GenerationRecord]) -> list[GenerationRequest]:
+    jobs = studio.jobs.of_generations(generations)
+    return [_shape(g, jobs.get(g.id)) for g in generations]
+
+
+def _shape(found: GenerationRecord, job: JobRecord | None) -> GenerationRequest:
     shown = {SHOWN_AS.get(name, name): value for name, value in found.parameters.items()}
     return GenerationRequest(
         id=found.id, audio_file_id=found.recording_id, target_stems=[STEM_TYPES.get(r, "Other") for r in found.roles],
@@ -72,7 +80,7 @@ def list_generations(
 ) -> list[GenerationRequest]:
     """Newest first."""
     rows = studio.jobs.generations(who, None, skip, take, STATE_OF[status] if status else None)
-    return [_request(studio, who, g.id) for g in rows]
+    return _requests(studio, rows)
 
 
 @generation.get("/{generation_id}")
@@ -82,7 +90,7 @@ def get_generation(studio: StudioHere, who: Who, generation_id: Id) -> Generatio
 
 @generation.get("/audio/{audio_id}")
 def list_of_audio(studio: StudioHere, who: Who, audio_id: KeptRecording) -> list[GenerationRequest]:
-    return [_request(studio, who, g.id) for g in studio.jobs.generations(who, audio_id, 0, MOST)]
+    return _requests(studio, studio.jobs.generations(who, audio_id, 0, MOST))
 
 
 @generation.get("/{generation_id}/stems")

@@ -35,7 +35,7 @@ def list_jobs(
     """Newest first."""
     states = (STATE_OF[status],) if status else ()
     wanted = JobFilter(None, states, (job_type.lower(),) if job_type else KINDS)
-    return [Job.of(studio.jobs.view(j)) for j in studio.jobs.offset_page(who, wanted, skip, take)]
+    return [Job.of(v) for v in studio.jobs.views(studio.jobs.offset_page(who, wanted, skip, take))]
 
 
 @router.get("/stats")
@@ -57,7 +57,7 @@ def statistics(studio: StudioHere, who: Who) -> JobStatistics:
 @router.get("/entity/{entity_id}")
 def list_of_entity(studio: StudioHere, who: Who, entity_id: Id) -> list[Job]:
     """Jobs of a recording or of a generation."""
-    return [Job.of(studio.jobs.view(j)) for j in studio.jobs.of_entity(who, entity_id) if j.kind in KINDS]
+    return [Job.of(v) for v in studio.jobs.views([j for j in studio.jobs.of_entity(who, entity_id) if j.kind in KINDS])]
 
 
 @router.get("/{job_id}")

@@ -73,11 +73,16 @@ async def _events(studio: Studio, who: Caller, job_id: str | None) -> AsyncItera
             except TimeoutError:
                 yield ": still here\n\n"
             if time.monotonic() - checked >= KEEP_ALIVE_S:
-                if not await run_in_threadpool(studio.access.may_stay, who):
+                if not await run_in_threadpool(_goes_on, studio, who, job_id):
                     return
                 checked = time.monotonic()
     finally:
         studio.watch.leave(listener)
+
+
+def _goes_on(studio: Studio, who: Caller, job_id: str | None) -> bool:
+    """False when who listens was shut out, or the one job was deleted before its end was seen."""
+    return studio.access.may_stay(who) and (job_id is None or studio.jobs.is_there(job_id))
 
 
 def _snapshot(studio: Studio, who: Caller, job_id: str | None) -> list[JobView]:

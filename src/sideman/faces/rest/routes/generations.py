@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request, Response
 
 from sideman.app.fitting import FitWish
 from sideman.app.library.access import Caller
+from sideman.app.library.queries import MixRecord
 from sideman.app.library.studio import Studio
 from sideman.app.library.wishes import ExportWish, GenerationWish, LoopWish, MixLane, MixWish
 from sideman.core.music import StemRole
@@ -100,7 +101,7 @@ def export(studio: StudioHere, who: Who, recording_id: Id, how: HowAsked, wanted
 @router.get("/recordings/{recording_id}/mixes")
 def list_mixes(studio: StudioHere, who: Who, recording_id: Id) -> list[MixShape]:
     """Mixes and exports, newest first."""
-    return [_shape(studio, who, m.id) for m in studio.files.mixes(who, recording_id)]
+    return [_shape_of(studio, who, m) for m in studio.files.mixes(who, recording_id)]
 
 
 @router.get("/mixes/{mix_id}")
@@ -122,7 +123,10 @@ def download_mix(request: Request, studio: StudioHere, who: Who, mix_id: Id) -> 
 
 
 def _shape(studio: Studio, who: Caller, mix_id: str) -> MixShape:
-    found = studio.jobs.mix_of(who, mix_id)
+    return _shape_of(studio, who, studio.jobs.mix_of(who, mix_id))
+
+
+def _shape_of(studio: Studio, who: Caller, found: MixRecord) -> MixShape:
     shape = MixShape.model_validate(found)
     shape.download_url = link(studio, mix_file(shape, found.blob_key), who.user_id) if found.blob_key else None
     return shape

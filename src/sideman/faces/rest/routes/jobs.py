@@ -31,7 +31,7 @@ def list_jobs(
 ) -> JobPage:  # fmt: skip
     """Newest first."""
     page = studio.jobs.page(who, JobFilter(None, state, kind, recording), limit, cursor)
-    return JobPage(items=[JobShape.of(studio.jobs.view(j)) for j in page.items], next_cursor=page.next_cursor)
+    return JobPage(items=[JobShape.of(v) for v in studio.jobs.views(page.items)], next_cursor=page.next_cursor)
 
 
 @router.get("/jobs/{job_id}")

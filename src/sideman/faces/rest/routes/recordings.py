@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 
 from sideman.app.library.access import Caller
@@ -63,7 +64,7 @@ async def add_recording(request: Request, response: Response, studio: StudioHere
     added = await received(request, studio, who)
     response.status_code = 201 if added.created else 200
     response.headers["Location"] = f"/api/v1/recordings/{added.recording.id}"
-    return recording_shape(studio, who, added.recording)
+    return await run_in_threadpool(recording_shape, studio, who, added.recording)
 
 
 @router.post("/demo", status_code=201, responses={200: {"model": RecordingShape, "description": "It was there already"}})

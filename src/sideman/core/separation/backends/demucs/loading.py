@@ -14,6 +14,7 @@ from sideman.core.models.runtime import Request, RunsOn, Session, open_session
 from sideman.core.separation.backends.demucs.families import Config, build_graph
 from sideman.core.separation.backends.demucs.spectral import Spectral
 from sideman.core.separation.segments import SegmentModel
+from sideman.errors import UnusableModel
 
 Array = NDArray[np.float32]
 
@@ -31,7 +32,11 @@ class Core:
         return self.session.runs_on
 
     def model(self, sources: tuple[str, ...]) -> SegmentModel:
-        """The given sources of it, in that order."""
+        """The given sources of it, in that order. Raises UnusableModel for those that it was not trained for."""
+        if absent := [s for s in sources if s not in self.config.sources]:
+            raise UnusableModel(
+                f"this network was trained for {', '.join(self.config.sources)}, not {', '.join(absent)}: install the right file"
+            )
         rows = [self.config.sources.index(s) for s in sources]
 
         def run(segment: Array) -> Array:

@@ -47,10 +47,13 @@ KNOWN: Mapping[str, MdxParameters] = {
 
 
 def fingerprint(path: Path) -> str:
-    """MD5 of the last ten million bytes or so, by which Ultimate Vocal Remover knows a model."""
-    with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - HASHED_BYTES))
-        return hashlib.md5(file.read(), usedforsecurity=False).hexdigest()
+    """MD5 of the last ten million bytes or so, by which Ultimate Vocal Remover knows a model. Raises UnusableModel where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - HASHED_BYTES))
+            return hashlib.md5(file.read(), usedforsecurity=False).hexdigest()
+    except OSError as error:
+        raise UnusableModel(f"{path} cannot be read ({error.strerror}): check the path") from error
 
 
 def parameters_of(path: Path, known: Mapping[str, MdxParameters] = KNOWN) -> MdxParameters:

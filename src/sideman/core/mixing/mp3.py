@@ -1,0 +1,39 @@
+"""A mix as MP3 under its ceiling: what lossy coding adds to peaks is measured on what it gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from sideman.core.audio import AudioReader, Loudness, Mp3Writer, Recording, measure, resampled_blocks
+from sideman.core.audio.encoding import MP3_RATES_HZ
+from sideman.core.mixing.mix import CEILING_DBTP
+
+USUAL_RATE_HZ = 44100
+TOLERANCE_DB, SPARE_DB = 0.05, 0.1
+
+
+def write_mp3(audio: AudioReader, path: Path, tags: Mapping[str, str] | None = None, ceiling_dbtp: float = CEILING_DBTP) -> Loudness:
+    """Stereo at its own rate where MP3 has it, else at 44.1 kHz; softer where its true peak would pass the ceiling. Returns the file's loudness."""
+    _encode(audio, path, 0.0, tags)
+    found = _heard(path)
+    over_db = found.true_peak_dbtp - ceiling_dbtp
+    if over_db > TOLERANCE_DB:
+        _encode(audio, path, -over_db - SPARE_DB, tags)
+        found = _heard(path)
+    return found
+
+
+def _encode(audio: AudioReader, path: Path, gain_db: float, tags: Mapping[str, str] | None) -> None:
+    rate = audio.sample_rate_hz if audio.sample_rate_hz in MP3_RATES_HZ else USUAL_RATE_HZ
+    gain = np.float32(10 ** (gain_db / 20))
+    with Mp3Writer(path, rate, 2, tags=tags) as mp3:
+        for block in resampled_blocks(audio, rate):
+            mp3.write(block * gain)
+
+
+def _heard(path: Path) -> Loudness:
+    with Recording.open(path) as recording:
+        return measure(recording.audio)
