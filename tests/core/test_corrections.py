@@ -31,6 +31,7 @@ from sideman.core.music import (
     overlaid,
     to_jams,
 )
+from sideman.core.music.corrections import KINDS, TAKES
 from sideman.errors import AnalysisError, UsageError
 
 FOUND = Provenance("sideman beats", "1", (("a", "b"),))
@@ -193,6 +194,22 @@ def test_a_chord_replaces_spans_and_parts_of_spans(start: float, end: float, lef
 def test_a_chord_where_there_were_none() -> None:
     made = after(replace(song(), chords=None), "set-chord", start_s=0, end_s=END_S, chord="N")
     assert made.chords and [str(s.chord) for s in made.chords.value] == ["N"]
+
+
+def test_a_chord_may_be_written_as_on_a_lead_sheet_and_what_is_left_out_is_named() -> None:
+    made = after(song(), "set-chord", start_s=2.0, end_s=4.0, chord="Am7")
+    assert made.chords and "A:min7" in [str(s.chord) for s in made.chords.value]
+    with pytest.raises(UsageError, match="set-chord has no end_s: it takes start_s, end_s and chord"):
+        after(song(), "set-chord", start_s=2.0, chord="Am7")
+    assert TAKES.keys() == KINDS.keys()
+
+
+def test_a_meter_of_other_beats_is_given_to_the_whole_song() -> None:
+    """A grid counts one kind of beat: bars of 6/8 behind bars of 4/4 would make those 12/8."""
+    for meter in ("6/8", "7/8"):
+        with pytest.raises(UsageError, match="give it to the whole song"):
+            after(song(), "set-meter", meter=meter, bar=5)
+        assert str(grid_of(after(song(), "set-meter", meter=meter)).meter) == meter
 
 
 def test_sections_are_split_and_keep_their_energy() -> None:

@@ -74,10 +74,25 @@ def test_harte_labels_survive(label: str) -> None:
     assert str(Chord.parse(label)) == label
 
 
-@pytest.mark.parametrize("label", ["H:maj", "C:funny", "C:maj/x", ""])
+@pytest.mark.parametrize("label", ["H:maj", "C:funny", "C:maj/x", "", "C:(1,b2)", "C:(1,x)"])
 def test_nonsense_labels_are_refused(label: str) -> None:
     with pytest.raises(ValueError):
         Chord.parse(label)
+
+
+@pytest.mark.parametrize(
+    ("degrees", "label"),
+    [
+        ("C:(1,b3,5)", "C:min"), ("E:(1,b3,b5,bb7)", "E:dim7"), ("D:(1,4,b7,9)", "D:sus4"), ("C:(1,3,5,b7)", "C:7"), ("C:(1,5)", "C:5"),
+        ("G:(3,5)/3", "G:maj/3"), ("C:(1,b3,5,b7,9)", "C:min9"), ("C:maj(9)", "C:maj"),
+    ],
+)  # fmt: skip
+def test_a_chord_of_degrees_alone_is_the_chord_that_has_them(degrees: str, label: str) -> None:
+    assert str(Chord.parse(degrees)) == label
+
+
+def test_basses_are_spelled_as_degrees_of_their_chord() -> None:
+    assert [Chord.parse(x).symbol for x in ("C:7/b7", "C:min/b3", "C:hdim7/b5", "D:maj/3")] == ["C7/Bb", "Cm/Eb", "Cm7b5/Gb", "D/F#"]
 
 
 def test_chord_symbols_are_those_of_a_lead_sheet() -> None:

@@ -48,7 +48,7 @@ def test_edits_lie_over_the_analysis_and_are_taken_back_one_by_one(analysed: Pat
     assert shown(analysed)["key"] == before["key"] and shown(analysed)["tempo_bpm"] == after["tempo_bpm"]
     assert sideman("timeline", "undo", analysed).returncode == 0
     assert sideman("timeline", "edit", analysed, "set-section", "start_s=2", "end_s=6", "label=1").returncode == 0
-    assert "1" in [s["label"] for s in shown(analysed)["sections"]], "a section may be called 1"
+    assert "1" in [row[2] for row in shown(analysed)["sections"]], "a section may be called 1"
     assert sideman("timeline", "undo", analysed).returncode == 0
     assert shown(analysed)["corrections"] == []
 
@@ -81,8 +81,8 @@ def test_annotations_are_imported_and_can_be_taken_back(analysed: Path, tmp_path
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (("edit", "{}", "set-meter"), "check its values"),
-        (("edit", "{}", "move-beat", "from_s=1"), "check its values"),
+        (("edit", "{}", "set-meter"), "it takes meter, and bar"),
+        (("edit", "{}", "move-beat", "from_s=1"), "it takes from_s and to_s"),
         (("edit", "{}", "dance"), "no correction named 'dance'"),
         (("edit", "{}", "set-key", "C major"), "write name=value"),
         (("import", "{}", "nowhere.beats"), "check the path"),

@@ -2,6 +2,7 @@
 
 from sideman.core.music.analysis import Annotation, EnergyPoint, MusicAnalysis, Provenance
 from sideman.core.music.corrections import KINDS as CORRECTION_KINDS
+from sideman.core.music.corrections import TAKES as CORRECTION_VALUES
 from sideman.core.music.corrections import Correction, corrected, overlaid
 from sideman.core.music.form import LyricLine, Section
 from sideman.core.music.harmony import NO_CHORD, Chord, ChordSpan, Key, KeySpan
@@ -15,7 +16,7 @@ from sideman.core.music.roles import StemRole, parse_roles
 from sideman.core.music.timeline import Bar, BeatGrid, Meter, TempoAlternative, TempoPoint
 
 __all__ = [
-    "CORRECTION_KINDS", "NO_CHORD", "PLACES_PER_BEAT", "Annotation", "Bar", "BarAccents", "BeatGrid", "Chord", "ChordSpan", "Correction", "EnergyPoint", "GrooveTemplate", "Key", "KeySpan", "LyricLine", "Meter", "MidiPart",
+    "CORRECTION_KINDS", "CORRECTION_VALUES", "NO_CHORD", "PLACES_PER_BEAT", "Annotation", "Bar", "BarAccents", "BeatGrid", "Chord", "ChordSpan", "Correction", "EnergyPoint", "GrooveTemplate", "Key", "KeySpan", "LyricLine", "Meter", "MidiPart",
     "MusicAnalysis", "NoteEvent", "NoteTrack", "Provenance", "ScoreNote", "Section", "StemRole", "TempoAlternative", "TempoPoint",
     "corrected", "from_jams", "on_bars", "overlaid", "parse_progression", "parse_roles", "part_of", "read_annotations", "read_jams", "read_lyrics", "read_midi", "steps_of_beat", "to_jams", "with_progression", "write_jams", "write_midi",
 ]  # fmt: skip

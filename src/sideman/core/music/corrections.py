@@ -38,7 +38,9 @@ def corrected(analysis: MusicAnalysis, corrections: Sequence[Correction]) -> Mus
             raise UsageError(f"no correction named {correction.kind!r}: there are {', '.join(KINDS)}")
         try:
             analysis = apply(analysis, correction.values)
-        except (KeyError, TypeError, ValueError, OverflowError) as error:
+        except KeyError as error:
+            raise UsageError(f"the correction {correction.kind} has no {error.args[0]}: it takes {TAKES[correction.kind]}") from error
+        except (TypeError, ValueError, OverflowError) as error:
             raise UsageError(f"the correction {correction.kind} cannot be applied ({error}): check its values") from error
     return analysis
 
@@ -156,9 +158,9 @@ def _in_order(a: MusicAnalysis, spans: Sequence[tuple[float, float]]) -> None:
 
 
 def _set_chord(a: MusicAnalysis, values: Mapping[str, Any]) -> MusicAnalysis:
-    """start_s, end_s, chord in Harte syntax: replaces what was there, whole spans or parts of them."""
+    """start_s, end_s, chord, as Am7 or in Harte syntax: replaces what was there, whole spans or parts of them."""
     start, end = _span(a, values)
-    new = ChordSpan(start, end, Chord.parse(str(values["chord"])))
+    new = ChordSpan(start, end, Chord.read(str(values["chord"])))
     spans = [new]
     for old in a.chords.value if a.chords else ():
         if old.start_s < start - EDGE_S:
@@ -210,3 +212,10 @@ KINDS: dict[str, Callable[[MusicAnalysis, Mapping[str, Any]], MusicAnalysis]] = 
     "set-chord": _set_chord,
     "set-section": _set_section,
 }
+TAKES = {
+    "halve-tempo": "nothing", "double-tempo": "nothing", "move-bar-one": "beats", "set-meter": "meter, and bar", "move-beat": "from_s and to_s",
+    "add-beat": "time_s", "remove-beat": "time_s", "take-alternative": "relation, and tempo_bpm and meter", "set-tempo": "tempo_bpm and downbeat_s, and meter",
+    "set-beats": "times_s and positions, and meter", "set-key": "key, and start_s and end_s", "set-keys": "keys", "set-chords": "chords",
+    "set-sections": "sections", "set-chord": "start_s, end_s and chord", "set-section": "start_s, end_s and label",
+}  # fmt: skip
+"""The values of each; behind `and` after a comma those that may be left out."""

@@ -36,20 +36,18 @@ def read_annotations(path: Path, duration_s: float) -> tuple[Correction, ...]:
             found = read_text(path.read_text("utf-8-sig"), duration_s, path.suffix.lower() == ".csv")
     except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, ArithmeticError, RecursionError) as error:
         raise UsageError(f"{path.name} cannot be read as annotations ({error}): check the file") from error
-    if not all(_is_text(c.values) for c in found):
-        raise UsageError(f"{path.name} holds signs that are no text: check its labels")
     if not found:
         raise UsageError(f"{path.name} says nothing about beats, chords, keys or sections")
-    return found
+    return tuple(replace(c, values=_as_text(c.values)) for c in found)
 
 
-def _is_text(value: Any) -> bool:
-    """Whether all strings inside can be written as UTF-8 and kept by every database."""
+def _as_text(value: Any) -> Any:
+    """The same without what UTF-8 and databases cannot hold: halves of characters, NUL."""
     if isinstance(value, str):
-        return "\x00" not in value and not any("\ud800" <= c <= "\udfff" for c in value)
+        return value.encode("utf-8", "replace").decode().replace("\0", "")
     if isinstance(value, Mapping):
-        return all(_is_text(v) for v in value.values())
-    return not isinstance(value, (list, tuple)) or all(_is_text(v) for v in value)
+        return {name: _as_text(v) for name, v in value.items()}
+    return [_as_text(v) for v in value] if isinstance(value, (list, tuple)) else value
 
 
 def _from_jams(jam: dict[str, Any], duration_s: float) -> tuple[Correction, ...]:

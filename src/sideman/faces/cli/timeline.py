@@ -10,7 +10,7 @@ import typer
 
 from sideman import bootstrap
 from sideman.app.timelines import TimelineFile
-from sideman.core.music import CORRECTION_KINDS, Correction
+from sideman.core.music import CORRECTION_VALUES, Correction
 from sideman.errors import UsageError
 from sideman.faces.cli.facts import analysis_json, say_analysis
 from sideman.faces.cli.library import full_id
@@ -18,8 +18,9 @@ from sideman.faces.cli.library_options import Data, Json, Key, Library, Server, 
 from sideman.faces.cli.terminal import print_json, say
 
 app = typer.Typer(name="timeline", help="Beats, chords, key, sections: look, correct, undo, import.", no_args_is_help=True)
+KINDS_AND_VALUES = [kind if values == "nothing" else f"{kind} ({values})" for kind, values in CORRECTION_VALUES.items()]
 Target = Annotated[str, typer.Argument(help="Id of a recording in the library, or an analysis.jams (or its folder).", show_default=False)]
-Kind = Annotated[str, typer.Argument(help=f"One of {', '.join(CORRECTION_KINDS)}.", show_default=False)]
+Kind = Annotated[str, typer.Argument(help=f"One of {', '.join(KINDS_AND_VALUES)}.", show_default=False)]
 Values = Annotated[list[str] | None, typer.Argument(help="name=value, as many as that correction needs.", show_default=False)]
 
 
