@@ -35,6 +35,8 @@ def _headers(state: UploadState) -> dict[str, str]:
     }  # fmt: skip
     if state.record.recording_id:
         headers["Sideman-Recording"] = state.record.recording_id
+    if state.added is not None and not state.added.created:
+        headers["Sideman-Known"] = "true"  # the library had these bytes
     return headers
 
 

@@ -68,7 +68,7 @@ const dragging = (rows, at, onMove) => ({
 export function Table({ rows, selecting, selected, onToggle, onAll, onRestore, setId, onMove }) {
   const c = text.library.columns
   const all = rows.length > 0 && rows.every((r) => selected.has(r.id))
-  return html`<div class="table-wrap"><table class="recordings"><thead><tr>
+  return html`<div class="table-wrap"><table class=${`recordings ${onRestore ? 'trashed' : ''}`}><thead><tr>
     ${selecting && html`<th class="tick"><input type="checkbox" aria-label=${all ? text.library.selectNone : text.library.selectAll} checked=${all} onChange=${() => onAll(!all)} /></th>`}
     <th>${c.title}</th><th class="wide-only">${c.stems}</th><th>${c.length}</th><th>${c.tempo}</th><th>${c.key}</th><th>${c.status}</th><th class="wide-only">${c.added}</th>${(onRestore || onMove) && html`<th><span class="sr">${text.common.actions}</span></th>`}</tr></thead>
     <tbody>${rows.map((r, at) => html`<tr key=${r.id} ...${onMove ? dragging(rows, at, onMove) : {}} class=${selected.has(r.id) ? 'selected' : ''}>

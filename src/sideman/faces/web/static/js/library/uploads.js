@@ -83,7 +83,7 @@ function UploadRow({ item }) {
   const state = item.state.value
   const percent = Math.round(item.share.value * 100)
   const said = {
-    waiting: text.upload.waiting, sending: item.share.value >= 1 ? text.upload.checking : text.upload.share(percent), retrying: text.upload.retrying, done: text.upload.done, failed: item.error.value,
+    waiting: text.upload.waiting, sending: item.share.value >= 1 ? text.upload.checking : text.upload.share(percent), retrying: text.upload.retrying, done: item.known.value ? text.upload.known : text.upload.done, failed: item.error.value,
   }[state]
   return html`<div class=${`upload ${state}`}><span class="badge"><${Icon} name=${state === 'done' ? 'circle-check' : state === 'failed' ? 'circle-alert' : 'file-music'} /></span>
     <div class="grow">${state === 'done' ? html`<a href=${`#/recording/${item.recordingId.value}`}><b>${item.file.name}</b></a>` : html`<b>${item.file.name}</b>`} <small role=${state === 'failed' ? 'alert' : undefined}>${said}</small>

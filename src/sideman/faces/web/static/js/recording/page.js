@@ -82,7 +82,7 @@ function matchLanes(engine, song) {
 
 /** @param {Engine} engine @param {import('./song.js').Song} song */
 function addLanes(engine, song) {
-  const first = engine.lanes.value.length === 0
+  const none = engine.lanes.value.every((lane) => lane.key === ORIGINAL)
   const audio = /** @type {import('../player/engine.js').AudioFacts} */ (song.audio)
   if (!engine.lane(ORIGINAL)) engine.add({ key: ORIGINAL, url: `/api/v1/recordings/${song.recording.id}`, audio })
   if (!song.stems.length) engine.original.value = true
@@ -90,7 +90,7 @@ function addLanes(engine, song) {
     if (engine.lane(stem.id)) continue
     engine.add({ key: stem.id, url: `/api/v1/stems/${stem.id}`, audio: stem.audio, muted: SILENT_AT_FIRST.includes(stem.origin) })
   }
-  if (first && song.stems.length) engine.original.value = false
+  if (none && song.stems.length) engine.original.value = false
 }
 
 /** @param {{recording: import('./song.js').Recording}} props */

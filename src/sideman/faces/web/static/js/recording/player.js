@@ -1,9 +1,13 @@
 // The page of an analysed recording, put together.
 import { html, signal, useEffect, useMemo, useRef, useState } from '../ui.js'
+import { post } from '../api.js'
+import { Icon } from '../kit/icon.js'
 import { ORIGINAL } from '../player/engine.js'
 import { chordName, usesFlats } from '../music.js'
+import { mayEdit } from '../session.js'
 import { text } from '../text.js'
-import { say } from '../toasts.js'
+import { notifyError, say } from '../toasts.js'
+import { EditDialog } from './correcting.js'
 import { gridOf } from './drawing.js'
 import { GenerateDrawer } from './generate.js'
 import { Header } from './header.js'
@@ -27,6 +31,9 @@ export class Desk {
     this.follow = signal(true)
     this.drawer = signal(/** @type {'' | 'generate' | 'separate'} */ (''))
     this.help = signal(false)
+    this.editing = signal(/** @type {import('./correcting.js').Editing | null} */ (null))
+    /** What lanes were like before a take was auditioned. @type {Map<import('../player/engine.js').LaneState, [boolean, boolean]>} */
+    this.before = new Map()
     /** Key of the lane that keys act on, the first one where it is not shown. */
     this.chosen = signal('')
     /** The lane that everything but is heard, if any. */
@@ -123,9 +130,17 @@ export function Player({ song, engine, reload }) {
   }, [song])
   useKeyboard(desk)
   return html`<main id="main" class="recording" tabindex="-1">
+    ${song.recording.trashedAt && html`<${InTrash} id=${song.recording.id} reload=${reload} />`}
     <${Header} desk=${desk} reload=${reload} />
     <div class="stage"><${Timeline} desk=${desk} reload=${reload} />${desk.drawer.value === 'generate' && html`<${GenerateDrawer} desk=${desk} reload=${reload} />`}${desk.drawer.value === 'separate' && html`<${SeparateDrawer} desk=${desk} song=${song} />`}</div>
-    <${Transport} desk=${desk} />
+    <${Transport} desk=${desk} song=${song} />
+    <${EditDialog} desk=${desk} reload=${reload} />
     ${desk.help.value && html`<${KeyboardHelp} onClose=${() => (desk.help.value = false)} />`}
   </main>`
+}
+
+/** @param {{id: string, reload: () => void}} props */
+function InTrash({ id, reload }) {
+  const restore = () => post(`/recordings/${id}/restore`).then(reload, notifyError)
+  return html`<div class="in-trash" role="status"><${Icon} name="trash-2" /><span>${text.recording.inTrash}</span>${mayEdit() && html`<button class="btn sm" onClick=${restore}><${Icon} name="undo-2" />${text.library.restore}</button>`}</div>`
 }

@@ -2,6 +2,7 @@
 import { effect, html, useEffect, useRef } from '../ui.js'
 import { clock } from '../format.js'
 import { chordHue, isMinor } from '../music.js'
+import { mayEdit } from '../session.js'
 import { text } from '../text.js'
 import { drawLane, drawRuler } from './drawing.js'
 import { Lane, LaneHead } from './lanes.js'
@@ -39,6 +40,7 @@ export function Timeline({ desk, reload }) {
   useDrawing(desk, root, axis, rows)
   usePlayhead(desk, root)
   useWheel(view, root, axis)
+  const edit = (/** @type {import('./correcting.js').Editing} */ what) => mayEdit() && (desk.editing.value = what)
   const px = (/** @type {PointerEvent} */ e) => e.clientX - /** @type {HTMLElement} */ (axis.current).getBoundingClientRect().left
   const scrub = (/** @type {PointerEvent} */ e) => drag(e, () => engine.seek(view.timeAt(px(e))), (move) => engine.seek(view.timeAt(px(move))))
   const ruler = (/** @type {PointerEvent} */ e) => {
@@ -67,8 +69,8 @@ export function Timeline({ desk, reload }) {
       <div class="ruler" title=${text.recording.dragToLoop} onPointerDown=${ruler}><canvas aria-hidden="true"></canvas></div>
       <div class="blocks sections" role="group" aria-label=${text.recording.sections}>${timeline.sections.map(([start, end, label], i) => html`<button class="block" key=${i} style=${{ '--hue': String(sectionHue(label)) }} title=${text.recording.loopSection(label)}
         onClick=${() => engine.seek(start)} onDblClick=${() => engine.setLoop({ startS: start, endS: Math.min(end, engine.durationS) })}>${label}</button>`)}</div>
-      <div class="blocks chords" role="group" aria-label=${text.recording.chords}>${timeline.chords.map(([start, , label], i) => html`<button class=${`block ${isMinor(label) ? 'minor' : ''} ${label === 'N' ? 'none' : ''}`} key=${i} tabindex="-1" style=${{ '--hue': String(chordHue(label)) }}
-        aria-label=${`${desk.chord(label)}, ${clock(start)}`} onClick=${() => engine.seek(start)}>${desk.chord(label)}</button>`)}</div>
+      <div class="blocks chords" role="group" aria-label=${text.recording.chords}>${timeline.chords.map(([start, end, label], i) => html`<button class=${`block ${isMinor(label) ? 'minor' : ''} ${label === 'N' ? 'none' : ''}`} key=${i} tabindex="-1" style=${{ '--hue': String(chordHue(label)) }}
+        aria-label=${`${desk.chord(label)}, ${clock(start)}`} title=${mayEdit() ? text.recording.chordTip(desk.chord(label)) : desk.chord(label)} onClick=${() => engine.seek(start)} onDblClick=${() => edit({ kind: 'chord', startS: start, endS: end, label })}>${desk.chord(label)}</button>`)}</div>
     </div>
     <div class="scroll"><div class="lanes">${rows.map((row, i) => html`
       <${LaneHead} key=${`head ${row.lane.key}`} desk=${desk} row=${row} index=${i} reload=${reload} /><${Lane} key=${row.lane.key} desk=${desk} row=${row} index=${i} onScrub=${scrub} />`)}</div></div>

@@ -5,26 +5,26 @@ import { Menu, MenuItem, Slider } from '../kit/controls.js'
 import { Icon } from '../kit/icon.js'
 import { text } from '../text.js'
 
-/** @param {{desk: import('./player.js').Desk}} props */
-export function Transport({ desk }) {
+/** @param {{desk: import('./player.js').Desk, song: import('./player.js').AnalysedSong}} props song: shown anew when it changed */
+export function Transport({ desk, song }) {
   const { engine } = desk
   const t = text.transport
   return html`<div class="transport" role="group" aria-label=${t.label}>
     <div class="now"><div class="place"><b class="time num">0:00.0</b><small class="num">${t.bar('')}<span class="bar"></span> · ${clock(engine.durationS)}</small></div>
       <div class="harmony"><div><b class="chord"></b><em class="next"></em></div><small class="section"></small></div></div>
-    <${Buttons} desk=${desk} />
-    <${Settings} desk=${desk} />
+    <${Buttons} desk=${desk} song=${song} />
+    <${Settings} desk=${desk} song=${song} />
     <input class="seek sr" type="range" aria-label=${t.position} min="0" max=${Math.round(engine.durationS)} step="1" onInput=${(/** @type {any} */ e) => engine.seek(Number(e.target.value))} />
   </div>`
 }
 
-/** @param {{desk: import('./player.js').Desk}} props */
-function Buttons({ desk }) {
+/** @param {{desk: import('./player.js').Desk, song: import('./player.js').AnalysedSong}} props */
+function Buttons({ desk, song }) {
   const { engine } = desk
   const t = text.transport
   const playing = engine.playing.value
   const looping = engine.loop.value !== null
-  const hasStems = desk.song.stems.length > 0
+  const hasStems = song.stems.length > 0
   return html`<div class="buttons">
     ${hasStems && html`<div class="segmented" role="group" aria-label=${t.ab}><button aria-pressed=${engine.original.value} onClick=${() => (engine.original.value = true)}>${t.original}</button><button aria-pressed=${!engine.original.value} onClick=${() => (engine.original.value = false)}>${t.stems}</button></div>`}
     <button class="icon-button" aria-label=${t.back} title=${t.back} onClick=${() => desk.navigator.section(-1)}><${Icon} name="skip-back" /></button>
@@ -38,13 +38,13 @@ function Buttons({ desk }) {
   </div>`
 }
 
-/** @param {{desk: import('./player.js').Desk}} props */
-function Settings({ desk }) {
+/** @param {{desk: import('./player.js').Desk, song: import('./player.js').AnalysedSong}} props */
+function Settings({ desk, song }) {
   const { engine, view } = desk
   const t = text.transport
   const [tempo, semitones] = [engine.tempo.value, engine.semitones.value]
   const fixed = engine.canStretch.value === false
-  const bpm = desk.song.timeline.tempoBpm
+  const bpm = song.timeline.tempoBpm
   const limits = [fixed && t.noStretch, engine.hostKind.value === 'scheduler' && t.scheduler].filter(Boolean)
   const transpose = (/** @type {number} */ by) => engine.setTempo(tempo, semitones + by)
   return html`<div class="adjust">

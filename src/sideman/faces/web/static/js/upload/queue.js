@@ -16,6 +16,8 @@ export class Upload {
     this.state = signal(/** @type {'waiting' | 'sending' | 'retrying' | 'done' | 'failed'} */ ('waiting'))
     this.error = signal('')
     this.recordingId = signal('')
+    /** The library had these bytes already. */
+    this.known = signal(false)
     this.abort = new AbortController()
   }
 }
@@ -40,7 +42,7 @@ async function run(item) {
   item.state.value = 'sending'
   try {
     const id = await upload(item.file, {
-      signal: item.abort.signal, progress: (share) => (item.share.value = share), retrying: (now) => (item.state.value = now ? 'retrying' : 'sending'),
+      signal: item.abort.signal, progress: (share) => (item.share.value = share), known: () => (item.known.value = true), retrying: (now) => (item.state.value = now ? 'retrying' : 'sending'),
     })
     batch(() => {
       item.recordingId.value = id
@@ -48,7 +50,7 @@ async function run(item) {
       item.state.value = 'done'
       arrivals.value++
     })
-    say(`${item.file.name} ${text.upload.done}`)
+    say(`${item.file.name} ${item.known.value ? text.upload.known : text.upload.done}`)
     if (analyseUploads.value) await analyse(id)
   } catch (error) {
     if (isAbort(error)) uploads.value = uploads.value.filter((u) => u !== item)

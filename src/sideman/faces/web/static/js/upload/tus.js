@@ -18,7 +18,7 @@ export class UploadError extends Error {
 /** @param {unknown} error */
 export const isAbort = (error) => error instanceof DOMException && error.name === 'AbortError'
 
-/** @typedef {{progress: (share: number) => void, retrying: (now: boolean) => void, signal: AbortSignal}} Watcher */
+/** @typedef {{progress: (share: number) => void, retrying: (now: boolean) => void, known: () => void, signal: AbortSignal}} Watcher known: the library had these bytes */
 
 /** @param {string} method @param {string} url @param {Record<string, string>} headers @param {Blob | null} body @param {AbortSignal} signal
  * @param {(loaded: number) => void} [progress] @returns {Promise<XMLHttpRequest>} */
@@ -101,6 +101,7 @@ export async function upload(file, watch) {
         const headers = { 'Upload-Offset': String(state.offset), 'Content-Type': 'application/offset+octet-stream' }
         const body = file.slice(state.offset, state.offset + CHUNK_BYTES)
         const done = await send('PATCH', url, headers, body, watch.signal, (loaded) => watch.progress((state.offset + loaded) / file.size))
+        if (done.getResponseHeader('Sideman-Known')) watch.known()
         return { url, offset: Number(done.getResponseHeader('Upload-Offset')), recording: done.getResponseHeader('Sideman-Recording') }
       }
       state = await again(piece, watch, async () => {
