@@ -80,6 +80,21 @@ def test_a_note_on_the_first_sample_is_found() -> None:
     assert min(n.start_s for n in found) >= 0
 
 
+def test_a_note_that_sounds_across_two_pieces_of_a_long_recording_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    from sideman.carried import carried
+    from sideman.core.analysis.notes import transcriber
+
+    t = np.arange(14 * 22050) / 22050
+    x = sum(np.sin(2 * np.pi * h * 220 * t) / h for h in (1, 2, 3)) * np.where((t > 2.5) & (t < 12.5), 0.3, 0)
+    whole = Transcriber(carried("notes.onnx")).notes(AudioClip(x.astype(np.float32)[None], 22050))
+    monkeypatch.setattr(transcriber, "PIECE_WINDOWS", 3)
+    monkeypatch.setattr(transcriber, "MARGIN_WINDOWS", 1)
+    pieces = Transcriber(carried("notes.onnx")).notes(AudioClip(x.astype(np.float32)[None], 22050))
+    for found in (whole, pieces):
+        (long,) = (n for n in found if n.pitch == 57 and n.end_s - n.start_s > 5)
+        assert (long.start_s, long.end_s) == pytest.approx((2.5, 12.5), abs=0.15)
+
+
 @pytest.mark.parametrize("seconds", [5.0, 7.3, 12.0, 12.03])
 def test_chords_and_keys_end_with_the_recording(seconds: float, tmp_path: Path) -> None:
     write_audio(

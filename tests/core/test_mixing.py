@@ -10,7 +10,7 @@ import pytest
 from sideman import bootstrap
 from sideman.app.mixing import MixInput
 from sideman.app.workflows.names import file_name, free_name
-from sideman.core.audio import AudioClip, lossless_facts, measure, read_all, write_audio
+from sideman.core.audio import AudioClip, Recording, lossless_facts, measure, read_all, write_audio
 from sideman.core.mixing import Lane, difference, master, sum_lanes
 from sideman.errors import UsageError
 from sideman.testing import ShortSong, faded_tone, noise
@@ -23,6 +23,19 @@ def test_a_mix_reaches_its_loudness_and_stays_under_its_ceiling(song: ShortSong,
     assert mix.loudness.integrated_lufs == pytest.approx(-14, abs=0.5)
     assert mix.loudness.true_peak_dbtp <= -1.0
     assert mix.audio.frames == loud.frames
+
+
+@pytest.mark.parametrize("rate", [44100, 48000, 96000])
+def test_a_mix_as_mp3_stays_under_its_ceiling_and_says_what_it_is(tmp_path: Path, rate: int) -> None:
+    """Lossy coding raises peaks: what counts is what the file gives back."""
+    t = np.arange(8 * rate) / rate
+    hits = np.random.default_rng(1).normal(0, 1, len(t)) * np.exp(-(t % 0.5) * 25)
+    write_audio(AudioClip(((2 * (t * 110 % 1) - 1) * 0.3 + hits * 0.6).astype(np.float32)[None] * 0.5, rate), tmp_path / "a.wav")
+    said = bootstrap.mix([MixInput(tmp_path / "a.wav")], tmp_path / "a.mp3", -9)
+    with Recording.open(tmp_path / "a.mp3") as found:
+        heard = measure(found.audio)
+    assert heard.true_peak_dbtp <= -0.95
+    assert (said.integrated_lufs, said.true_peak_dbtp) == pytest.approx((heard.integrated_lufs, heard.true_peak_dbtp), abs=0.01)
 
 
 def test_a_quiet_dense_mix_is_only_scaled(tmp_path: Path) -> None:

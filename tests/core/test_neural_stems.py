@@ -73,6 +73,14 @@ def test_passages_of_a_part_begin_and_end_there(context: SongContext) -> None:
     assert passages(context, (100.0, 110.0), 10.0) == ()
 
 
+def test_a_part_that_begins_long_before_the_first_bar_is_more_passages(context: SongContext) -> None:
+    bar_s = float(np.diff(context.seconds_at([context.bars[0].start, context.bars[0].end]))[0])
+    late = replace(context, bars=context.bars[6:])
+    made = passages(late, (0.0, context.duration_s), 4 * bar_s)
+    assert made[0].start_s == 0 and max(p.seconds for p in made) <= 4.6 * bar_s
+    assert all(a.end_s == pytest.approx(b.start_s) for a, b in itertools.pairwise(made))
+
+
 def test_passages_go_on_where_the_grid_ends_before_the_song(context: SongContext) -> None:
     found = passages(replace(context, duration_s=400.0), None, 20.0)
     assert found[-1].end_s == 400.0 and max(p.seconds for p in found) <= 20.0 + 1e-6

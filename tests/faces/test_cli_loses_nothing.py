@@ -72,6 +72,19 @@ def test_a_closed_terminal_leaves_no_scratch(song: ShortSong, tmp_path: Path, na
     assert list(scratch.rglob("*.f32")) == [] and not (tmp_path / "out/report.html").exists()
 
 
+def test_an_even_timeline_never_lies_under_old_corrections_nor_on_another_song(song: ShortSong, tmp_path: Path, tone: Path) -> None:
+    write_audio(AudioClip(song.mixture.samples[:, : 44100 * 16], 44100), tmp_path / "song.flac")
+    assert sideman("analyze", "song.flac", "-o", "sg", cwd=tmp_path).returncode == 0
+    assert sideman("timeline", "edit", "sg", "halve-tempo", cwd=tmp_path).returncode == 0
+    before = {p.name: p.read_bytes() for p in (tmp_path / "sg").iterdir()}
+    done = sideman("straighten", "song.flac", "-o", "sg", "--analysis", "sg/analysis.jams", cwd=tmp_path)
+    assert done.returncode == 2 and "choose another folder" in done.stderr
+    assert {p.name: p.read_bytes() for p in (tmp_path / "sg").iterdir()} == before
+    for words in (("straighten", tone.name, "-o", "x"), ("generate", tone.name, "-o", "x", "--stems", "bass")):
+        done = sideman(*words, "--analysis", "sg/analysis.jams", cwd=tmp_path)
+        assert done.returncode == 2 and "is of a recording of 16.0 s" in done.stderr
+
+
 def test_a_name_with_a_colon_is_no_protocol(tone: Path) -> None:
     tone.rename(tone.with_name("Song: live.wav"))
     assert sideman("info", "Song: live.wav", "--json", cwd=tone.parent).returncode == 0

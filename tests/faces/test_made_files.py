@@ -114,6 +114,34 @@ def test_wishes_that_cannot_be_are_refused_when_they_are_made(api: Server, recor
 
 
 @pytest.mark.slow
+def test_a_stem_at_another_tempo_says_so_and_lies_on_no_timeline(api: Server, recording: dict[str, Any]) -> None:
+    at = f"/recordings/{recording['id']}"
+    own = api.ask("GET", f"{at}/timeline")["tempoBpm"]
+    made = api.ask("POST", f"{at}/generations", json={"roles": ["bass"], "style": "rock", "seed": 9, "tempoBpm": own * 1.2})
+    api.done(made["jobId"])
+    (stem,) = api.ask("GET", f"/generations/{made['id']}/stems")
+    assert stem["tempoBpm"] == pytest.approx(own * 1.2, rel=0.01)
+    length = len(api.audio(stem["audioUrl"]))
+    assert length == pytest.approx(recording["durationS"] * recording["sampleRateHz"] / 1.2, rel=0.02)
+    for wish in ({"project": True}, {"tempoBpm": round(own)}):
+        export = api.ask("POST", f"{at}/exports", json=wish)
+        api.done(export["jobId"])
+        packed = io.BytesIO(api.http.get(api.ask("GET", f"/mixes/{export['id']}")["downloadUrl"]).content)
+        with zipfile.ZipFile(packed) as archive:
+            (name,) = (
+                n
+                for n in archive.namelist()
+                if n.endswith((".flac", ".wav")) and soundfile.info(io.BytesIO(archive.read(n))).frames == length
+            )
+            if "project" in wish:
+                tracks = ElementTree.fromstring(archive.read("project.xml")).iterfind("Structure/Track")
+                assert {t.find("Channel/Mute").get("value") for t in tracks if (t.get("name") or "").startswith("new bass")} == {"true"}
+            else:
+                assert f"{name.rpartition('.')[0]}.mid" in archive.namelist()
+    api.http.delete(f"/api/v1/generations/{made['id']}").raise_for_status()
+
+
+@pytest.mark.slow
 def test_a_mix_is_the_sum_of_its_lanes(api: Server, recording: dict[str, Any], takes: list[dict[str, Any]]) -> None:
     wish = {"lanes": [{"gainDb": -6.0}, {"stemId": takes[0]["id"], "pan": -0.5}], "fileFormat": "wav", "targetLufs": -16.0}
     made = api.ask("POST", f"/recordings/{recording['id']}/mixes", json=wish)

@@ -12,17 +12,19 @@ from sideman.core.audio.encoding import MP3_RATES_HZ
 from sideman.core.mixing.mix import CEILING_DBTP
 
 USUAL_RATE_HZ = 44100
-TOLERANCE_DB, SPARE_DB = 0.05, 0.1
+TOLERANCE_DB, SPARE_DB, PASSES = 0.05, 0.1, 4
 
 
 def write_mp3(audio: AudioReader, path: Path, tags: Mapping[str, str] | None = None, ceiling_dbtp: float = CEILING_DBTP) -> Loudness:
     """Stereo at its own rate where MP3 has it, else at 44.1 kHz; softer where its true peak would pass the ceiling. Returns the file's loudness."""
-    _encode(audio, path, 0.0, tags)
-    found = _heard(path)
-    over_db = found.true_peak_dbtp - ceiling_dbtp
-    if over_db > TOLERANCE_DB:
-        _encode(audio, path, -over_db - SPARE_DB, tags)
+    gain_db = 0.0
+    for _ in range(PASSES):  # how much it adds changes with the level, a little
+        _encode(audio, path, gain_db, tags)
         found = _heard(path)
+        over_db = found.true_peak_dbtp - ceiling_dbtp
+        if over_db <= TOLERANCE_DB:
+            break
+        gain_db -= over_db + SPARE_DB
     return found
 
 

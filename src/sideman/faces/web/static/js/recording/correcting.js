@@ -60,7 +60,7 @@ function ChordDialog({ desk, chord, reload, onClose }) {
     if (await correcting(desk, reload).correct('set-chord', { start_s: chord.startS, end_s: chord.endS, chord: name })) onClose()
   }
   return html`<${Dialog} title=${text.recording.chordTitle} onClose=${onClose}><form onSubmit=${submit}>
-    <label class="field"><span>${text.recording.chordName}</span><input required autofocus maxlength="40" value=${name} onInput=${(/** @type {any} */ e) => setName(e.target.value)} /></label><p class="hint">${text.recording.chordHint}</p>
+    <label class="field"><span>${text.recording.chordName}</span><input type="text" required autofocus maxlength="40" value=${name} onInput=${(/** @type {any} */ e) => setName(e.target.value)} /></label><p class="hint">${text.recording.chordHint}</p>
     <${Buttons} onClose=${onClose} /></form><//>`
 }
 
@@ -94,8 +94,8 @@ function NamesDialog({ desk, reload, onClose }) {
   }
   const value = (/** @type {(v: string) => void} */ set) => (/** @type {any} */ e) => set(e.target.value)
   return html`<${Dialog} title=${text.recording.namesTitle} onClose=${onClose}><form onSubmit=${submit}>
-    <label class="field"><span>${text.recording.songTitle}</span><input required autofocus maxlength="300" value=${title} onInput=${value(setTitle)} /></label>
-    <label class="field"><span>${text.recording.artist}</span><input maxlength="300" value=${artist} onInput=${value(setArtist)} /></label>
+    <label class="field"><span>${text.recording.songTitle}</span><input type="text" required autofocus maxlength="300" value=${title} onInput=${value(setTitle)} /></label>
+    <label class="field"><span>${text.recording.artist}</span><input type="text" maxlength="300" value=${artist} onInput=${value(setArtist)} /></label>
     <${Buttons} onClose=${onClose} /></form><//>`
 }
 
