@@ -55,6 +55,8 @@ def _semitone_bank() -> NDArray[np.float32]:
 
 
 _SEMITONES = _semitone_bank()
+LOG_BANDS = _BANK.shape[1]
+"""Of `log_spectrum`."""
 
 
 def log_spectrum(x: NDArray[np.float32], chunk: int = 1500) -> NDArray[np.float32]:

@@ -6,13 +6,13 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from sideman.core.analysis.beats.onsets import FRAME_RATE_HZ, log_spectrum
+from sideman.core.analysis.beats.onsets import FRAME_RATE_HZ, LOG_BANDS, log_spectrum
 
 __all__ = ["BANDS", "CHANNELS", "CLASSES", "FRAME_RATE_HZ", "KERNEL", "features", "picked"]
 
 CLASSES = ("kick", "snare", "toms", "hats", "cymbals")
 CHANNELS, KERNEL = (16, 24, 32, 48), (3, 5)
-BANDS = log_spectrum(np.zeros(4096, np.float32)).shape[1]
+BANDS = LOG_BANDS
 LEVEL_RMS = 0.1
 THRESHOLD = 0.5
 CLOSEST_FRAMES = 3
