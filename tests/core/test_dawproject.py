@@ -12,7 +12,21 @@ import pytest
 
 from sideman.core.export import Project, ProjectTrack, write_project
 from sideman.core.export.dawproject import METADATA_FILE, PROJECT_FILE
-from sideman.core.music import BeatGrid, Meter, MidiPart, MusicAnalysis, NoteEvent, corrected, read_annotations, read_midi, write_midi
+from sideman.core.music import (
+    Annotation,
+    BeatGrid,
+    Chord,
+    ChordSpan,
+    Meter,
+    MidiPart,
+    MusicAnalysis,
+    NoteEvent,
+    Provenance,
+    corrected,
+    read_annotations,
+    read_midi,
+    write_midi,
+)
 from sideman.core.music.midi import TempoTrack, tempo_track
 from sideman.testing import ShortSong
 
@@ -102,6 +116,9 @@ def test_the_ruler_of_a_project_runs_with_the_recording(opened) -> None:
     project, truth, _ = opened
     tempo = tempo_track(truth.require_grid())
     assert max(abs(seconds_at(project, tempo.beat(t)) - t) for t in truth.require_grid().times_s) < 0.0005
+    transport = project.find("Transport")
+    assert float(transport.find("Tempo").get("value")) == pytest.approx(truth.require_grid().tempo_bpm, rel=0.03), "not that of its lead-in"
+    assert (transport.find("TimeSignature").get("numerator"), transport.find("TimeSignature").get("denominator")) == ("4", "4")
     markers = [(float(m.get("time")), m.get("name")) for m in project.iterfind("Arrangement/Markers/Marker")]
     assert [name for _, name in markers] == [s.label for s in truth.sections.value]
     assert [seconds_at(project, t) for t, _ in markers] == pytest.approx([s.start_s for s in truth.sections.value], abs=0.001)
@@ -133,6 +150,18 @@ def test_elements_keep_the_order_of_the_schema_and_ids_are_found(opened) -> None
     assert len(ids) == len(set(ids))
     named = [e.get(a) for e in project.iter() for a in ("track", "destination", "parameter") if e.get(a)]
     assert set(named) <= set(ids)
+
+
+def test_slash_chords_have_their_own_bass(tmp_path: Path) -> None:
+    spans = tuple(ChordSpan(2.0 * k, 2.0 * k + 2, Chord.parse(c)) for k, c in enumerate(("C:maj/3", "A:min7/b7", "F:maj")))
+    analysis = MusicAnalysis(6.0, chords=Annotation(spans, 1.0, Provenance("test")))
+    with zipfile.ZipFile(tmp_path / "a.dawproject", "w") as archive:
+        write_project(archive, Project("Slash", analysis, (ProjectTrack("a", "audio/a.wav", 44100, 44100, 2),)))
+    project = ElementTree.fromstring(zipfile.ZipFile(tmp_path / "a.dawproject").read("project.xml"))
+    clips = {
+        c.get("name"): [int(n.get("key")) for n in c.iterfind("Notes/Note")] for c in project.iter("Clip") if c.find("Notes") is not None
+    }
+    assert {name: min(keys) % 12 for name, keys in clips.items()} == {"C/E": 4, "Am7/G": 7, "F": 5}
 
 
 def test_a_recording_without_beats_has_a_ruler_of_120(tmp_path: Path) -> None:

@@ -10,12 +10,13 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata
+from statistics import median
 from xml.etree import ElementTree
 
 import numpy as np
 
 from sideman.core.music import BeatGrid, Meter, MusicAnalysis, NoteEvent
-from sideman.core.music.midi import tempo_track
+from sideman.core.music.midi import MeterChange, tempo_track
 
 PROJECT_FILE, METADATA_FILE = "project.xml", "metadata.xml"
 NO_BEATS_BPM = 120.0
@@ -109,9 +110,9 @@ class _Writer:
         bpm = self._bpm()
         transport = self._put(root, "Transport")
         limits = {"max": _number(FASTEST_BPM), "min": _number(SLOWEST_BPM), "unit": "bpm"}
-        tempo = self._put(transport, "Tempo", True, **limits, value=_number(bpm[0]), name="Tempo")
-        first = self._tempo.meters[0]
-        signature = self._put(transport, "TimeSignature", True, numerator=str(first.numerator), denominator=str(first.denominator))
+        tempo = self._put(transport, "Tempo", True, **limits, value=_number(median(bpm)), name="Tempo")
+        usual = self._usual_meter()  # a reader that leaves out automation shows the song's own tempo and meter, not those of its lead-in
+        signature = self._put(transport, "TimeSignature", True, numerator=str(usual.numerator), denominator=str(usual.denominator))
         structure = self._put(root, "Structure")
         master = f"id{self._ids}"
         self._ids += 1
@@ -199,6 +200,11 @@ class _Writer:
             notes = self._put(self._clip(clips, symbol, start, end - start), "Notes", True)
             for pitch in (CHORD_BASS + bass, *sorted(CHORD_LOWEST + pc for pc in tones)):
                 self._note(notes, 0.0, end - start, pitch, 0.6)
+
+    def _usual_meter(self) -> MeterChange:
+        meters = self._tempo.meters
+        ends = [*(m.beat for m in meters[1:]), self._tempo.at_beat[-1]]
+        return max(zip(meters, ends, strict=True), key=lambda pair: pair[1] - pair[0].beat)[0]
 
     def _ruler(self, arrangement: Element, bpm: Sequence[float], tempo: str, signature: str) -> None:
         sections = self._p.analysis.sections.value if self._p.analysis.sections else ()

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from sideman import bootstrap
 from sideman.errors import SidemanError, UsageError
 from sideman.faces.cli.facts import clock
 from sideman.faces.cli.library_options import Data, Json, Key, Server, library, refuse_empty
@@ -78,7 +79,8 @@ def list_(most: Most = 50, trashed: Annotated[bool, typer.Option(help="What lies
     """
     with library(data, server, key) as lib:
         rows = lib.pages("/api/v1/recordings", {"trashed": trashed}, most)
-    _show(rows, json_output)
+        place = str(bootstrap.platform_settings(lib.data).data) if lib.is_local else "the server"
+    _show(rows, json_output, f"nothing is in the {'trash' if trashed else 'library'} of {place}: --data names another library")
 
 
 @app.command("search")
@@ -230,13 +232,13 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _show(rows: list[dict[str, Any]], json_output: bool) -> None:
+def _show(rows: list[dict[str, Any]], json_output: bool, nothing: str = "nothing found") -> None:
     if json_output:
         print_json({"recordings": rows})
     elif rows:
-        _list(rows, f"{len(rows)} recordings")
+        _list(rows, f"{len(rows)} recording{'s' if len(rows) != 1 else ''}")
     else:
-        say("nothing found")
+        say(nothing)
 
 
 def _list(rows: list[dict[str, Any]], title: str) -> None:
