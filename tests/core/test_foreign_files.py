@@ -213,6 +213,16 @@ def test_an_orchestra_of_many_parts_shares_channels(tmp_path: Path) -> None:
     assert [p.name for p in read_midi(tmp_path / "a.mid")] == [p.name for p in parts]
 
 
+def test_a_bar_of_six_eighths_in_a_song_of_seven_is_counted_in_eighths(tmp_path: Path) -> None:
+    counts = [7] * 4 + [6] + [7] * 4
+    positions = np.concatenate([np.arange(c) + 1 for c in counts])
+    grid = BeatGrid.from_times(np.arange(len(positions)) * 0.25, positions, Meter(7, unit=8))
+    write_midi(tmp_path / "a.mid", grid, ())
+    (found,) = read_annotations(tmp_path / "a.mid", len(positions) * 0.25)
+    assert np.diff(found.values["times_s"]) == pytest.approx(0.25, abs=0.001)
+    assert found.values["positions"][: len(positions)] == positions.tolist()
+
+
 # an even tempo
 
 

@@ -16,6 +16,7 @@ from sideman.errors import UsageError
 
 FILE_NAME, NOTES_FILE_NAME = "analysis.jams", "notes.mid"
 OTHER_LENGTH_S = 1.0
+"""An analysis that differs more from a recording is of another one."""
 CORRECTIONS_SUFFIX = ".corrections.json"
 
 

@@ -102,9 +102,8 @@ def _from_midi(path: Path, duration_s: float) -> tuple[Correction, ...]:
     positions: list[int] = []
     for (start, count, unit), end in zip(meters, ends, strict=True):
         in_eighths = not compound and unit == denominator  # of a song in 7/8 the bars of 6/8 too
-        in_threes = (_is_compound(count, unit) and not in_eighths) or (
-            compound and (count, unit) == (3, 8)
-        )  # one beat before the bars of 6/8
+        before_threes = compound and (count, unit) == (3, 8)  # one beat before the bars of 6/8
+        in_threes = before_threes or (_is_compound(count, unit) and not in_eighths)
         step = song.ticks_per_beat * 4 / unit * (3 if in_threes else 1)
         per_bar, n = count // 3 if in_threes else count, 0
         if start == 0 and end < song.ticks_per_beat * (1.5 if compound else 1):

@@ -96,7 +96,7 @@ class WarmProcess:
             Path(within).mkdir(parents=True, exist_ok=True)
             _remove_ownerless(Path(within))
         self._scratch = tempfile.mkdtemp(prefix=OWN, dir=within)
-        self._held = FileLock(Path(self._scratch) / HELD)
+        self._held = FileLock(Path(self._scratch) / HELD, thread_local=False)  # any thread may kill the child
         self._held.acquire()
         own = dict.fromkeys(("TMPDIR", SCRATCH), self._scratch)
         self._process = subprocess.Popen(
