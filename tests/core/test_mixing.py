@@ -34,7 +34,7 @@ def test_a_mix_as_mp3_stays_under_its_ceiling_and_says_what_it_is(tmp_path: Path
     said = bootstrap.mix([MixInput(tmp_path / "a.wav")], tmp_path / "a.mp3", -9)
     with Recording.open(tmp_path / "a.mp3") as found:
         heard = measure(found.audio)
-    assert heard.true_peak_dbtp <= -0.95
+    assert heard.true_peak_dbtp <= -0.95 and heard.integrated_lufs == pytest.approx(-9, abs=0.5)
     assert (said.integrated_lufs, said.true_peak_dbtp) == pytest.approx((heard.integrated_lufs, heard.true_peak_dbtp), abs=0.01)
 
 

@@ -62,8 +62,11 @@ def test_a_closed_terminal_leaves_no_scratch(song: ShortSong, tmp_path: Path, na
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     command = [sys.executable, "-m", "sideman", "play-along", "song.flac", "-o", "out"]
-    running = subprocess.Popen(command, cwd=tmp_path, env=os.environ | {"TMPDIR": str(scratch)}, stderr=subprocess.PIPE, text=True)
-    while not any(scratch.rglob("source.f32")):
+    running = subprocess.Popen(
+        command, cwd=tmp_path, env=os.environ | {"TMPDIR": str(scratch)}, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(getattr(signal, name), signal.SIG_DFL),  # under nohup it is ignored, and would stay so
+    )  # fmt: skip
+    while len(list(scratch.rglob("*.f32"))) < 2:  # it is decoded: inside FFmpeg's library an interruption can get lost
         assert running.poll() is None
         time.sleep(0.01)
     running.send_signal(getattr(signal, name))

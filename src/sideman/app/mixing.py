@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sideman.core.audio import Loudness, Recording, resampled_blocks, write_audio
 from sideman.core.audio.scratch import ScratchWriter
-from sideman.core.mixing import TARGET_LUFS, Lane, master, sum_lanes, write_mp3
+from sideman.core.mixing import TARGET_LUFS, Lane, master, master_mp3, sum_lanes
 from sideman.errors import UsageError
 
 SUFFIXES = (".flac", ".wav", ".mp3")
@@ -55,8 +55,9 @@ def mix(inputs: Sequence[MixInput], out: Path, target_lufs: float = TARGET_LUFS)
                     audio = writer.finish()
             lanes.append(Lane(audio, i.gain_db, i.pan))
         frames = max(lane.audio.frames for lane in lanes)
-        made = master(sum_lanes(lanes, frames, rate, folder / "sum.f32"), folder / "mix.f32", target_lufs)
+        dry, mastered = sum_lanes(lanes, frames, rate, folder / "sum.f32"), folder / "mix.f32"
         if out.suffix.lower() == ".mp3":
-            return write_mp3(made.audio, out)
+            return master_mp3(dry, mastered, out, target_lufs)
+        made = master(dry, mastered, target_lufs)
         write_audio(made.audio, out)
         return made.loudness
