@@ -9,6 +9,7 @@ import pytest
 from servers import AzuriteServer, PostgresServer, S3Server, Unavailable
 
 from sideman import bootstrap
+from sideman.app.library.access import Caller
 from sideman.app.library.studio import Studio
 
 
@@ -50,3 +51,13 @@ def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
     yield open_with
     for studio in studios:
         studio.close()
+
+
+@pytest.fixture
+def studio(opened: Callable[..., Studio]) -> Studio:
+    return opened()
+
+
+@pytest.fixture
+def me(studio: Studio) -> Caller:
+    return studio.access.local()

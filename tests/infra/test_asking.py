@@ -29,16 +29,6 @@ BASS = (StemRole.BASS,)
 
 
 @pytest.fixture
-def studio(opened: Callable[..., Studio]) -> Studio:
-    return opened()
-
-
-@pytest.fixture
-def me(studio: Studio) -> Caller:
-    return studio.access.local()
-
-
-@pytest.fixture
 def song(studio: Studio, me: Caller, tmp_path: Path) -> RecordingRecord:
     return added(studio, me, tmp_path)
 

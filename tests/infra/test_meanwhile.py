@@ -37,16 +37,6 @@ from sideman.infra.jobs import WarmProcess
 from sideman.testing import faded_tone
 
 
-@pytest.fixture
-def studio(opened: Callable[..., Studio]) -> Studio:
-    return opened()
-
-
-@pytest.fixture
-def me(studio: Studio) -> Caller:
-    return studio.access.local()
-
-
 def tone(folder: Path, frequency_hz: float = 440) -> Path:
     path = folder / f"{frequency_hz}.flac"
     write_audio(faded_tone(frequency_hz, 0.2), path)

@@ -11,36 +11,27 @@ export function ExportMenu({ desk }) {
   const { recording, stems, timeline } = desk.song
   const [asking, setAsking] = useState(false)
   const [mixing, setMixing] = useState(false)
-  const pack = async (/** @type {any} */ wish = {}) => {
+  const ask = async (/** @type {'exports' | 'mixes' | 'analyses'} */ what, /** @type {any} */ wish, /** @type {string} */ said) => {
+    try {
+      await post(`/recordings/${recording.id}/${what}`, wish)
+      notify(said)
+    } catch (error) {
+      notifyError(error)
+    }
+  }
+  const pack = (/** @type {any} */ wish = {}) => {
     setAsking(false)
-    try {
-      await post(`/recordings/${recording.id}/exports`, wish)
-      notify(text.recording.exporting)
-    } catch (error) {
-      notifyError(error)
-    }
+    ask('exports', wish, text.recording.exporting)
   }
-  const findNotes = async () => {
-    try {
-      await post(`/recordings/${recording.id}/analyses`, { engines: 'notes=basic-pitch', separate: false })
-      notify(text.recording.findingNotes)
-    } catch (error) {
-      notifyError(error)
-    }
+  const mix = (/** @type {any} */ wish) => {
+    setMixing(false)
+    ask('mixes', wish, text.recording.mixing)
   }
+  const findNotes = () => ask('analyses', { engines: 'notes=basic-pitch', separate: false }, text.recording.findingNotes)
   const jams = async () => {
     try {
       const document_ = await get(`/recordings/${recording.id}/jams`)
       save(new Blob([JSON.stringify(document_, null, 1)], { type: 'application/json' }), `${recording.title}.jams`)
-    } catch (error) {
-      notifyError(error)
-    }
-  }
-  const mix = async (/** @type {any} */ wish) => {
-    setMixing(false)
-    try {
-      await post(`/recordings/${recording.id}/mixes`, wish)
-      notify(text.recording.mixing)
     } catch (error) {
       notifyError(error)
     }
