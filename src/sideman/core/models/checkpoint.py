@@ -27,10 +27,9 @@ class Checkpoint:
     @classmethod
     def read(cls, path: Path) -> Checkpoint:
         """Raises UnusableModel for a file that is not safetensors or was cut off, MissingAsset without the library."""
-        try:
-            from safetensors import SafetensorError, safe_open
-        except ImportError as error:
-            raise MissingAsset("reading model weights needs the extra `separation`: pip install 'sideman[separation]'") from error
+        refuse_without_reader()
+        from safetensors import SafetensorError, safe_open
+
         try:
             with safe_open(str(path), framework="numpy") as file:
                 return cls(dict(file.metadata() or {}), {k: file.get_tensor(k) for k in file.keys()})  # noqa: SIM118 (no mapping)

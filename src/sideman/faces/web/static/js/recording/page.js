@@ -53,11 +53,13 @@ export function RecordingPage({ id }) {
 function useEngine(song) {
   const [engine, setEngine] = useState(/** @type {Engine | null} */ (null))
   const current = useRef(/** @type {Engine | null} */ (null))
+  const matched = useRef(/** @type {import('./song.js').Song | null} */ (null))
   const facts = song?.timeline ? song.audio : null
   useEffect(() => {
     if (!facts) return
     const made = new Engine(facts)
     current.current = made
+    matched.current = null
     setEngine(made)
     made.open().catch((reason) => made.streamer.closed || notifyError(reason))
     return () => {
@@ -67,30 +69,34 @@ function useEngine(song) {
     }
   }, [song?.recording.id, facts?.frames, facts?.sampleRateHz])
   useEffect(() => {
-    if (engine && song?.timeline && song.audio) matchLanes(engine, song)
+    if (!engine || !song?.timeline || !song.audio) return
+    matchLanes(engine, song, matched.current)
+    matched.current = song
   }, [engine, song])
   return engine
 }
 
-/** @param {Engine} engine @param {import('./song.js').Song} song */
-function matchLanes(engine, song) {
+/** @param {Engine} engine @param {import('./song.js').Song} song @param {import('./song.js').Song | null} before what the lanes were matched with */
+function matchLanes(engine, song, before) {
   const wanted = new Set([ORIGINAL, ...song.stems.map((s) => s.id)])
   for (const lane of engine.lanes.value) if (!wanted.has(lane.key)) engine.remove(lane.key)
-  batch(() => addLanes(engine, song))
+  batch(() => addLanes(engine, song, before))
   engine.setBeats(song.timeline?.beats ?? [])
 }
 
-/** @param {Engine} engine @param {import('./song.js').Song} song */
-function addLanes(engine, song) {
-  const none = engine.lanes.value.every((lane) => lane.key === ORIGINAL)
+/** Stems that together are the song: without them it is heard as it was recorded. @param {import('./song.js').Song | null} song */
+const apart = (song) => Boolean(song?.stems.some((s) => !SILENT_AT_FIRST.includes(s.origin)))
+
+/** @param {Engine} engine @param {import('./song.js').Song} song @param {import('./song.js').Song | null} before */
+function addLanes(engine, song, before) {
   const audio = /** @type {import('../player/engine.js').AudioFacts} */ (song.audio)
   if (!engine.lane(ORIGINAL)) engine.add({ key: ORIGINAL, url: `/api/v1/recordings/${song.recording.id}`, audio })
-  if (!song.stems.length) engine.original.value = true
+  if (!apart(song) && (!before || apart(before))) engine.original.value = true
   for (const stem of song.stems) {
     if (engine.lane(stem.id)) continue
     engine.add({ key: stem.id, url: `/api/v1/stems/${stem.id}`, audio: stem.audio, muted: SILENT_AT_FIRST.includes(stem.origin) })
   }
-  if (none && song.stems.length) engine.original.value = false
+  if (apart(song) && !apart(before)) engine.original.value = false
 }
 
 /** @param {{recording: import('./song.js').Recording}} props */
