@@ -21,6 +21,7 @@ from sideman.core.audio import (
     quantised_24,
     read_all,
     resample,
+    resampled_frames,
     write_audio,
 )
 from sideman.core.audio.resampling import StreamResampler
@@ -72,6 +73,10 @@ def test_every_channel_of_many_is_its_own(tmp_path: Path, channels: int, layout:
             container.mux(stream.encode(f))
     with Recording.open(tmp_path / "many.mka") as got:
         np.testing.assert_array_equal(read_all(got.audio), levels)
+
+
+def test_a_recording_of_one_frame_keeps_one_at_any_rate() -> None:
+    assert [resampled_frames(n, 192_000, 44_100) for n in (0, 1, 2, 192_000)] == [0, 1, 1, 44_100]
 
 
 def test_tags_are_kept(tmp_path: Path) -> None:

@@ -101,6 +101,14 @@ def test_stems_are_those_of_the_installed_demucs(
     assert min(agreement_db(f, w) for f, w in zip(found, wanted, strict=True)) > 110
 
 
+def test_a_network_of_other_stems_than_its_card_says_is_named(checkpoint: Path, residence: Residence) -> None:
+    made_by = DemucsSeparator(
+        "six", [Member(checkpoint, (*ROLES, StemRole.PIANO), "")], Request(Engine.ONNXRUNTIME), residence, memory_mb=50
+    )
+    with pytest.raises(UnusableModel, match="trained for .*, not piano"):
+        stems_of(AudioClip(mixture(), 44100), made_by)
+
+
 def test_bf16_is_checked_and_told(checkpoint: Path, tmp_path: Path) -> None:
     """On a CPU that multiplies bf16 the result says so and stays close; on another it is float32 and says that."""
     notes = tmp_path / "notes.json"

@@ -231,6 +231,16 @@ def test_what_was_used_stands_in_the_result(context: SongContext, band: SessionB
     assert known["prompt"].startswith("dusty") and known["anchor"] == "vary" and known["device"] == "none" and known["seed"] == "1"
 
 
+def test_the_prompt_in_the_result_is_the_one_that_was_asked_and_any_seed_is_one(
+    context: SongContext, band: SessionBand, tmp_path: Path
+) -> None:
+    model = ScriptedModel(hiss)
+    (stem,) = generator(model, band).generate_all(context, [request(energy=3, seed=20_000_000_000_000_000)], tmp_path)
+    wishes = [batch[0] for batch in model.asked]
+    assert dict(stem.provenance.parameters)["prompt"] == wishes[0].prompt and "full energy" in wishes[0].prompt
+    assert all(0 <= w.seed < 2**63 for w in wishes), "what the random generators of networks take"
+
+
 def test_an_unknown_role_is_refused_before_the_network_is_loaded(context: SongContext, band: SessionBand, tmp_path: Path) -> None:
     def loaded() -> ScriptedModel:
         raise AssertionError("loaded")

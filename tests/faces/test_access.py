@@ -644,6 +644,20 @@ def test_a_range_outside_the_file_is_416(house: House, town: World, header: str)
     assert answer.headers["content-range"] == f"bytes */{town.recording.size_bytes}"
 
 
+def test_what_a_request_says_in_odd_words_is_understood(house: House, town: World) -> None:
+    at = f"/api/v1/recordings/{town.recording.id}"
+    whole = house.ask("GET", f"{at}/file", town.tokens["owner"], headers=[("range", "pages=1-2")])
+    assert whole.status_code == 200 and len(whole.content) == town.recording.size_bytes, "an unknown unit is ignored (RFC 9110, 14.2)"
+    schema = [
+        house.ask("GET", "/openapi.json", headers=[("accept-encoding", e)]).headers.get("content-encoding") for e in ("gzip", "gzip;q=0")
+    ]
+    assert schema == ["gzip", None]
+    for k in range(3):
+        house.ask(f"X{k}", "/api/v1/me", town.tokens["owner"])
+    told = house.ask("GET", "/metrics", town.tokens["admin"]).text
+    assert 'method="other"' in told and 'method="X0"' not in told
+
+
 # names
 
 

@@ -184,6 +184,22 @@ def test_a_message_about_a_deleted_job_is_not_said_to_have_arrived(studio: Studi
         assert c.scalar(sa.select(sa.func.count()).select_from(deliveries)) == 1
 
 
+def test_what_a_killed_server_was_unpacking_goes(studio: Studio) -> None:
+    folders = [studio.settings.uploads / f"sideman-zip-{age}" for age in ("old", "new")]
+    for folder in folders:
+        folder.mkdir(parents=True)
+        (folder / "stem.wav").write_bytes(b"x")
+    os.utime(folders[0], (time.time() - 100 * 3600,) * 2)
+    studio.uploads.expire()
+    assert [f.exists() for f in folders] == [False, True]
+
+
+def test_a_set_list_keeps_what_is_there(studio: Studio, me: Caller, song: RecordingRecord) -> None:
+    made = studio.services.people.add_collection(me.user_id, "set")
+    kept = studio.services.people.set_collection(made.id, None, (new_id(), song.id))
+    assert kept.recording_ids == (song.id,), "another one was deleted meanwhile"
+
+
 def test_a_damaged_library_is_not_healthy(studio: Studio, song: RecordingRecord) -> None:
     studio.check()
     studio.services.database.engine.dispose()

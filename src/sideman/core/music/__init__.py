@@ -1,7 +1,6 @@
 """The vocabulary: frozen values of music that every engine and face speaks, and their files (MIDI, JAMS)."""
 
 from sideman.core.music.analysis import Annotation, EnergyPoint, MusicAnalysis, Provenance
-from sideman.core.music.corrections import KINDS as CORRECTION_KINDS
 from sideman.core.music.corrections import TAKES as CORRECTION_VALUES
 from sideman.core.music.corrections import Correction, corrected, overlaid
 from sideman.core.music.form import LyricLine, Section
@@ -16,7 +15,7 @@ from sideman.core.music.roles import StemRole, parse_roles
 from sideman.core.music.timeline import Bar, BeatGrid, Meter, TempoAlternative, TempoPoint
 
 __all__ = [
-    "CORRECTION_KINDS", "CORRECTION_VALUES", "NO_CHORD", "PLACES_PER_BEAT", "Annotation", "Bar", "BarAccents", "BeatGrid", "Chord", "ChordSpan", "Correction", "EnergyPoint", "GrooveTemplate", "Key", "KeySpan", "LyricLine", "Meter", "MidiPart",
+    "CORRECTION_VALUES", "NO_CHORD", "PLACES_PER_BEAT", "Annotation", "Bar", "BarAccents", "BeatGrid", "Chord", "ChordSpan", "Correction", "EnergyPoint", "GrooveTemplate", "Key", "KeySpan", "LyricLine", "Meter", "MidiPart",
     "MusicAnalysis", "NoteEvent", "NoteTrack", "Provenance", "ScoreNote", "Section", "StemRole", "TempoAlternative", "TempoPoint",
     "corrected", "from_jams", "on_bars", "overlaid", "parse_progression", "parse_roles", "part_of", "read_annotations", "read_jams", "read_lyrics", "read_midi", "steps_of_beat", "to_jams", "with_progression", "write_jams", "write_midi",
 ]  # fmt: skip
