@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -15,6 +17,7 @@ from typing import Any
 
 import httpx
 import pytest
+import uvicorn
 from calling import ELSEWHERE, Caller
 from seeding import World, body, headers, hurried, names, sent_file, world
 from servers import free_port
@@ -22,6 +25,7 @@ from servers import free_port
 from sideman import bootstrap
 from sideman.app.library.studio import Studio
 from sideman.core.audio import write_audio
+from sideman.faces.cli.serve import serve
 from sideman.faces.rest import create_application
 from sideman.faces.rest.callers import COOKIE, Policy
 from sideman.infra.database import new_id
@@ -136,6 +140,21 @@ def _answer(port: int, key: str | None = None) -> int:
         except httpx.TransportError:
             time.sleep(0.1)
     raise AssertionError("the server does not answer")
+
+
+def test_an_address_that_was_said_can_be_called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    called = []
+
+    def run(_server: uvicorn.Server, sockets: list[socket.socket]) -> None:
+        address = sockets[0].getsockname()
+        assert f":{address[1]} " in capsys.readouterr().out
+        with socket.create_connection(address, timeout=5):
+            called.append(address)
+
+    monkeypatch.setattr(uvicorn.Server, "run", run)
+    monkeypatch.setattr(tempfile, "tempdir", tempfile.tempdir)
+    serve(port=0, data=tmp_path, worker=False)
+    assert called
 
 
 @pytest.mark.slow

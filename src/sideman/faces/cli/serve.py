@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 QUEUES = ("orch", "cpu", "gpu")
 RESTART_S = 2.0
 SHUTDOWN_S = 3
+BACKLOG = 2048
 
 Host = Annotated[str, typer.Option(help="Address to listen on. Anything but this machine's own needs an admin key first.")]
 Port = Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")]
@@ -83,6 +84,7 @@ def _listen(studio: Studio, host: str, port: int, worker: bool, insecure: bool) 
     try:
         uvicorn.Server(config).run(sockets=[listening])
     finally:
+        listening.close()
         stop.set()
         upkeep.stop()
         if minder:
@@ -96,6 +98,7 @@ def _bound(host: str, port: int) -> socket.socket:
         listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((host, port))
+        listening.listen(BACKLOG)  # before the address is said: who calls at once waits, and is not refused
     except OSError as error:
         raise UsageError(
             f"cannot listen on {host} port {port} ({error.strerror or error}): choose another with --host or --port"
