@@ -80,6 +80,28 @@ def test_a_take_is_auditioned_and_the_mixer_is_as_it_was(tab: Tab, api: Api, ana
 
 
 @pytest.mark.slow
+def test_the_mixer_is_as_it_was_when_the_song_is_opened_again(tab: Tab, analysed: dict[str, Any]) -> None:
+    page = tab.page
+    opened(tab, analysed)
+    fader, pan = page.get_by_role("slider", name="Volume of Bass"), page.get_by_role("slider", name="Pan of Bass")
+    page.get_by_role("button", name="Mute Drums").click()
+    page.get_by_role("button", name="Solo Vocals").click()
+    for slider in (fader, pan):
+        slider.focus()
+        slider.press("ArrowLeft")
+    changed = [s.get_attribute("aria-valuenow") for s in (fader, pan)]
+    assert changed != ["1", "0"]
+    page.get_by_role("link", name="Library").first.click()
+    page.get_by_role("link", name=analysed["title"]).first.click()
+    for _ in range(2):
+        tab.until(lambda: page.get_by_role("button", name="Mute Drums").get_attribute("aria-pressed") == "true")
+        assert page.get_by_role("button", name="Solo Vocals").get_attribute("aria-pressed") == "true"
+        assert page.get_by_role("button", name="Mute Bass").get_attribute("aria-pressed") == "false"
+        assert [s.get_attribute("aria-valuenow") for s in (fader, pan)] == changed
+        page.reload()
+
+
+@pytest.mark.slow
 def test_the_mix_that_is_heard_is_a_file(tab: Tab, api: Api, analysed: dict[str, Any]) -> None:
     page, at = tab.page, f"/recordings/{analysed['id']}"
     opened(tab, analysed)

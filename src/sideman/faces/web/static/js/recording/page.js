@@ -11,6 +11,7 @@ import { mayEdit } from '../session.js'
 import { PlaceInSet } from '../sets/place.js'
 import { text } from '../text.js'
 import { notifyError } from '../toasts.js'
+import { keepMixer, mixerOf, setStrip } from './kept_mixer.js'
 import { Player } from './player.js'
 import { SILENT_AT_FIRST, loadSong } from './song.js'
 
@@ -70,8 +71,10 @@ function useEngine(song) {
   }, [song?.recording.id, facts?.frames, facts?.sampleRateHz])
   useEffect(() => {
     if (!engine || !song?.timeline || !song.audio) return
+    const first = matched.current === null
     matchLanes(engine, song, matched.current)
     matched.current = song
+    if (first) engine.disposers.push(keepMixer(song.recording.id, engine))
   }, [engine, song])
   return engine
 }
@@ -92,11 +95,14 @@ function addLanes(engine, song, before) {
   const audio = /** @type {import('../player/engine.js').AudioFacts} */ (song.audio)
   if (!engine.lane(ORIGINAL)) engine.add({ key: ORIGINAL, url: `/api/v1/recordings/${song.recording.id}`, audio })
   if (!apart(song) && (!before || apart(before))) engine.original.value = true
+  const kept = before ? undefined : mixerOf(song.recording.id)
   for (const stem of song.stems) {
     if (engine.lane(stem.id)) continue
-    engine.add({ key: stem.id, url: `/api/v1/stems/${stem.id}`, audio: stem.audio, muted: SILENT_AT_FIRST.includes(stem.origin) })
+    const lane = engine.add({ key: stem.id, url: `/api/v1/stems/${stem.id}`, audio: stem.audio, muted: SILENT_AT_FIRST.includes(stem.origin) })
+    setStrip(lane, kept?.strips[stem.id])
   }
-  if (apart(song) && !apart(before)) engine.original.value = false
+  const mixedBefore = kept && song.stems.some((s) => !SILENT_AT_FIRST.includes(s.origin) && kept.strips[s.id])
+  if (apart(song) && !apart(before)) engine.original.value = Boolean(mixedBefore && kept.original)
 }
 
 /** @param {{recording: import('./song.js').Recording}} props */
