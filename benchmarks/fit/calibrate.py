@@ -18,26 +18,22 @@ import numpy as np
 from scipy.optimize import minimize
 
 from benchmarks.fit.make_set import ContrastSet, Row
-from sideman.core.fit.scoring import GROUPS, Calibration, axes_of, axis_vector, group_of, soft_minimum
+from sideman.core.fit.scoring import GROUPS, Calibration, detected, detectors_of, group_of, soft_minimum, vector
 from sideman.core.music import StemRole
 
-RIDGES = {"time": 0.2, "place": 0.1, "harmony": 0.02, "place.bass": 0.3, "time.pad": 0.005}
-"""By axis, or by axis and group: of harmony a few strong contrasts tell, of time many weak ones; of a pad's tempo its drift alone."""
+RIDGES = {"tempo": 0.02, "fine": 0.1, "half": 0.1, "beat": 0.1, "bar": 0.1, "key": 0.02, "order": 0.02}
+"""Of tempo and harmony a few strong contrasts tell, of place many weak ones."""
 JOIN_RIDGE = 0.002
 EXCERPT_WEIGHT = 0.5
-BAND_WEIGHT = 0.33
+BAND_WEIGHT = 0.12
 """Of songs that the band plays: there are many, and they are less like records."""
-FAULTY_SHARES = dict.fromkeys(("bass", "lead", "pad", "percussion"), 0.64)
-"""Of the weight when axes are joined, half for all others: what a faulty stem that is accepted costs beside a right one that is refused. More
+FAULTY_SHARES = {"lead": 0.55, "pad": 0.55, "percussion": 0.7}
+"""Of the weight when detectors are joined, half for all others: what a faulty stem that is accepted costs beside a right one that is refused. More
 for lines and percussion, of which one note or stroke at a time tells little, and for pads, which hardly strike."""
-TRAINED_ON = {
-    "time": ("quarter", "halfbeat", "tempo1"),
-    "time.pad": ("tempo1",),
-    "place": ("halfbeat", "beat", "bar"),
-    "place.drums": ("beat", "halfbeat", "bar"),
-    "place.percussion": ("halfbeat", "bar"),
-    "harmony": ("+1", "-1", "6", "+7", "shuffle"),
-}
+FAULTS_OF = {
+    "tempo": ("tempo1",), "fine": ("quarter",), "half": ("halfbeat",), "beat": ("beat",), "bar": ("bar",), "key": ("+1", "-1", "6", "+7"),
+    "order": ("shuffle",),
+}  # fmt: skip
 NEVER = ("half", "double")
 NEVER_LEARNED = ("ballad_feelings", "metal_chaos_god", "rock_chaosland")
 
@@ -80,35 +76,31 @@ def _related(row: Row, wanted: str) -> bool:
 
 
 def calibrate(rows: list[Row]) -> dict[str, dict[str, dict[str, object]]]:
-    axes: dict[str, dict[str, object]] = {}
+    detectors: dict[str, dict[str, object]] = {}
     for g in GROUPS:
-        for axis in axes_of(g):
-            faults = TRAINED_ON.get(f"{axis}.{g}", TRAINED_ON[axis])
-            data = [(axis_vector(c, axis, g), r.fault, w) for r, c, w in examples(rows) if _related(r, g) and r.fault in ("right", *faults)]
+        for name in detectors_of(g):
+            faults = ("right", *FAULTS_OF[name])
+            data = [(vector(c, name, g), r.fault, w) for r, c, w in examples(rows) if _related(r, g) and r.fault in faults]
             total: dict[str, float] = {}
             for _, fault, w in data:
                 total[fault] = total.get(fault, 0) + w
             share = 0.5 / max(1, len(total) - 1)
             weights = np.array([w * (0.5 if f == "right" else share) / total[f] for _, f, w in data])
             truth = np.array([float(f == "right") for _, f, _ in data])
-            axes[f"{g}.{axis}"] = fit(np.array([v for v, _, _ in data]), truth, weights, RIDGES.get(f"{axis}.{g}", RIDGES[axis]))
+            detectors[f"{g}.{name}"] = fit(np.array([v for v, _, _ in data]), truth, weights, RIDGES[name])
     joined = {}
-    partial = Calibration.from_json({"axes": axes, "joined": {}})
+    partial = Calibration.from_json({"detectors": detectors, "joined": {}})
     for g in GROUPS:
         zs, ys, ws = [], [], []
         for r, c, w in examples(rows):
             if group(r) == g and r.fault not in NEVER and not (g == "percussion" and r.fault == "beat"):
-                logits = [
-                    partial.axes[f"{g}.{a}"].bias + float(np.dot(partial.axes[f"{g}.{a}"].weights, axis_vector(c, a, g)))
-                    for a in axes_of(g)
-                ]
-                zs.append([soft_minimum(logits)])
+                zs.append([soft_minimum(list(detected(c, g, partial.detectors).values()))])
                 ys.append(float(r.fault == "right"))
                 ws.append(w)
         x, y, w, faulty = np.array(zs), np.array(ys), np.array(ws), FAULTY_SHARES.get(g, 0.5)
         w = w * np.where(y == 1, (1 - faulty) / w[y == 1].sum(), faulty / w[y == 0].sum())
         joined[g] = fit(x, y, w, JOIN_RIDGE)
-    return {"axes": axes, "joined": joined}
+    return {"detectors": detectors, "joined": joined}
 
 
 def song_of(row: Row) -> str:

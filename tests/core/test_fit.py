@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -12,9 +13,9 @@ import scipy
 from sideman.carried import carried
 from sideman.core import fit
 from sideman.core.audio import AudioClip, resample
-from sideman.core.fit import faults, judge, listen
+from sideman.core.fit import faults, judge, listen, pooled
 from sideman.core.fit.listening import ACCENT_RATE_HZ, SAMPLE_RATE_HZ
-from sideman.core.fit.rhythm import agogic, arrival_contrasts, contrasts
+from sideman.core.fit.rhythm import LAG_S, Compared, LagCurves, agogic, arrival_contrasts, contrasts
 from sideman.core.fit.scoring import Calibration
 from sideman.core.generation import SessionBand, SongContext
 from sideman.core.generation.soundfont import Preset, Renderer
@@ -73,6 +74,23 @@ def test_a_grid_that_is_off_does_not_pass_its_own_stems(long_song: ShortSong, so
     assert wrong < 0.5 and right - wrong > 0.4
 
 
+@pytest.mark.parametrize(
+    ("wrong", "axis", "said"),
+    [
+        (lambda x, beat_s: faults.moved(x, lambda t: t * 1.01), "time", "runs away"),
+        (lambda x, beat_s: faults.late(x, beat_s), "place", "on the wrong beat"),
+        (lambda x, beat_s: faults.transposed(x, 6), "harmony", "clash"),
+    ],
+)
+def test_a_refused_part_is_told_what_is_wrong(
+    long_song: ShortSong, song_heard: fit.Heard, wrong: Callable[[fit.Heard, float], fit.Heard], axis: str, said: str
+) -> None:
+    piano = heard(written_on(long_song, StemRole.PIANO), song_heard.tuning_semitones)
+    report = judge(song_heard, wrong(piano, 60 / long_song.truth.require_grid().tempo_bpm), StemRole.PIANO, probe=False)
+    assert report.verdict is fit.Verdict.REJECTED and said in report.reason
+    assert min(report.axes, key=lambda a: a.logit).name == axis
+
+
 def test_half_time_is_always_listed_as_undecidable(long_song: ShortSong, song_heard: fit.Heard) -> None:
     report = judge(song_heard, heard(written_on(long_song, StemRole.BASS), song_heard.tuning_semitones), StemRole.BASS)
     assert fit.Fault.HALF_TIME in report.undecidable
@@ -100,6 +118,8 @@ def test_the_judge_takes_no_analysis() -> None:
         fit.judge.__module__,
         "sideman.core.fit.rhythm",
         "sideman.core.fit.agreement",
+        "sideman.core.fit.movement",
+        "sideman.core.fit.pooled",
         "sideman.core.fit.listening",
         "sideman.core.fit.scoring",
     ):
@@ -109,7 +129,7 @@ def test_the_judge_takes_no_analysis() -> None:
 
 def test_no_weight_is_negative() -> None:
     calibration = Calibration.default()
-    assert all(w >= 0 for m in (*calibration.axes.values(), *calibration.joined.values()) for w in m.weights)
+    assert all(w >= 0 for m in (*calibration.detectors.values(), *calibration.joined.values()) for w in m.weights)
 
 
 def test_injected_faults_are_what_they_say(song_heard: fit.Heard) -> None:
@@ -148,7 +168,7 @@ def test_long_notes_off_the_beat_tell_a_line_that_is_half_a_beat_late() -> None:
     right, late = (_struck([t + shift for t in line]) for shift in (0.0, 0.25))
     bells = agogic(right)[0]
     assert bells[int(5.0 * ACCENT_RATE_HZ)] > 3 * bells[int(5.5 * ACCENT_RATE_HZ)] > 0
-    told = [contrasts(stem, song, 0.5)[0] for stem in (right, late)]
+    told = [contrasts(stem, song).contrasts for stem in (right, late)]
     assert told[0]["agogic_half"] > 0.05 > -0.05 > told[1]["agogic_half"]
     assert told[0]["agogic_z"] > told[1]["agogic_z"] + 0.5
     assert told[0]["agogic_half"] - told[1]["agogic_half"] > told[0]["met_half"] - told[1]["met_half"]
@@ -157,8 +177,27 @@ def test_long_notes_off_the_beat_tell_a_line_that_is_half_a_beat_late() -> None:
 def test_a_chord_part_a_sixteenth_late_begins_its_notes_late(long_song: ShortSong, song_heard: fit.Heard) -> None:
     piano = heard(written_on(long_song, StemRole.PIANO), song_heard.tuning_semitones)
     beat_s = 60 / long_song.truth.require_grid().tempo_bpm
-    on_time, late = (arrival_contrasts(x.arrivals, song_heard.arrivals, beat_s) for x in (piano, faults.late(piano, beat_s / 4)))
-    assert on_time["arrival_fine"] > 0 > late["arrival_fine"]
+    on_time, late = (arrival_contrasts(x.arrivals, song_heard.arrivals) for x in (piano, faults.late(piano, beat_s / 4)))
+    assert on_time.contrasts["arrival_fine"] > 0 > late.contrasts["arrival_fine"]
+
+
+def test_what_each_kind_of_evidence_likes_by_chance_is_outvoted() -> None:
+    """Three kinds like the place as it is, and each likes another place better; moved by half a second they speak against it together."""
+
+    def liking(*places: tuple[float, float]) -> np.ndarray:
+        return np.sum([level * np.exp(-0.5 * ((LAG_S - at) / 0.03) ** 2) for at, level in places], axis=0)
+
+    kinds = {"agogic": 0.31, "change": -0.4, "turn": 0.25, "arrival": -0.33}
+    for moved_s in (0.0, 0.5):
+        curves = {kind: liking((moved_s, 0.8), (moved_s + other, 1.0)) for kind, other in kinds.items()}
+        alone = [curve[np.abs(LAG_S - moved_s) < 0.03].max() - curve.max() for curve in curves.values()]
+        assert max(alone) < 0
+        windows = {
+            kind: LagCurves(curve[None], np.ones(1), np.zeros(1))
+            for kind, curve in (curves | {"accent": curves["agogic"], "met": curves["agogic"]}).items()
+        }
+        found = pooled.contrasts([Compared({}, curves, windows)], True)
+        assert (found["pool_half"] > 1 and found["pool_beat"] > 1) if moved_s == 0 else found["pool_beat"] < -1
 
 
 def test_stems_that_all_fail_alike_put_the_analysis_in_doubt(long_song: ShortSong, song_heard: fit.Heard) -> None:

@@ -142,7 +142,9 @@ def _answer(port: int, key: str | None = None) -> int:
     raise AssertionError("the server does not answer")
 
 
-def test_an_address_that_was_said_can_be_called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_address_that_was_said_can_be_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     called = []
 
     def run(_server: uvicorn.Server, sockets: list[socket.socket]) -> None:

@@ -9,13 +9,11 @@ import scipy
 from numpy.typing import NDArray
 
 from sideman.core.fit.listening import CHROMA_RATE_HZ, Heard
-from sideman.core.fit.rhythm import LAG_S, MAX_LAG_S, NEAR_S, STEP_S, WINDOW_S, at_places, lag_range, weighted_t
+from sideman.core.fit.rhythm import LAG_S, MAX_LAG_S, RANGES_S, STEP_S, WINDOW_S, Compared, LagCurves, margins
 
 LAGS = int(MAX_LAG_S * CHROMA_RATE_HZ)
 LAG_LINE_S = np.arange(-LAGS, LAGS + 1) / CHROMA_RATE_HZ
-RANGES_S = (("half", 0.2, 0.48), ("beat", 0.48, 1.3), ("bar", 1.3, 4.2))
-BASS_SHARE = 0.55
-JOINT_HARMONY_WEIGHT = 3.0
+BASS_SHARE, NEAR_S = 0.55, 0.1
 
 Array = NDArray[np.floating]
 
@@ -91,39 +89,15 @@ def _order(pair: _Pair) -> dict[str, float]:
     }
 
 
-def _peak(x: Array, y: Array, limit: float) -> float:
-    """Place of the maximum of y within +-limit, by a parabola."""
-    i = np.flatnonzero(np.abs(x) <= limit)
-    j = int(i[np.argmax(y[i])])
-    if j in (i[0], i[-1]):
-        return float(x[j])
-    a, b, c = y[j - 1 : j + 2]
-    return float(x[j] + (x[1] - x[0]) * 0.5 * (a - c) / (a - 2 * b + c - 1e-9))
+def _weighted_t(d: Array, weight: Array) -> float:
+    """t value of a weighted mean over windows."""
+    w = weight / weight.sum()
+    mean = float((d * w).sum())
+    return mean / (float(np.sqrt((w * (d - mean) ** 2).sum() * (w**2).sum())) + 0.02)
 
 
-def _wander(lag_curves: Array, weight: Array) -> dict[str, float]:
-    """Where the harmonies change against the song's, whether that moves between the halves, and whether it drifts."""
-    count = len(weight)
-
-    def mean(part: slice) -> Array:
-        return np.asarray((lag_curves[part] * weight[part, None]).sum(0) / (weight[part].sum() + 1e-9))
-
-    whole = mean(slice(None))
-    off = _peak(LAG_LINE_S, whole, 0.7)
-    move = 0.0
-    if count > 3:
-        first, second = (_peak(LAG_LINE_S, mean(s), 0.7) for s in (slice(0, count // 2), slice(count // 2, None)))
-        move = -max(0.0, abs(first - second) - 0.05)
-    time, values = np.arange(count) * STEP_S, []
-    for slope in (0, -0.015, -0.01, -0.0075, -0.005, 0.005, 0.0075, 0.01, 0.015):
-        path = np.arange(-0.8, 0.81, 0.0929)[:, None] + slope * (time - time.mean())
-        index = np.round((path + MAX_LAG_S) * CHROMA_RATE_HZ).astype(int).clip(0, lag_curves.shape[1] - 1)
-        values.append(float((lag_curves[np.arange(count)[None], index] * weight).sum(1).max() / weight.sum()))
-    return {"change_offset": -max(0.0, abs(off - 0.02) - 0.03), "change_move": move, "change_drift": values[0] - max(values[1:])}
-
-
-def contrasts(song: Heard, stem: Heard, bass: bool, accent_curve: Array, period_s: float) -> dict[str, float]:
-    """Named contrasts of the harmony; accent_curve is the mean lag curve of the accents, for the joint place; period_s: the song's."""
+def contrasts(song: Heard, stem: Heard, bass: bool) -> Compared:
+    """Named contrasts of the harmony."""
     pair = _pair(song, stem, bass)
     width, hop = int(WINDOW_S * CHROMA_RATE_HZ), int(STEP_S * CHROMA_RATE_HZ)
     starts = np.arange(0, max(1, len(pair) - width // 2), hop)
@@ -132,21 +106,7 @@ def contrasts(song: Heard, stem: Heard, bass: bool, accent_curve: Array, period_
     moved = pair.windowed(np.array([pair.agree(0, int(lag)) for lag in range(-LAGS, LAGS + 1)]), starts, width).T
     mean = (turned * weight).sum(1) / weight.sum()
     other = 1 + int(np.argmax(mean[1:]))
-    out = {"transposed": float(mean[0] - mean[other]), "transposed_t": weighted_t(turned[0] - turned[other], weight)}
-    out["best_transposition"] = float(other)
-    out |= _order(pair)
-    curve = (moved * weight[:, None]).sum(0) / weight.sum()
-    zero, centre = float(curve[np.abs(LAG_LINE_S) <= 0.1].max()), int(np.argmin(np.abs(LAG_LINE_S)))
-    for name, low, high in RANGES_S:
-        inside = (np.abs(LAG_LINE_S) >= low) & (np.abs(LAG_LINE_S) < high)
-        j = int(np.argmax(np.where(inside, curve, -9)))
-        out[f"change_{name}"] = zero - float(curve[j])
-        out[f"change_{name}_t"] = weighted_t(moved[:, centre] - moved[:, j], weight)
-    out |= _wander(moved, weight)
-    fine = np.interp(LAG_S, LAG_LINE_S, curve)
-    out |= at_places(fine, "change", float(fine[np.abs(LAG_S) <= NEAR_S].max()), period_s)
-    joint = accent_curve + JOINT_HARMONY_WEIGHT * fine
-    joint_zero = float(joint[np.abs(LAG_S) <= NEAR_S].max())
-    for name, low, high in (("half", 0.24, 0.48), ("beat", 0.48, 1.3), ("bar", 1.3, 4.2)):
-        out[f"joint_{name}"] = joint_zero - float(joint[lag_range(low, high)].max())
-    return out
+    out = {"transposed": float(mean[0] - mean[other]), "transposed_t": _weighted_t(turned[0] - turned[other], weight)}
+    windows = LagCurves(np.array([np.interp(LAG_S, LAG_LINE_S, c) for c in moved]), weight, (starts + width / 2) / CHROMA_RATE_HZ)
+    curve = windows.mean()
+    return Compared(out | _order(pair) | margins(curve, "change", NEAR_S, RANGES_S[1:]), {"change": curve}, {"change": windows})

@@ -14,9 +14,8 @@ MAX_LAG_S, WINDOW_S, STEP_S = 4.2, 6.0, 3.0
 LAGS = int(MAX_LAG_S * ACCENT_RATE_HZ)
 LAG_S = np.arange(-LAGS, LAGS + 1) / ACCENT_RATE_HZ
 NEAR_S = 0.035
-RANGES_S = (("fine", 0.05, 0.24), ("half", 0.24, 0.48), ("beat", 0.48, 1.3), ("bar", 1.3, 4.2))
-PLACES = (("half", 0.5), ("one", 1.0), ("two", 2.0), ("four", 4.0))
-"""Other places on which a stem may sit by mistake, in periods of the song."""
+RANGES_S = (("fine", 0.05, 0.2), ("half", 0.2, 0.48), ("beat", 0.48, 1.3), ("bar", 1.3, 4.2))
+"""Lags of other places on which a stem may sit by mistake."""
 EDGE_ENERGY = 0.8
 FFT_SIZE = 2048
 HIT_LEVEL = 0.35
@@ -24,6 +23,18 @@ FLAM_FRAMES, LONGEST_S, HIT_WIDTH = 5, 1.2, 1.2
 KICK, SNARE_BODY, SNARE_NOISE = 0, 1, 3
 
 Array = NDArray[np.floating]
+
+
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """What some kinds of evidence say of a stem on a song.
+
+    contrasts: more is better; curves: evidence by lag, on LAG_S; windows: the same by window, where a kind is heard in windows.
+    """
+
+    contrasts: dict[str, float]
+    curves: dict[str, Array]
+    windows: dict[str, LagCurves]
 
 
 def lag_range(low_s: float, high_s: float) -> NDArray[np.bool_]:
@@ -38,8 +49,13 @@ class LagCurves:
     weight: Array
     at_s: Array
 
+    @property
+    def weighted(self) -> Array:
+        """Each window's share of the mean [windows, lags]."""
+        return np.asarray(self.value * (self.weight / (self.weight.sum() + 1e-9))[:, None])
+
     def mean(self) -> Array:
-        return np.asarray((self.value * (self.weight / (self.weight.sum() + 1e-9))[:, None]).sum(0))
+        return np.asarray(self.weighted.sum(0))
 
 
 def lagged(stem: Array, song: Array) -> LagCurves:
@@ -65,13 +81,6 @@ def lagged(stem: Array, song: Array) -> LagCurves:
         weights.append(own)
         at.append((a + w / 2) / ACCENT_RATE_HZ)
     return LagCurves(np.array(rows), np.sqrt(np.array(weights)), np.array(at))
-
-
-def weighted_t(d: Array, weight: Array) -> float:
-    """t value of a weighted mean over windows."""
-    w = weight / weight.sum()
-    mean = float((d * w).sum())
-    return mean / (float(np.sqrt((w * (d - mean) ** 2).sum() * (w**2).sum())) + 0.02)
 
 
 def saturated(e: Array) -> Array:
@@ -119,91 +128,57 @@ def period_s(accents: Array) -> float:
     return float(i[int(np.argmax(a[i] + a[2 * i] + a[4 * i]))] / ACCENT_RATE_HZ)
 
 
-def _periodicity(stem: Array, song: Array) -> dict[str, float]:
-    """Does the song's own pattern match the stem's as it is, or better after squeezing or stretching it by two?"""
-    span = int(3.4 * ACCENT_RATE_HZ)
-    a, b = autocorrelation(stem, 2 * span), autocorrelation(song, 2 * span)
-    strength = np.sqrt(np.maximum(a[:, :1], 0) + 1e-9)
-    a, b, weight = a / strength**2, b / (b[:, :1] + 1e-9), strength / strength.sum()
-    x = np.arange(int(0.12 * ACCENT_RATE_HZ), span // 2)
-
-    def similarity(ratio: float) -> float:
-        p = np.array([np.interp(x * ratio, np.arange(2 * span), row) for row in a])
-        q = b[:, x]
-        p, q = p - p.mean(1, keepdims=True), q - q.mean(1, keepdims=True)
-        return float((weight * p * q).sum() / np.sqrt((weight * p * p).sum() * (weight * q * q).sum() + 1e-12))
-
-    same = similarity(1.0)
-    return {"period": same, "period_octave": same - max(similarity(0.5), similarity(2.0))}
+def margins(curve: Array, name: str, near_s: float = NEAR_S, ranges: tuple[tuple[str, float, float], ...] = RANGES_S) -> dict[str, float]:
+    """Evidence as placed minus the best of other places."""
+    zero = float(curve[np.abs(LAG_S) <= near_s].max())
+    return {f"{name}_{part}": zero - float(curve[lag_range(low, high)].max()) for part, low, high in ranges}
 
 
-def _place(curve: Array, prefix: str, at_zero: float, ranges: tuple[tuple[str, float, float], ...] = RANGES_S) -> dict[str, float]:
-    return {f"{prefix}_{name}": at_zero - float(curve[lag_range(low, high)].max()) for name, low, high in ranges}
-
-
-def at_places(curve: Array, prefix: str, at_zero: float, period_s: float) -> dict[str, float]:
-    """Against the very places of half, one, two and four periods on either side: a maximum over a whole range meets more chance."""
-    out = {}
-    for name, periods in PLACES:
-        lag = periods * period_s
-        if lag <= MAX_LAG_S - NEAR_S:
-            there = np.minimum(np.abs(LAG_S - lag), np.abs(LAG_S + lag)) <= NEAR_S
-            out[f"{prefix}_at_{name}"] = at_zero - float(curve[there].max())
-    return out
-
-
-def _evidence(curve: Array, name: str, period_s: float) -> dict[str, float]:
-    """A mean lag curve as placed, against its spread, and against other places."""
+def _evidence(curve: Array, name: str) -> dict[str, float]:
+    """A mean lag curve as placed against its spread, and against other places."""
     zero = float(curve[np.abs(LAG_S) <= NEAR_S].max())
-    out = {name: zero, f"{name}_z": (zero - float(curve.mean())) / (float(curve.std()) + 0.01)}
-    return out | _place(curve, name, zero) | at_places(curve, name, zero, period_s)
+    return {f"{name}_z": (zero - float(curve.mean())) / (float(curve.std()) + 0.01)} | margins(curve, name)
 
 
-def _drift(curves: LagCurves, at_zero: float) -> dict[str, float]:
-    """Straight lag paths over the windows (0.25 to 3 % tempo error) against no lag; best lags of both halves."""
-    p = curves.weight / curves.weight.sum()
+def best_drift(weighted: Array, at_s: Array) -> float:
+    """The largest sum of [windows, lags] along lags that move steadily, as at a tempo error of 0.25 to 3 %."""
     slopes = [s * k for k in (0.0025, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03) for s in (-1, 1)]
     slope, start = (g.ravel() for g in np.meshgrid(slopes, np.arange(-0.6, 0.61, 0.0233)))
-    path = start[:, None] + slope[:, None] * (curves.at_s - curves.at_s.mean())
+    path = start[:, None] + slope[:, None] * (at_s - at_s.mean())
     inside = np.abs(path).max(1) <= MAX_LAG_S
     index = np.round((path + MAX_LAG_S) * ACCENT_RATE_HZ).astype(int).clip(0, 2 * LAGS)
-    value = np.where(inside, (curves.value[np.arange(len(p))[None], index] * p).sum(1), -9)
-    half = len(p) // 2
-    best = [0.0, 0.0]
-    if half:
-        near = np.abs(LAG_S) < 0.3
-        for k, part in enumerate((slice(0, half), slice(half, None))):
-            mean = (curves.value[part] * p[part, None]).sum(0)
-            best[k] = float(LAG_S[np.argmax(np.where(near, mean, -9))])
-    return {"drift": at_zero - float(value.max()), "lag_spread": -abs(best[1] - best[0])}
+    return float(np.where(inside, weighted[np.arange(len(at_s))[None], index].sum(1), -np.inf).max())
 
 
-def arrival_contrasts(stem: Array, song: Array, period_s: float) -> dict[str, float]:
+def arrival_contrasts(stem: Array, song: Array) -> Compared:
     """The same for arrivals of pitch classes [12, n]: players of one harmony begin its notes together, to the sixteenth."""
-    curves = lagged(stem, song)
-    if curves.weight.sum() == 0:
-        return {}
-    out = _evidence(curves.mean(), "arrival", period_s)
-    return out | {f"arrival_{k}": v for k, v in _drift(curves, out["arrival"]).items()}
+    return _compared({"arrival": lagged(stem, song)})
 
 
-def contrasts(stem: Array, song: Array, period_s: float) -> tuple[dict[str, float], Array]:
-    """Named contrasts of the accents, and the mean lag curve; {} when the stem has no accents."""
+def contrasts(stem: Array, song: Array) -> Compared:
+    """Named contrasts of the accents; none when the stem has no accents."""
     song = song / (song.std(1, keepdims=True) + 1e-6)
-    curves = lagged(stem, song)
-    if curves.weight.sum() == 0:
-        return {}, np.zeros(len(LAG_S))
-    mean = curves.mean()
-    out = _evidence(mean, "accent", period_s)
-    out |= _drift(curves, out["accent"])
+    accents = lagged(stem, song)
+    if accents.weight.sum() == 0:
+        return Compared({}, {}, {})
     own, struck = saturated(stem.sum(0, keepdims=True)), saturated(song).max(0, keepdims=True)
     struck = struck - struck.mean()
-    out |= _evidence(lagged(own, struck).mean(), "met", period_s)
-    out |= _evidence(lagged(agogic(stem), struck).mean(), "agogic", period_s)
-    out |= _evidence(lagged(kick_minus_snare(stem), kick_minus_snare(song)).mean(), "kit", period_s)
-    n = min(stem.shape[1], song.shape[1])
-    out |= _periodicity(stem[:, :n], song[:, :n])
-    return out, mean
+    return _compared(
+        {
+            "accent": accents,
+            "met": lagged(own, struck),
+            "agogic": lagged(agogic(stem), struck),
+            "kit": lagged(kick_minus_snare(stem), kick_minus_snare(song)),
+        }
+    )
+
+
+def _compared(windows: dict[str, LagCurves]) -> Compared:
+    curves = {name: found.mean() for name, found in windows.items()}
+    out: dict[str, float] = {}
+    for name, curve in curves.items():
+        out |= _evidence(curve, name) if windows[name].weight.sum() else {}
+    return Compared(out, curves, windows)
 
 
 def kick_minus_snare(e: Array) -> Array:

@@ -1,7 +1,8 @@
-"""From contrasts to a score: three axes per role group, joined by a soft minimum, calibrated to 0..1.
+"""From contrasts to a score: one detector per kind of fault, all joined by a soft minimum, calibrated to 0..1.
 
-Every weight is non-negative and every contrast is 'more is better', so nothing can be learned upside down. The constants come from
-`python -m benchmarks.fit` (learned from all annotated songs, reported on each by weights of the others) and lie in calibration.json.
+A detector tells right stems from stems with its fault. Every weight is non-negative and every contrast is 'more is better', so nothing can be
+learned upside down. The constants come from `python -m benchmarks.fit.calibrate` (learned from all annotated songs, reported on each by weights
+of the others) and lie in calibration.json.
 """
 
 from __future__ import annotations
@@ -13,57 +14,22 @@ from pathlib import Path
 
 import numpy as np
 
-from sideman.core.fit import agreement, movement, rhythm
+from sideman.core.fit import agreement, movement, pooled, rhythm
 from sideman.core.fit.listening import Heard
 from sideman.core.music import StemRole
 
 GROUPS = ("drums", "bass", "chords", "pad", "lead", "percussion")
-LIMITS = {
-    "transposed_t": 8.0, "accent_z": 4.0, "order": 4.0, "met_z": 4.0, "kit_z": 4.0, "change_half_t": 6.0, "change_beat_t": 6.0,
-    "change_bar_t": 6.0, "change_drift": 0.008, "change_half": 0.15, "change_beat": 0.3, "change_move": 0.4, "change_offset": 0.7,
-    "swell_z": 4.0, "kit_turn_z": 4.0, "turn_z": 4.0, "turn_kick_z": 4.0, "turn_move": 0.7, "arrival_z": 4.0, "agogic_z": 4.0,
-}  # fmt: skip
-_AGOGIC_TIME = ("agogic", "agogic_z", "agogic_fine", "agogic_half")
-_AGOGIC_PLACE = ("agogic_z", "agogic_half", "agogic_beat", "agogic_bar", *(f"agogic_at_{place}" for place, _ in rhythm.PLACES))
-_PITCHED_PLACE = (
-    "change_offset", "change_half", "change_half_t", "change_beat_t", "change_bar_t", "joint_half", "joint_beat", "joint_bar", "met_z",
-    "turn", "turn_half", "turn_beat", "turn_bar", "turn_z", "turn_kick_half", "turn_kick_z", "swell_beat", "swell_half", "swell_bar", "accent_half",
-    *_AGOGIC_PLACE,
-)  # fmt: skip
-_PLACES = tuple(f"{what}_at_{place}" for what in ("accent", "met", "kit", "arrival", "change") for place, _ in rhythm.PLACES)
-_ARRIVALS = ("arrival_z", "arrival_fine", "arrival_half", "arrival_drift", "arrival_lag_spread")
-_PITCHED_TIME = (
-    "met_z", "met", "met_fine", "accent_z", "drift", "lag_spread", "change_drift", "change_move", "change_offset", "change_half_t",
-    "turn_half", "turn_z", "turn_move", "swell_half", *_AGOGIC_TIME,
-)  # fmt: skip
-AXES: dict[str, dict[str, tuple[str, ...]]] = {
-    "time": {
-        "drums": ("accent", "accent_z", "met", "met_z", "accent_half", "drift", "lag_spread", "swell_half", "swell_z", "kit_turn_z"),
-        "percussion": ("accent", "accent_z", "met", "met_z", "met_fine", "accent_half", "drift", "lag_spread", *_AGOGIC_TIME),
-        "bass": _PITCHED_TIME,
-        "pad": (
-            "met_z", "drift", "change_drift", "change_move", "turn", "turn_half", "turn_z", "turn_move", "swell_half", *_ARRIVALS,
-            *_AGOGIC_TIME,
-        ),
-        "": (*_PITCHED_TIME, *_ARRIVALS),
-    },
-    "place": {
-        "percussion": (
-            "accent_z", "accent_half", "accent_beat", "accent_bar", "met_half", "met_z", "swell", "swell_beat", "swell_half", "swell_bar",
-            "swell_z", *_PLACES, *_AGOGIC_PLACE,
-        ),
-        "pad": (*_PITCHED_PLACE, *_PLACES),
-        "chords": (*_PITCHED_PLACE, *_PLACES),
-        "drums": (
-            "kit", "kit_z", "kit_half", "kit_beat", "accent_beat", "accent_bar", "period_octave", "period", "swell", "swell_beat",
-            "swell_half", "swell_z", "swell_bar", "swell_slow_half", "swell_slow_bar", "kit_turn_half", "kit_turn_bar", "kit_turn_z",
-            "accent_half", "met_half",
-        ),
-        "": _PITCHED_PLACE,
-    },
-    "harmony": {"": ("transposed", "transposed_t", "harmony", "order_gain", "order", "order_top", "change_bar")},
-}  # fmt: skip
-"""Contrasts that speak for each axis, by group; "" for all others. Arrivals place chords to a sixteenth; a bass they did not help."""
+UNPITCHED = ("drums", "percussion")
+AXES = {"time": ("tempo", "fine"), "place": ("half", "beat", "bar"), "harmony": ("key", "order")}
+"""Detectors by axis: another tempo; less than half a beat off; half a beat, one beat, a bar off; another key; chords in another order."""
+LIMITS = {"transposed_t": 8.0, "order": 4.0, "change_half": 0.15, "change_beat": 0.3}
+LIMIT_OF_SPREADS, SPREADS = 4.0, ("pool", "drift_")
+"""Of contrasts in standard deviations: those that begin so, and those that end in _z."""
+_POOLS = {True: ("pool", "pool_arrival"), False: ("pool", "pool_swell")}
+_ACCENTS = ("accent", "met", "agogic")
+_FINE = {True: (*_ACCENTS, "arrival"), False: (*_ACCENTS, "kit")}
+_PLACED = {True: (*_ACCENTS, "arrival", "change", "turn", "swell"), False: (*_ACCENTS, "kit", "swell", "kit_turn")}
+_HARMONY = {"key": ("transposed", "transposed_t", "harmony"), "order": ("order_gain", "order", "order_top", "change_bar", "harmony")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +40,9 @@ class Logistic:
 
 @dataclass(frozen=True)
 class Calibration:
-    """axes: `group.axis` -> logistic over its contrasts; joined: group -> logistic of the soft minimum."""
+    """detectors: `group.detector` -> logistic over its contrasts; joined: group -> logistic of the soft minimum."""
 
-    axes: dict[str, Logistic]
+    detectors: dict[str, Logistic]
     joined: dict[str, Logistic]
 
     @classmethod
@@ -89,25 +55,22 @@ class Calibration:
         def read(part: str) -> dict[str, Logistic]:
             return {k: Logistic(float(v["bias"]), tuple(v["weights"])) for k, v in raw[part].items()}  # type: ignore[arg-type]
 
-        return cls(read("axes"), read("joined"))
+        return cls(read("detectors"), read("joined"))
 
 
 @dataclass(frozen=True)
 class AxisScore:
-    """logit > 0: this axis speaks for the stem."""
+    """logit > 0: this axis speaks for the stem; weakest: its detector that does so least."""
 
     name: str
     logit: float
+    weakest: str
 
 
 @dataclass(frozen=True)
 class Score:
     value: float
     axes: tuple[AxisScore, ...]
-
-    @property
-    def weakest(self) -> str:
-        return min(self.axes, key=lambda a: a.logit).name
 
 
 def group_of(role: StemRole) -> str:
@@ -122,46 +85,71 @@ def group_of(role: StemRole) -> str:
     return "pad" if role is StemRole.STRINGS else "chords"
 
 
-def axes_of(group: str) -> tuple[str, ...]:
-    return ("time", "place") if group in ("drums", "percussion") else ("time", "place", "harmony")
+def detectors_of(group: str) -> tuple[str, ...]:
+    return tuple(d for axis, detectors in AXES.items() for d in detectors if axis != "harmony" or group not in UNPITCHED)
 
 
-def contrast_names(axis: str, group: str) -> tuple[str, ...]:
-    return AXES[axis].get(group) or AXES[axis][""]
+def contrast_names(detector: str, group: str) -> tuple[str, ...]:
+    """The contrasts that tell its fault. A pad hardly strikes, so its tempo is told by its notes."""
+    pitched = group not in UNPITCHED
+    if detector == "tempo":
+        return (("drift_arrival",) if pitched else ()) + (("drift_struck",) if group != "pad" else ()) + ("drift_pool",)
+    if detector in _HARMONY:
+        return _HARMONY[detector]
+    pools = _POOLS[pitched]
+    kinds = _FINE[pitched] if detector == "fine" else _PLACED[pitched]
+    spreads = tuple(f"{k}_z" for k in kinds) if detector == "fine" else ()
+    return (*pools, *(f"{k}_{detector}" for k in (*pools, *kinds)), *spreads)
 
 
 def hear_contrasts(song: Heard, stem: Heard, role: StemRole) -> dict[str, float]:
     """All contrasts of a stem on a song; {} when the stem makes no sound."""
     if stem.silent:
         return {}
-    period_s = rhythm.period_s(song.accents)
-    out, curve = rhythm.contrasts(stem.accents, song.accents, period_s)
-    if not out:
+    accents = rhythm.contrasts(stem.accents, song.accents)
+    if not accents.contrasts:
         return {}
+    compared = [accents, movement.contrasts(song, stem, role.pitched)]
     if role.pitched:
-        out |= agreement.contrasts(song, stem, role is StemRole.BASS, curve, period_s)
-        out |= rhythm.arrival_contrasts(stem.arrivals, song.arrivals, period_s)
-    return out | movement.contrasts(song, stem, role.pitched)
+        compared.append(agreement.contrasts(song, stem, role is StemRole.BASS))
+        compared.append(rhythm.arrival_contrasts(stem.arrivals, song.arrivals))
+    out: dict[str, float] = {}
+    for kind in compared:
+        out |= kind.contrasts
+    return out | pooled.contrasts(compared, role.pitched)
 
 
-def axis_vector(contrasts: dict[str, float], axis: str, group: str) -> np.ndarray:
-    names = contrast_names(axis, group)
-    return np.array([np.clip(contrasts.get(n, 0.0), -LIMITS.get(n, 1.0), LIMITS.get(n, 1.0)) / LIMITS.get(n, 1.0) for n in names])
+def vector(contrasts: dict[str, float], detector: str, group: str) -> np.ndarray:
+    """What a detector weighs, each within -1..1."""
+    names = contrast_names(detector, group)
+    limits = np.array([LIMIT_OF_SPREADS if n.startswith(SPREADS) or n.endswith("_z") else LIMITS.get(n, 1.0) for n in names])
+    return np.asarray(np.clip(np.array([contrasts.get(n, 0.0) for n in names]) / limits, -1, 1))
 
 
 def soft_minimum(logits: list[float]) -> float:
-    """One failed axis cannot be bought back by the others."""
+    """One fault cannot be bought back by what else is right."""
     return -float(np.log(np.mean(np.exp(-2 * np.array(logits))))) / 2
+
+
+def detected(contrasts: dict[str, float], group: str, detectors: dict[str, Logistic]) -> dict[str, float]:
+    """Logits by detector; above 0: its fault is not there."""
+    out = {}
+    for name in detectors_of(group):
+        model = detectors[f"{group}.{name}"]
+        out[name] = model.bias + float(np.dot(model.weights, vector(contrasts, name, group)))
+    return out
 
 
 def score(contrasts: dict[str, float], role: StemRole, calibration: Calibration) -> Score:
     if not contrasts:
         return Score(0.0, ())
     group = group_of(role)
+    logits = detected(contrasts, group, calibration.detectors)
     axes = []
-    for axis in axes_of(group):
-        model = calibration.axes[f"{group}.{axis}"]
-        axes.append(AxisScore(axis, model.bias + float(np.dot(model.weights, axis_vector(contrasts, axis, group)))))
+    for axis, detectors in AXES.items():
+        own = {d: logits[d] for d in detectors if d in logits}
+        if own:
+            axes.append(AxisScore(axis, soft_minimum(list(own.values())), min(own, key=lambda d: own[d])))
     joined = calibration.joined[group]
-    z = joined.bias + joined.weights[0] * soft_minimum([a.logit for a in axes])
+    z = joined.bias + joined.weights[0] * soft_minimum(list(logits.values()))
     return Score(float(1 / (1 + np.exp(-z))), tuple(axes))
