@@ -191,6 +191,8 @@ function place(root, selector, view, spans) {
     if (block.hidden) return
     block.style.transform = `translateX(${left}px)`
     block.style.width = `${Math.max(2, width)}px`
-    block.classList.toggle('tiny', width < (block.textContent ?? '').length * 8.4 + 8)
+    const letters = (block.textContent ?? '').length
+    block.classList.toggle('small', width < letters * 8.4 + 8)
+    block.classList.toggle('tiny', width < letters * 6.6 + 3)
   })
 }
