@@ -2,7 +2,7 @@
 
 python -m benchmarks.fit.calibrate SET.pkl [SET.pkl ...] src/sideman/core/fit/calibration.json
 
-What is shipped learns from all annotated songs and from songs that the band plays (benchmarks.fit.band_songs); what is reported (benchmarks.fit.report) scores each song by weights that never met it.
+What is shipped learns from all annotated songs; what is reported (benchmarks.fit.report) scores each song by weights that never met it.
 Bands of real players (NEVER_LEARNED) are kept for judging alone.
 """
 
@@ -25,11 +25,9 @@ RIDGES = {"tempo": 0.02, "fine": 0.1, "half": 0.1, "beat": 0.1, "bar": 0.1, "key
 """Of tempo and harmony a few strong contrasts tell, of place many weak ones."""
 JOIN_RIDGE = 0.002
 EXCERPT_WEIGHT = 0.5
-BAND_WEIGHT = 0.12
-"""Of songs that the band plays: there are many, and they are less like records."""
-FAULTY_SHARES = {"lead": 0.55, "pad": 0.55, "percussion": 0.7}
-"""Of the weight when detectors are joined, half for all others: what a faulty stem that is accepted costs beside a right one that is refused. More
-for lines and percussion, of which one note or stroke at a time tells little, and for pads, which hardly strike."""
+FAULTY_SHARES = {"drums": 0.45, "bass": 0.5, "chords": 0.45, "pad": 0.55, "lead": 0.55, "percussion": 0.7}
+"""Of the weight when detectors are joined: what a faulty stem that is accepted costs beside a right one that is refused. More for lines and percussion,
+of which one note or stroke at a time tells little, and for pads, which hardly strike."""
 FAULTS_OF = {
     "tempo": ("tempo1",), "fine": ("quarter",), "half": ("halfbeat",), "beat": ("beat",), "bar": ("bar",), "key": ("+1", "-1", "6", "+7"),
     "order": ("shuffle",),
@@ -46,7 +44,7 @@ def examples(rows: list[Row]) -> Iterator[tuple[Row, dict[str, float], float]]:
     for row in rows:
         for contrasts, weight in ((row.contrasts, 1.0), (row.excerpt, EXCERPT_WEIGHT)):
             if contrasts:
-                yield row, contrasts, weight * (BAND_WEIGHT if of_band(row) else 1)
+                yield row, contrasts, weight
 
 
 def fit(x: np.ndarray, y: np.ndarray, w: np.ndarray, ridge: float) -> dict[str, object]:
@@ -97,7 +95,7 @@ def calibrate(rows: list[Row]) -> dict[str, dict[str, dict[str, object]]]:
                 zs.append([soft_minimum(list(detected(c, g, partial.detectors).values()))])
                 ys.append(float(r.fault == "right"))
                 ws.append(w)
-        x, y, w, faulty = np.array(zs), np.array(ys), np.array(ws), FAULTY_SHARES.get(g, 0.5)
+        x, y, w, faulty = np.array(zs), np.array(ys), np.array(ws), FAULTY_SHARES[g]
         w = w * np.where(y == 1, (1 - faulty) / w[y == 1].sum(), faulty / w[y == 0].sum())
         joined[g] = fit(x, y, w, JOIN_RIDGE)
     return {"detectors": detectors, "joined": joined}
@@ -108,10 +106,6 @@ def song_of(row: Row) -> str:
     return row.song.split("-")[0]
 
 
-def of_band(row: Row) -> bool:
-    return row.song.startswith("band")
-
-
 def learned(rows: list[Row]) -> list[Row]:
     return [r for r in rows if song_of(r) not in NEVER_LEARNED]
 
@@ -119,10 +113,7 @@ def learned(rows: list[Row]) -> list[Row]:
 def without_each(rows: list[Row]) -> dict[str, Calibration]:
     """For each annotated song, weights that were learned from all others."""
     known = learned(rows)
-    return {
-        song: Calibration.from_json(calibrate([r for r in known if song_of(r) != song]))
-        for song in sorted({song_of(r) for r in rows if not of_band(r)})
-    }
+    return {song: Calibration.from_json(calibrate([r for r in known if song_of(r) != song])) for song in sorted({song_of(r) for r in rows})}
 
 
 def main(sources: list[Path], out: Path) -> None:

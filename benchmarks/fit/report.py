@@ -1,8 +1,8 @@
 """Tables of the judge's proof, and whether each floor is met: every song is scored by weights that were learned from the others.
 
-python -m benchmarks.fit.report HELD_OUT.pkl SET.pkl [SET.pkl ...] [suited=SET.pkl ...] [learn=SET.pkl ...]
+python -m benchmarks.fit.report HELD_OUT.pkl SET.pkl [SET.pkl ...] [suited=SET.pkl ...]
 
-suited: stems in the style that the band chooses for each song. learn: only learned from (songs that the band plays).
+suited: stems in the style that the band chooses for each song.
 
 Writes results/judge.md.
 """
@@ -122,10 +122,10 @@ def probes(sets: list[ContrastSet], left_out: dict[str, Calibration], value: Cal
     return out
 
 
-def report(held: ContrastSet, sets: list[ContrastSet], suited: list[ContrastSet], learn: list[ContrastSet]) -> str:
+def report(held: ContrastSet, sets: list[ContrastSet], suited: list[ContrastSet]) -> str:
     rows = [r for s in sets for r in s.rows]
     chosen = [r for s in suited for r in s.rows]
-    left_out = without_each([*rows, *chosen, *held.rows, *(r for s in learn for r in s.rows)])
+    left_out = without_each([*rows, *chosen, *held.rows])
 
     def value(r: Row) -> float:
         return score(r.contrasts, StemRole(r.role), left_out[song_of(r)]).value
@@ -137,7 +137,7 @@ def report(held: ContrastSet, sets: list[ContrastSet], suited: list[ContrastSet]
     right = [value(r) for r in rows if r.fault == "right"]
     lines = [
         f"{len({song_of(r) for r in rows})} songs, {len(right)} right and {len(rows) - len(right)} faulty stems by two SoundFonts. Each song is scored by "
-        "weights learned from the other songs, and from songs that the band plays. AUC / mean score of the faulty stems.",
+        "weights learned from the other songs. AUC / mean score of the faulty stems.",
         "",
     ]
     lines += ["## Floors", "", *floors(rows, value), "", "## Whole stems (64 s)", "", *table(rows, value), ""]
@@ -160,9 +160,9 @@ def report(held: ContrastSet, sets: list[ContrastSet], suited: list[ContrastSet]
 
 
 if __name__ == "__main__":
-    given: dict[str, list[ContrastSet]] = {"": [], "suited": [], "learn": []}
+    given: dict[str, list[ContrastSet]] = {"": [], "suited": []}
     for argument in sys.argv[1:]:
         use, _, path = argument.rpartition("=")
         given[use].append(pickle.loads(Path(path).read_bytes()))
     held, *sets = given[""]
-    write_result("judge", "The judge on songs it did not learn from", report(held, sets, given["suited"], given["learn"]))
+    write_result("judge", "The judge on songs it did not learn from", report(held, sets, given["suited"]))

@@ -104,6 +104,25 @@ def test_silence_and_a_few_notes_are_not_scored(long_song: ShortSong, song_heard
     assert judge(song_heard, heard(AudioClip(few, 44100), 0.0), StemRole.BASS).verdict is fit.Verdict.UNDECIDABLE
 
 
+def test_a_stem_longer_than_the_song_is_judged_by_what_they_share(long_song: ShortSong, song_heard: fit.Heard) -> None:
+    piano = heard(written_on(long_song, StemRole.PIANO), song_heard.tuning_semitones)
+    whole = judge(song_heard, piano, StemRole.PIANO, probe=False)
+    frames = song_heard.chroma.shape[1]
+    twice = replace(
+        piano, accents=np.tile(piano.accents, 2), arrivals=np.tile(piano.arrivals, 2), chroma=np.tile(piano.chroma, 2),
+        bass_chroma=np.tile(piano.bass_chroma, 2), rms=np.tile(piano.rms, 2) * np.repeat([1, 2], len(piano.rms)),
+    )  # fmt: skip
+    assert judge(song_heard, twice, StemRole.PIANO).score == pytest.approx(whole.score, abs=0.02)
+    after = replace(twice, rms=np.where(np.arange(len(twice.rms)) < frames, 0, twice.rms))
+    assert judge(song_heard, after, StemRole.PIANO).verdict is fit.Verdict.SILENT
+
+
+def test_a_sound_that_is_cut_does_not_fall_at_its_end() -> None:
+    noise = np.random.default_rng(0).normal(0, 0.1, (1, SAMPLE_RATE_HZ * 3)).astype(np.float32)
+    level = heard(AudioClip(noise, SAMPLE_RATE_HZ)).rms
+    assert level.min() > 0.05
+
+
 def test_level_of_the_stem_does_not_matter(long_song: ShortSong, song_heard: fit.Heard) -> None:
     stem = written_on(long_song, StemRole.PIANO)
     quiet = AudioClip(stem.samples * np.float32(0.05), 44100)
@@ -168,7 +187,7 @@ def test_long_notes_off_the_beat_tell_a_line_that_is_half_a_beat_late() -> None:
     right, late = (_struck([t + shift for t in line]) for shift in (0.0, 0.25))
     bells = agogic(right)[0]
     assert bells[int(5.0 * ACCENT_RATE_HZ)] > 3 * bells[int(5.5 * ACCENT_RATE_HZ)] > 0
-    told = [contrasts(stem, song).contrasts for stem in (right, late)]
+    told = [contrasts(stem, song, True).contrasts for stem in (right, late)]
     assert told[0]["agogic_half"] > 0.05 > -0.05 > told[1]["agogic_half"]
     assert told[0]["agogic_z"] > told[1]["agogic_z"] + 0.5
     assert told[0]["agogic_half"] - told[1]["agogic_half"] > told[0]["met_half"] - told[1]["met_half"]

@@ -84,6 +84,8 @@ def undecidable_faults(song: Heard, stem: Heard, role: StemRole, calibration: Ca
 def judge(song: Heard, stem: Heard, role: StemRole, calibration: Calibration | None = None, probe: bool = True) -> FitReport:
     """Score and verdict of one stem. `probe=False` leaves out the question what this song cannot decide."""
     calibration = calibration or Calibration.default()
+    frames = min(song.chroma.shape[1], stem.chroma.shape[1])
+    song, stem = song.cut(0, frames), stem.cut(0, frames)
     seconds, accents = _sound(stem)
     if not seconds:
         return FitReport(role, 0.0, Verdict.SILENT, "The stem is silent.", (), (), 0.0)
@@ -110,7 +112,7 @@ def _reason(verdict: Verdict, axes: tuple[AxisScore, ...], seconds: float) -> st
     provisional = " It sounds for less than 20 s, so this is provisional." if seconds < PROVISIONAL_SOUND_S else ""
     if verdict is Verdict.ACCEPTED:
         return "It meets the song's accents, bars and harmony." + provisional
-    weak = WORDS[_weakest(axes).weakest]
+    weak = WORDS[_weakest(axes).weakest] if axes else "nothing of it can be held against the song"
     if verdict is Verdict.WARNED:
         return f"It fits, but not clearly: if something is wrong, {weak}." + provisional
     return f"It does not fit: {weak}." + provisional

@@ -192,5 +192,7 @@ def listen(reader: AudioReader, tuning_semitones: float | None = None) -> Heard:
         x = reader.read(k * CHROMA_HOP, step * CHROMA_HOP).samples[0]
         whole = x[: len(x) // CHROMA_HOP * CHROMA_HOP].reshape(-1, CHROMA_HOP)
         rms[k : k + len(whole)] = np.sqrt((whole**2).mean(1))
+    if chroma_frames > 1:
+        rms[-1] = rms[-2]  # less than a frame is left there: no fall of the level
     onsets = _onsets(reader, frames, tuning)
     return Heard(onsets.accents, onsets.arrivals, chroma, bass, rms, tuning)

@@ -49,7 +49,9 @@ def _drift(kinds: Sequence[LagCurves]) -> float:
         mean = weighted.sum(0)
         total += (weighted - mean.mean() / count) / (mean.std() + 1e-3)
     zero = total.sum(0)[np.abs(LAG_S) <= NEAR_S].max()
-    return float((zero - best_drift(total, kinds[0].at_s[:count])) / np.sqrt(len(kinds)))
+    at_s, weight = kinds[0].at_s[:count], kinds[0].weight[:count] + 1e-9
+    away_s = at_s - (at_s * weight).sum() / weight.sum()
+    return float((zero - best_drift(total, away_s)) / np.sqrt(len(kinds)))
 
 
 def _standard(curve: Array) -> Array:

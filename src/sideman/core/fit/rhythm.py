@@ -140,14 +140,14 @@ def _evidence(curve: Array, name: str) -> dict[str, float]:
     return {f"{name}_z": (zero - float(curve.mean())) / (float(curve.std()) + 0.01)} | margins(curve, name)
 
 
-def best_drift(weighted: Array, at_s: Array) -> float:
-    """The largest sum of [windows, lags] along lags that move steadily, as at a tempo error of 0.25 to 3 %."""
+def best_drift(weighted: Array, away_s: Array) -> float:
+    """The largest sum of [windows, lags] along lags that move steadily, as at a tempo error of 0.25 to 3 %; away_s: from the middle of the stem."""
     slopes = [s * k for k in (0.0025, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03) for s in (-1, 1)]
     slope, start = (g.ravel() for g in np.meshgrid(slopes, np.arange(-0.6, 0.61, 0.0233)))
-    path = start[:, None] + slope[:, None] * (at_s - at_s.mean())
+    path = start[:, None] + slope[:, None] * away_s
     inside = np.abs(path).max(1) <= MAX_LAG_S
     index = np.round((path + MAX_LAG_S) * ACCENT_RATE_HZ).astype(int).clip(0, 2 * LAGS)
-    return float(np.where(inside, weighted[np.arange(len(at_s))[None], index].sum(1), -np.inf).max())
+    return float(np.where(inside, weighted[np.arange(len(away_s))[None], index].sum(1), -np.inf).max())
 
 
 def arrival_contrasts(stem: Array, song: Array) -> Compared:
@@ -155,22 +155,16 @@ def arrival_contrasts(stem: Array, song: Array) -> Compared:
     return _compared({"arrival": lagged(stem, song)})
 
 
-def contrasts(stem: Array, song: Array) -> Compared:
-    """Named contrasts of the accents; none when the stem has no accents."""
+def contrasts(stem: Array, song: Array, pitched: bool) -> Compared:
+    """Named contrasts of the accents, without pitch also of kick against snare; none when the stem has no accents."""
     song = song / (song.std(1, keepdims=True) + 1e-6)
     accents = lagged(stem, song)
     if accents.weight.sum() == 0:
         return Compared({}, {}, {})
     own, struck = saturated(stem.sum(0, keepdims=True)), saturated(song).max(0, keepdims=True)
     struck = struck - struck.mean()
-    return _compared(
-        {
-            "accent": accents,
-            "met": lagged(own, struck),
-            "agogic": lagged(agogic(stem), struck),
-            "kit": lagged(kick_minus_snare(stem), kick_minus_snare(song)),
-        }
-    )
+    windows = {"accent": accents, "met": lagged(own, struck), "agogic": lagged(agogic(stem), struck)}
+    return _compared(windows if pitched else windows | {"kit": lagged(kick_minus_snare(stem), kick_minus_snare(song))})
 
 
 def _compared(windows: dict[str, LagCurves]) -> Compared:

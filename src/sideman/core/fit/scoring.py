@@ -106,7 +106,7 @@ def hear_contrasts(song: Heard, stem: Heard, role: StemRole) -> dict[str, float]
     """All contrasts of a stem on a song; {} when the stem makes no sound."""
     if stem.silent:
         return {}
-    accents = rhythm.contrasts(stem.accents, song.accents)
+    accents = rhythm.contrasts(stem.accents, song.accents, role.pitched)
     if not accents.contrasts:
         return {}
     compared = [accents, movement.contrasts(song, stem, role.pitched)]

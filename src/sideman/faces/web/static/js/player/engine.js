@@ -12,7 +12,7 @@ const STILL_SHOWN_MS = 1500 // nothing moves while it stands still, but messages
 const METER_FALL = 0.82
 
 /** @typedef {{frames: number, sampleRateHz: number, channels: number, chunkFrames: number, chunks: number}} AudioFacts */
-/** @typedef {{key: string, url: string, audio: AudioFacts, volume?: number, muted?: boolean}} LaneWish key: a stem's id, or ORIGINAL */
+/** @typedef {{key: string, url: string, audio: AudioFacts, volume?: number, muted?: boolean, passing?: boolean}} LaneWish key: a stem's id, or ORIGINAL; passing: a preview, of which the mixer keeps nothing */
 /** @typedef {{startS: number, endS: number}} Span */
 
 /** Of each beat, how many its bar has; a last bar that is cut off is as long as the one before. @param {[number, number][]} beats */
@@ -33,6 +33,7 @@ export class LaneState {
     this.key = wish.key
     this.index = index
     this.audio = wish.audio
+    this.passing = Boolean(wish.passing)
     this.mute = signal(Boolean(wish.muted))
     this.solo = signal(false)
     this.volume = signal(wish.volume ?? 1)
@@ -59,6 +60,8 @@ export class Engine {
     /** Hear the recording as it came instead of its stems. */
     this.original = signal(false)
     this.lanes = signal(/** @type {LaneState[]} */ ([]))
+    /** Mutes and solos as they were before a take was auditioned. @type {Map<LaneState, [boolean, boolean]>} */
+    this.before = new Map()
     this.canStretch = signal(/** @type {boolean | null} */ (null))
     this.hostKind = signal(/** @type {'worklet' | 'scheduler' | null} */ (null))
     this.soloed = computed(() => this.lanes.value.some((lane) => lane.key !== ORIGINAL && lane.solo.value))

@@ -1,44 +1,38 @@
-// The mixer of each recording, kept in this browser: levels, pans, mutes and solos, and whether the recording is heard as it came.
+// The mixer of each recording, kept in this browser: levels, pans, mutes and solos of its stems.
 import { effect } from '../ui.js'
 import { ORIGINAL } from '../player/engine.js'
 
-const KEY = 'sideman.mixers'
-const MOST = 200 // the one that was changed longest ago goes first
-
 /** @typedef {[number, number, boolean, boolean]} Strip fader, pan, mute, solo */
-/** @typedef {{strips: Record<string, Strip>, original: boolean}} Mixer */
+const KINDS = ['number', 'number', 'boolean', 'boolean']
+const keyOf = (/** @type {string} */ recordingId) => `sideman.mixer.${recordingId}`
 
-/** @returns {Record<string, Mixer>} */
-function all() {
+/** @param {string} recordingId @returns {Map<string, Strip>} by stem */
+export function mixerOf(recordingId) {
   try {
-    return JSON.parse(localStorage.getItem(KEY) ?? '{}')
+    const found = Object.entries(JSON.parse(localStorage.getItem(keyOf(recordingId)) ?? '{}') ?? {})
+    const sound = (/** @type {any} */ strip) => Array.isArray(strip) && KINDS.every((kind, i) => typeof strip[i] === kind)
+    return new Map(/** @type {[string, Strip][]} */ (found.filter(([, strip]) => sound(strip))))
   } catch {
-    return {} // storage may be switched off, or hold another version's value
+    return new Map() // storage may be switched off, or hold another version's value
   }
 }
 
-/** @param {string} recordingId @returns {Mixer | undefined} */
-export const mixerOf = (recordingId) => all()[recordingId]
-
 /** @param {import('../player/engine.js').LaneState} lane @param {Strip | undefined} strip */
 export function setStrip(lane, strip) {
-  if (!strip) return
-  ;[lane.volume.value, lane.pan.value, lane.mute.value, lane.solo.value] = strip
+  if (strip) [lane.volume.value, lane.pan.value, lane.mute.value, lane.solo.value] = strip
 }
 
-/** Keep every change from now on; returns what ends it. @param {string} recordingId @param {import('../player/engine.js').Engine} engine */
+/** Keep every change from now on, but not what an audition or a preview changes for a while; returns what ends it. @param {string} recordingId @param {import('../player/engine.js').Engine} engine */
 export function keepMixer(recordingId, engine) {
   return effect(() => {
-    const stems = engine.lanes.value.filter((lane) => lane.key !== ORIGINAL)
-    const strips = Object.fromEntries(stems.map((l) => [l.key, /** @type {Strip} */ ([l.volume.value, l.pan.value, l.mute.value, l.solo.value])]))
-    const original = engine.original.value
-    if (!stems.length) return
-    const mixers = all()
-    delete mixers[recordingId]
-    mixers[recordingId] = { strips, original }
-    for (const oldest of Object.keys(mixers).slice(0, -MOST)) delete mixers[oldest]
+    const stems = engine.lanes.value.filter((lane) => lane.key !== ORIGINAL && !lane.passing)
+    const strips = stems.map((l) => {
+      const now = /** @type {[boolean, boolean]} */ ([l.mute.value, l.solo.value])
+      return [l.key, [l.volume.value, l.pan.value, ...(engine.before.get(l) ?? now)]]
+    })
+    if (!strips.length) return
     try {
-      localStorage.setItem(KEY, JSON.stringify(mixers))
+      localStorage.setItem(keyOf(recordingId), JSON.stringify(Object.fromEntries(strips)))
     } catch {
       return // without storage the mixer lasts as long as the page
     }

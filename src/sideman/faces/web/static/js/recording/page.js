@@ -95,14 +95,13 @@ function addLanes(engine, song, before) {
   const audio = /** @type {import('../player/engine.js').AudioFacts} */ (song.audio)
   if (!engine.lane(ORIGINAL)) engine.add({ key: ORIGINAL, url: `/api/v1/recordings/${song.recording.id}`, audio })
   if (!apart(song) && (!before || apart(before))) engine.original.value = true
-  const kept = before ? undefined : mixerOf(song.recording.id)
+  const kept = before ? null : mixerOf(song.recording.id)
   for (const stem of song.stems) {
     if (engine.lane(stem.id)) continue
-    const lane = engine.add({ key: stem.id, url: `/api/v1/stems/${stem.id}`, audio: stem.audio, muted: SILENT_AT_FIRST.includes(stem.origin) })
-    setStrip(lane, kept?.strips[stem.id])
+    const lane = engine.add({ key: stem.id, url: `/api/v1/stems/${stem.id}`, audio: stem.audio, muted: SILENT_AT_FIRST.includes(stem.origin), passing: stem.origin === 'excerpt' })
+    if (!lane.passing) setStrip(lane, kept?.get(stem.id))
   }
-  const mixedBefore = kept && song.stems.some((s) => !SILENT_AT_FIRST.includes(s.origin) && kept.strips[s.id])
-  if (apart(song) && !apart(before)) engine.original.value = Boolean(mixedBefore && kept.original)
+  if (apart(song) && !apart(before)) engine.original.value = false
 }
 
 /** @param {{recording: import('./song.js').Recording}} props */

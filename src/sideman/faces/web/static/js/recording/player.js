@@ -32,8 +32,6 @@ export class Desk {
     this.drawer = signal(/** @type {'' | 'generate' | 'separate'} */ (''))
     this.help = signal(false)
     this.editing = signal(/** @type {import('./correcting.js').Editing | null} */ (null))
-    /** What lanes were like before a take was auditioned. @type {Map<import('../player/engine.js').LaneState, [boolean, boolean]>} */
-    this.before = new Map()
     /** Key of the lane that keys act on, the first one where it is not shown. */
     this.chosen = signal('')
     /** The lane that everything but is heard, if any. */

@@ -72,7 +72,7 @@ function Candidate({ desk, stem, rivals, generation, reload, onMore, part }) {
   return html`<article class="take" style=${colorStyle(stem.role)}><div class="row"><${Icon} name=${iconOf(stem.role)} /><b>${title}</b><span class=${`verdict ${stem.verdict}`}>${t.verdicts[stem.verdict ?? ''] ?? stem.verdict}</span><span class="grow"></span><span class="num">${stem.score === null ? '' : t.fit(Math.round(stem.score * 100))}</span></div>
     <p>${report.reason}</p>${stem.provenance?.note && html`<p class="hint">${stem.provenance.note}</p>`}<small class="num">${figures(report, stem, generation).join(' · ')}</small>
     <div class="row"><button class="btn sm" aria-pressed=${heard} onClick=${() => audition(desk, stem, rivals, generation, heard)}><${Icon} name=${heard ? 'pause' : 'ear'} />${heard ? t.stop : t.audition}</button>
-      ${rivals.length > 0 && html`<button class="btn sm" disabled=${busy} onClick=${() => { desk.before.clear(); discard(rivals, t.keptOnly(title)) }}><${Icon} name="check" />${t.keep}</button>`}
+      ${rivals.length > 0 && html`<button class="btn sm" disabled=${busy} onClick=${() => { desk.engine.before.clear(); discard(rivals, t.keptOnly(title)) }}><${Icon} name="check" />${t.keep}</button>`}
       <button class="btn sm" onClick=${() => onMore('', { ...near, candidates: 3 })}>${t.more}</button><button class="btn sm" onClick=${() => onMore(seed, { ...near, variation: varied })}>${t.vary}</button>
       ${'startS' in part && html`<button class="btn sm" title=${t.redoHint} onClick=${() => onMore('', { ...near, ...part, base: stem.id, tempoBpm: null })}>${t.redo}</button>`}<span class="grow"></span>
       <button class="btn sm" disabled=${busy} onClick=${() => { restore(desk); discard([stem], t.discarded) }}><${Icon} name="trash-2" />${t.discard}</button></div></article>`
@@ -105,7 +105,7 @@ function audition(desk, stem, rivals, generation, heard) {
   if (!lane) return
   restore(desk)
   if (heard) return engine.pause()
-  desk.before = new Map(desk.rows.map(({ lane: l }) => [l, [l.mute.value, l.solo.value]]))
+  desk.engine.before = new Map(desk.rows.map(({ lane: l }) => [l, [l.mute.value, l.solo.value]]))
   engine.original.value = false
   for (const row of desk.rows) {
     row.lane.solo.value = false
@@ -120,9 +120,9 @@ function audition(desk, stem, rivals, generation, heard) {
 
 /** The mixer as it was before a take was auditioned. @param {import('./player.js').Desk} desk */
 function restore(desk) {
-  for (const [lane, [mute, solo]] of desk.before) {
+  for (const [lane, [mute, solo]] of desk.engine.before) {
     lane.mute.value = mute
     lane.solo.value = solo
   }
-  desk.before.clear()
+  desk.engine.before.clear()
 }

@@ -193,6 +193,6 @@ function place(root, selector, view, spans) {
     block.style.width = `${Math.max(2, width)}px`
     const letters = (block.textContent ?? '').length
     block.classList.toggle('small', width < letters * 8.4 + 8)
-    block.classList.toggle('tiny', width < letters * 6.6 + 3)
+    block.classList.toggle('tiny', width < letters * 6.6 + 6)
   })
 }
