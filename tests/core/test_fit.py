@@ -117,6 +117,15 @@ def test_a_stem_longer_than_the_song_is_judged_by_what_they_share(long_song: Sho
     assert judge(song_heard, after, StemRole.PIANO).verdict is fit.Verdict.SILENT
 
 
+@pytest.mark.parametrize("role", [StemRole.DRUMS, StemRole.PERCUSSION, StemRole.BASS, StemRole.PIANO, StemRole.PAD, StemRole.LEAD])
+def test_noise_that_swells_with_the_song_fits_nothing(song_heard: fit.Heard, long_song: ShortSong, role: StemRole) -> None:
+    level = scipy.ndimage.uniform_filter1d(np.abs(long_song.mixture.samples.mean(0)), 8820)
+    for seed in range(3):
+        noise = np.random.default_rng(seed).normal(0, 1, len(level)) * level
+        stem = heard(AudioClip(noise[None].astype(np.float32), 44100), song_heard.tuning_semitones)
+        assert judge(song_heard, stem, role, probe=False).score < 0.75
+
+
 def test_a_sound_that_is_cut_does_not_fall_at_its_end() -> None:
     noise = np.random.default_rng(0).normal(0, 0.1, (1, SAMPLE_RATE_HZ * 3)).astype(np.float32)
     level = heard(AudioClip(noise, SAMPLE_RATE_HZ)).rms

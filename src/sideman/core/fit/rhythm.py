@@ -1,4 +1,4 @@
-"""Contrasts of accents: evidence as placed minus evidence for other places, tempi and drifts. Units: cosine, unless said."""
+"""Contrasts of accents: evidence as placed minus evidence for other places. Units: cosine, unless said."""
 
 from __future__ import annotations
 
@@ -135,9 +135,9 @@ def margins(curve: Array, name: str, near_s: float = NEAR_S, ranges: tuple[tuple
 
 
 def _evidence(curve: Array, name: str) -> dict[str, float]:
-    """A mean lag curve as placed against its spread, and against other places."""
+    """A mean lag curve as placed, against its spread, and against other places."""
     zero = float(curve[np.abs(LAG_S) <= NEAR_S].max())
-    return {f"{name}_z": (zero - float(curve.mean())) / (float(curve.std()) + 0.01)} | margins(curve, name)
+    return {name: zero, f"{name}_z": (zero - float(curve.mean())) / (float(curve.std()) + 0.01)} | margins(curve, name)
 
 
 def best_drift(weighted: Array, away_s: Array) -> float:

@@ -25,6 +25,9 @@ AXES = {"time": ("tempo", "fine"), "place": ("half", "beat", "bar"), "harmony": 
 LIMITS = {"transposed_t": 8.0, "order": 4.0, "change_half": 0.15, "change_beat": 0.3}
 LIMIT_OF_SPREADS, SPREADS = 4.0, ("pool", "drift_")
 """Of contrasts in standard deviations: those that begin so, and those that end in _z."""
+LEAST_MET, NOTHING_MET = 0.12, -3.0
+"""Hits met as placed (cosine): every right stem of drums and percussion has .2 or more, noise up to .05, whose chance places standard deviations
+would make large. And the logit that stands for it."""
 _POOLS = {True: ("pool", "pool_arrival"), False: ("pool", "pool_swell")}
 _ACCENTS = ("accent", "met", "agogic")
 _FINE = {True: (*_ACCENTS, "arrival"), False: (*_ACCENTS, "kit")}
@@ -137,6 +140,8 @@ def detected(contrasts: dict[str, float], group: str, detectors: dict[str, Logis
     for name in detectors_of(group):
         model = detectors[f"{group}.{name}"]
         out[name] = model.bias + float(np.dot(model.weights, vector(contrasts, name, group)))
+    if group in UNPITCHED and contrasts.get("met", 0.0) < LEAST_MET:
+        out["fine"] = min(out["fine"], NOTHING_MET)
     return out
 
 
