@@ -30,7 +30,7 @@ WORDS = {
     "key": "its notes clash with the song's chords",
     "order": "its notes clash with the song's chords",
 }
-"""By detector. Another tempo is told from other faults (96 of 100 times), but half a beat from a beat, and another key from another order, is not."""
+"""By detector. Another tempo is told from other faults, but half a beat from a beat, and another key from another order, is not."""
 
 
 class Verdict(Enum):
