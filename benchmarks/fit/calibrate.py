@@ -25,7 +25,7 @@ RIDGES = {"tempo": 0.02, "fine": 0.1, "half": 0.1, "beat": 0.1, "bar": 0.1, "key
 """Of tempo and harmony a few strong contrasts tell, of place many weak ones."""
 JOIN_RIDGE = 0.002
 EXCERPT_WEIGHT = 0.5
-FAULTY_SHARES = {"drums": 0.45, "bass": 0.5, "chords": 0.45, "pad": 0.55, "lead": 0.55, "percussion": 0.7}
+FAULTY_SHARES = {"drums": 0.45, "bass": 0.47, "chords": 0.45, "pad": 0.55, "lead": 0.55, "percussion": 0.62}
 """Of the weight when detectors are joined: what a faulty stem that is accepted costs beside a right one that is refused. More for lines and percussion,
 of which one note or stroke at a time tells little, and for pads, which hardly strike."""
 FAULTS_OF = {

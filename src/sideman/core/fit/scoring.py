@@ -30,6 +30,8 @@ LEAST_MET, NOTHING_MET = 0.12, -3.0
 would make large. And the logit that stands for it."""
 _POOLS = {True: ("pool", "pool_arrival"), False: ("pool", "pool_swell")}
 _ACCENTS = ("accent", "met", "agogic")
+_BY_POOLS_ALONE = ("bass", "chords")
+"""Single kinds told nothing more of their place, and each liked other places by chance."""
 _FINE = {True: (*_ACCENTS, "arrival"), False: (*_ACCENTS, "kit")}
 _PLACED = {True: (*_ACCENTS, "arrival", "change", "turn", "swell"), False: (*_ACCENTS, "kit", "swell", "kit_turn")}
 _HARMONY = {"key": ("transposed", "transposed_t", "harmony"), "order": ("order_gain", "order", "order_top", "change_bar", "harmony")}
@@ -100,6 +102,8 @@ def contrast_names(detector: str, group: str) -> tuple[str, ...]:
     if detector in _HARMONY:
         return _HARMONY[detector]
     pools = _POOLS[pitched]
+    if group in _BY_POOLS_ALONE:
+        return (*pools, *(f"{k}_{detector}" for k in pools))
     kinds = _FINE[pitched] if detector == "fine" else _PLACED[pitched]
     spreads = tuple(f"{k}_z" for k in kinds) if detector == "fine" else ()
     return (*pools, *(f"{k}_{detector}" for k in (*pools, *kinds)), *spreads)
