@@ -1,84 +1,180 @@
-"""Lead and wordless voice: phrases of four bars over a motif that returns, chord tones on strong beats, steps of the scale between."""
+"""Lead and wordless voice: phrases of four bars. A motif is stated, answered, stated again and brought to rest.
+
+Where its notes fall is a matter of the style's figures; which notes they are is searched for a whole phrase at once: the line that follows
+the contour of its motif by steps, with chord tones where the ear waits for them, and the end that the phrase needs.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import itertools
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sideman.core.generation.band.player import Player, full_bars
 from sideman.core.generation.band.tab import Step
 from sideman.core.generation.context import ContextBar
-from sideman.core.music import ScoreNote
+from sideman.core.music import Chord, Key, ScoreNote
 
 PHRASE_BARS = 4
-LEAP = 7
+LIFTS = (0.0, 2.0, 4.0, 0.0)
+"""Semitones by which the bars of a phrase lie higher than its first."""
+FULL_LIFT = 3.0
 LONGEST_BOUND_PULSES = 4
+LONG_GAP_PULSES = 1.0
+STRONG_LOUDNESS, WEAK_LOUDNESS = 0.62, 0.54
+CONTOURS = ((-3, 1, 5, 2, -2), (-4, -1, 2, 4, 6), (6, 4, 1, -1, -4), (-3, 4, -2, 5, 0), (5, -4, -1, 2, 4), (2, -3, -5, -1, 3))
+"""Arch, rise, fall, wave, gap and fill, valley: semitones about the bar's height at five places of it (Huron 1996 found arches the commonest)."""
+INTERVAL_COST = (1.1, 0.0, 0.0, 0.4, 0.4, 0.7, 2.5, 0.9, 1.6, 1.6, 3.0, 3.5, 1.5)
+"""By semitones: steps before leaps, fourths, fifths and octaves before sixths, and hardly a tritone or a seventh (von Hippel & Huron 2000)."""
+FARTHER_COST, OUTSIDE_COST, FOREIGN_COST, LEAP_TO_PASSING_COST = 5.0, 8.0, 4.0, 1.5
+RETURN_COST, ON_COST, LEAP = 0.9, 0.7, 5
+"""Of going back to where the line was two notes ago, and of going on in the direction of a leap, which asks to be filled."""
+AIM_COST, CHANCE = 0.35, 0.6
+DEGREE_COST = {"rest": (0.3, 0.0, 0.15), "open": (0.7, 0.3, 0.0), "closed": (0.0, 0.5, 0.8)}
+"""Of root, third and fifth where the line rests: on the way, at the end of a question, at the end of an answer."""
+SEVENTH_COST = {"rest": 0.4, "open": 1.5, "closed": 2.5}
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class _Slot:
+    """A note without its pitch. aim: the height that the contour wants, MIDI; ending: what the phrase needs of it."""
+
+    at: float
+    pulses: float
+    strong: bool
+    aim: float
+    ending: str = "rest"
 
 
 def write(player: Player) -> list[ScoreNote]:
-    """Nothing in the quietest sections; the other ones share a motif per section, varied when it returns."""
+    """Nothing where the style has no figure; the phrases of a section share a motif, varied when it returns."""
     out: list[ScoreNote] = []
-    previous: int | None = None
-    for bar in full_bars(player):
-        figure = player.figure(bar, "motif")
-        if figure is None:
-            continue
-        phrase = bar.index_in_section % PHRASE_BARS
-        steps = list(figure.tabs["line"].steps(bar, player.context.compound))
-        steps = _varied(player, bar, steps, phrase)
-        notes = _pitched(player, bar, steps, previous)
-        out += notes
-        previous = notes[-1].pitch if notes else previous
+    for _, bars in itertools.groupby(full_bars(player), lambda b: (b.section, b.index_in_section // PHRASE_BARS)):
+        slots = [s for bar in bars for s in _slots(player, bar) if player.context.chord_at(s.at).root is not None]
+        if slots:
+            out += _notes(player, slots, out[-1].pitch if out else None)
     return _breathing(player, out)
 
 
-def _varied(player: Player, bar: ContextBar, steps: list[Step], phrase: int) -> list[Step]:
-    """Bars one and three of a phrase state the motif, two answers it shorter, four rests after its beginning."""
-    rng = player.rng("varied", bar.section, bar.index_in_section)
-    if phrase == PHRASE_BARS - 1:
-        return [replace(s, pulses=max(s.pulses, 1.0)) for s in steps if s.at < bar.pulses / 2]
+def _slots(player: Player, bar: ContextBar) -> list[_Slot]:
+    figure = player.figure(bar, "motif")
+    if figure is None:
+        return []
+    steps = list(figure.tabs["line"].steps(bar, player.context.compound))
+    last = bar.last_in_section or bar.index_in_section % PHRASE_BARS == PHRASE_BARS - 1
+    steps = _cadence(player, bar, steps) if last else _varied(player, bar, steps)
+    slots = [_slot(player, bar, s) for s in steps]
+    if last and slots:
+        answered = bar.last_in_section or bar.index_in_section // PHRASE_BARS % 2
+        slots[-1] = replace(slots[-1], strong=True, ending="closed" if answered else "open")
+    return slots
+
+
+def _slot(player: Player, bar: ContextBar, step: Step) -> _Slot:
+    phrase = bar.index_in_section % PHRASE_BARS
+    contour = CONTOURS[int(player.rng("contour", bar.section, phrase % 2).integers(len(CONTOURS)))]
+    shape = float(np.interp(step.at / bar.pulses, np.linspace(0, 1, len(contour)), contour))
+    height = player.part.register[2] + LIFTS[phrase] + (FULL_LIFT if bar.energy >= 3 else 0)
+    beat = player.context.pulses_per_beat
+    return _Slot(bar.start + step.at, step.pulses, step.at % beat == 0 or step.pulses >= beat, height + shape)
+
+
+def _varied(player: Player, bar: ContextBar, steps: list[Step]) -> list[Step]:
+    """The answer is shorter by a note, and the motif returns with fewer off-beats."""
+    rng, phrase = player.rng("varied", bar.section, bar.index_in_section), bar.index_in_section % PHRASE_BARS
     if phrase == 1 and len(steps) > 2:
         gone = int(rng.integers(1, len(steps)))
-        steps = [s for k, s in enumerate(steps) if k != gone]
-    if phrase == 2 and rng.random() < 0.6 and steps:
-        steps = [s for s in steps if s.at % 1 == 0 or rng.random() < 0.8]
+        return [s for k, s in enumerate(steps) if k != gone]
+    if phrase == 2 and rng.random() < 0.6:
+        return [s for s in steps if s.at % 1 == 0 or rng.random() < 0.8]
     return steps
 
 
-def _pitched(player: Player, bar: ContextBar, steps: list[Step], previous: int | None) -> list[ScoreNote]:
-    low, high, centre = player.part.register
-    rng = player.rng("pitches", bar.section, bar.index_in_section // (2 * PHRASE_BARS), bar.index_in_section % PHRASE_BARS)
-    phrase = bar.index_in_section % PHRASE_BARS
-    lift = (0, 2, 5, 0)[phrase] + (3 if bar.energy >= 3 else 0)
-    out: list[ScoreNote] = []
-    at_pitch = centre if previous is None else previous
-    for k, step in enumerate(steps):
-        at = bar.start + step.at
-        chord = player.context.chord_at(at)
-        if chord.root is None:
-            continue
-        rising = np.sin(np.pi * (k + 1) / (len(steps) + 1)) * 4
-        aim = centre + lift + rising + float(rng.normal(0, 1.5))
-        strong = step.at % 1 == 0 or step.pulses >= 1
-        pitch = _choose(player, at, strong, (at_pitch, aim), rng)
-        pitch = int(np.clip(pitch, low, high))
-        at_pitch = pitch
-        loudness = 0.62 if strong else 0.54
-        out.append(ScoreNote(player.swung(at), step.pulses * player.part.length, pitch, loudness))
-    return out
+def _cadence(player: Player, bar: ContextBar, steps: list[Step]) -> list[Step]:
+    """The motif's beginning comes to rest on a beat of the bar's first half, and breath is taken after it."""
+    beat = player.context.pulses_per_beat
+    begun = [s for s in steps if s.at < bar.pulses / 2]
+    while begun and begun[-1].at % beat:
+        begun.pop()
+    rest = begun.pop() if begun else Step(0.0, beat, "x")
+    return [*begun, replace(rest, pulses=max(rest.pulses, beat, bar.pulses * 0.75 - rest.at))]
 
 
-def _choose(player: Player, at: float, strong: bool, toward: tuple[int, float], rng: np.random.Generator) -> int:
-    """A chord tone on strong places, else a step of the scale that is no clash with the chord; near, and towards the aim."""
-    (now, aim), chord = toward, player.context.chord_at(at)
-    classes = set(chord.pitch_classes[:4]) if strong else set(player.context.key_at(at).scale) | set(chord.pitch_classes)
-    if not strong:
-        classes -= {(c + 1) % 12 for c in chord.pitch_classes if (c + 1) % 12 not in chord.pitch_classes}
+def _notes(player: Player, slots: list[_Slot], previous: int | None) -> list[ScoreNote]:
+    pitches = _line(player, slots, previous)
+    return [
+        ScoreNote(player.swung(s.at), s.pulses * player.part.length, p, STRONG_LOUDNESS if s.strong else WEAK_LOUDNESS)
+        for s, p in zip(slots, pitches, strict=True)
+    ]
+
+
+def _line(player: Player, slots: list[_Slot], previous: int | None) -> list[int]:
+    """The cheapest line through all slots, from the note before: Viterbi over pairs of notes, costs [one before, now]."""
     low, high, _ = player.part.register
-    near = [p for p in range(max(low, now - LEAP), min(high, now + LEAP) + 1) if p % 12 in classes]
-    options = near or [p for p in range(low, high + 1) if p % 12 in classes]
-    return min(options, key=lambda p: abs(p - now) * 0.5 + abs(p - aim) * 0.45 + (1.6 if p == now else 0) + 1.5 * rng.random())
+    pitches = np.arange(low, high + 1)
+    count, (moving, turning) = len(pitches), _motion(pitches)
+    rng = player.rng("pitches", *_place(player, slots[0]))
+    costs: Array = np.zeros((count, count))
+    if previous is not None:
+        costs += np.minimum(moving[int(np.clip(previous - low, 0, count - 1))], 1.0)
+    came: list[NDArray[np.intp]] = []
+    passing = np.zeros(count, bool)
+    for k, slot in enumerate(slots):
+        chord = player.context.chord_at(slot.at)
+        foreign = ~np.isin(pitches % 12, chord.pitch_classes)
+        if k:
+            wide = slot.at - slots[k - 1].at - slots[k - 1].pulses >= LONG_GAP_PULSES
+            step = moving * (0.5 if wide else 1.0) + LEAP_TO_PASSING_COST * ((moving > 0) & (passing[:, None] | foreign[None]))
+            total = costs[:, :, None] + turning * (k > 1)
+            came.append(total.argmin(0))
+            costs = total.min(0) + step
+        costs = costs + _cost(pitches, slot, chord, player.context.key_at(slot.at)) + CHANCE * rng.random(count)
+        passing = foreign
+    before, at = (int(i) for i in np.unravel_index(int(costs.argmin()), costs.shape))
+    line = [at]
+    for back in reversed(came):
+        line.append(before)
+        before, at = int(back[before, at]), before
+    return [int(pitches[i]) for i in reversed(line)]
+
+
+def _motion(pitches: NDArray[np.int64]) -> tuple[Array, Array]:
+    """Cost of an interval [from, to], and of what it does after the one before it [two before, from, to]."""
+    way = pitches[None] - pitches[:, None]
+    far = np.minimum(np.abs(way), len(INTERVAL_COST))
+    moving = np.array([*INTERVAL_COST, FARTHER_COST])[far]
+    first, second = way[:, :, None], way[None]
+    on = (np.abs(first) >= LEAP) & (np.sign(first) == np.sign(second)) & (second != 0)
+    return moving, RETURN_COST * ((first + second == 0) & (first != 0)) + ON_COST * on
+
+
+def _place(player: Player, slot: _Slot) -> tuple[int, int]:
+    """Two phrases share their chances: the second of them answers the first."""
+    bar = player.context.bar_at(slot.at)
+    return bar.section, bar.index_in_section // (2 * PHRASE_BARS)
+
+
+def _cost(pitches: NDArray[np.int64], slot: _Slot, chord: Chord, key: Key) -> Array:
+    classes = pitches % 12
+    cost = AIM_COST * np.abs(pitches - slot.aim)
+    if not slot.strong:
+        return np.asarray(cost + np.where(np.isin(classes, list(_passing(chord, key))), 0.0, OUTSIDE_COST))
+    degrees = [*DEGREE_COST[slot.ending], *[SEVENTH_COST[slot.ending]] * 9]
+    by_class = np.full(12, FOREIGN_COST)
+    for place, pitch_class in reversed(list(enumerate(chord.pitch_classes))):
+        by_class[pitch_class] = degrees[place]
+    return np.asarray(cost + by_class[classes])
+
+
+def _passing(chord: Chord, key: Key) -> set[int]:
+    """Chord tones and what of the scale clashes with none: nothing a semitone above one, nor beside one that the scale does not have."""
+    tones, scale = set(chord.pitch_classes), set(key.scale)
+    borrowed = tones - scale
+    return tones | {p for p in scale if (p - 1) % 12 not in tones and not {(p - 1) % 12, (p + 1) % 12} & borrowed}
 
 
 def _breathing(player: Player, notes: list[ScoreNote]) -> list[ScoreNote]:
