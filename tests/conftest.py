@@ -31,12 +31,13 @@ LONGEST_FIRST = (
 )  # fmt: skip
 """Files go whole to one of two processes: a long one at the end would leave the other waiting."""
 LAST = ("test_pages.py", "test_player.py", "test_taking_apart.py", "test_accessible.py")
-"""A browser keeps an event loop running in its process, in which others could not start theirs."""
+"""After all others of the browser, which come after all the rest: a browser keeps an event loop running in its process, in which others could not
+start theirs."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    rank = {name: k - len(LONGEST_FIRST) for k, name in enumerate(LONGEST_FIRST)} | {name: 1 + k for k, name in enumerate(LAST)}
-    items.sort(key=lambda item: rank.get(item.path.name, 0))
+    rank = {name: k - len(LONGEST_FIRST) for k, name in enumerate(LONGEST_FIRST)} | {name: 2 + k for k, name in enumerate(LAST)}
+    items.sort(key=lambda item: rank.get(item.path.name, int(item.path.parent.name == "browser")))
 
 
 @pytest.fixture(autouse=True)

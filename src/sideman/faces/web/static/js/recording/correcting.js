@@ -1,13 +1,12 @@
-// Corrections of what the analysis found: sent, taken back, asked for in small dialogs.
-import { html, useState } from '../ui.js'
-import { patch, post, remove } from '../api.js'
-import { Dialog, Select } from '../kit/controls.js'
-import { KEYS } from '../library/search.js'
-import { chordName, keyName, usesFlats } from '../music.js'
+// Corrections of what the analysis found: sent, taken back, and what they are about.
+import { post, remove } from '../api.js'
+import { clock } from '../format.js'
 import { text } from '../text.js'
 import { notify, notifyError } from '../toasts.js'
+import { barAt } from './drawing.js'
 
-/** @typedef {{kind: 'chord', startS: number, endS: number, label: string} | {kind: 'key'} | {kind: 'names'}} Editing what a dialog changes */
+/** @typedef {{kind: 'chord' | 'section', startS: number, endS: number, label: string}} Span */
+/** @typedef {Span | {kind: 'key'} | {kind: 'names'} | {kind: 'meter'} | {kind: 'tempo'}} Editing what a dialog changes */
 
 /** @param {import('./player.js').Desk} desk @param {() => void} reload */
 export function correcting(desk, reload) {
@@ -35,71 +34,30 @@ export function correcting(desk, reload) {
   return { correct, revert }
 }
 
-/** The chord that sounds now, or else the first one, as what a dialog changes. @param {import('./player.js').Desk} desk @returns {Editing | null} */
-export function chordHere(desk) {
-  const now = desk.engine.positionS()
-  const found = desk.song.timeline.chords.find(([start, end]) => start <= now && now < end) ?? desk.song.timeline.chords[0]
-  return found ? { kind: 'chord', startS: found[0], endS: found[1], label: found[2] } : null
+/** What the loop spans, or else what sounds now; its name is that of what is there. @param {import('./player.js').Desk} desk
+ * @param {[number, number, string, number][]} spans @returns {[number, number, string]} */
+export function spanHere(desk, spans) {
+  const { engine, navigator } = desk
+  const loop = engine.loop.value
+  const at = loop ? loop.startS : engine.positionS()
+  const found = spans.find(([start, end]) => start <= at + 1e-3 && at + 1e-3 < end)
+  if (loop) return [loop.startS, loop.endS, found?.[2] ?? '']
+  const bar = navigator.around('bar')
+  return found ? [found[0], found[1], found[2]] : [bar?.startS ?? 0, bar?.endS ?? engine.durationS, '']
 }
 
-/** The dialog that is open, if any. @param {{desk: import('./player.js').Desk, reload: () => void}} props */
-export function EditDialog({ desk, reload }) {
-  const editing = desk.editing.value
-  const close = () => (desk.editing.value = null)
-  if (editing?.kind === 'chord') return html`<${ChordDialog} key=${editing.startS} desk=${desk} chord=${editing} reload=${reload} onClose=${close} />`
-  if (editing?.kind === 'key') return html`<${KeyDialog} desk=${desk} reload=${reload} onClose=${close} />`
-  if (editing?.kind === 'names') return html`<${NamesDialog} desk=${desk} reload=${reload} onClose=${close} />`
-  return null
+/** A section that begins at the bar nearest to the playhead and ends where that which is there does. @param {import('./player.js').Desk} desk @returns {Span} */
+export function sectionFrom(desk) {
+  const startS = desk.navigator.nearestBar(desk.engine.positionS())
+  const within = desk.song.timeline.sections.find(([start, end]) => start <= startS + 1e-3 && startS + 1e-3 < end)
+  return { kind: 'section', startS, endS: within?.[1] ?? desk.song.timeline.durationS, label: '' }
 }
 
-/** @param {{desk: import('./player.js').Desk, chord: {startS: number, endS: number, label: string}, reload: () => void, onClose: () => void}} props */
-function ChordDialog({ desk, chord, reload, onClose }) {
-  const [name, setName] = useState(chordName(chord.label, 0, usesFlats(desk.song.timeline.key?.name ?? null)))
-  const submit = async (/** @type {Event} */ e) => {
-    e.preventDefault()
-    if (await correcting(desk, reload).correct('set-chord', { start_s: chord.startS, end_s: chord.endS, chord: name })) onClose()
-  }
-  return html`<${Dialog} title=${text.recording.chordTitle} onClose=${onClose}><form onSubmit=${submit}>
-    <label class="field"><span>${text.recording.chordName}</span><input type="text" required autofocus maxlength="40" value=${name} onInput=${(/** @type {any} */ e) => setName(e.target.value)} /></label><p class="hint">${text.recording.chordHint}</p>
-    <${Buttons} onClose=${onClose} /></form><//>`
+/** A place as bar, beat and time; before the first bar as time alone. @param {import('./player.js').Desk} desk @param {number} timeS */
+function place(desk, timeS) {
+  const bar = barAt(desk.grid, timeS)
+  return /\d/.test(bar) ? text.correct.place(bar, clock(timeS)) : clock(timeS)
 }
 
-/** @param {{desk: import('./player.js').Desk, reload: () => void, onClose: () => void}} props */
-function KeyDialog({ desk, reload, onClose }) {
-  const known = desk.song.timeline.key?.name ?? 'C major'
-  const [key, setKey] = useState(KEYS.find((k) => keyName(k) === keyName(known)) ?? KEYS[0])
-  const submit = async (/** @type {Event} */ e) => {
-    e.preventDefault()
-    if (await correcting(desk, reload).correct('set-key', { key })) onClose()
-  }
-  return html`<${Dialog} title=${text.recording.keyTitle} onClose=${onClose}><form onSubmit=${submit}>
-    <${Select} label=${text.recording.keyTitle} value=${key} options=${KEYS.map((k) => [k, keyName(k)])} onChange=${setKey} />
-    <${Buttons} onClose=${onClose} /></form><//>`
-}
-
-/** @param {{desk: import('./player.js').Desk, reload: () => void, onClose: () => void}} props */
-function NamesDialog({ desk, reload, onClose }) {
-  const { recording } = desk.song
-  const [title, setTitle] = useState(recording.title)
-  const [artist, setArtist] = useState(recording.artist)
-  const submit = async (/** @type {Event} */ e) => {
-    e.preventDefault()
-    try {
-      await patch(`/recordings/${recording.id}`, { title, artist })
-      reload()
-      onClose()
-    } catch (error) {
-      notifyError(error)
-    }
-  }
-  const value = (/** @type {(v: string) => void} */ set) => (/** @type {any} */ e) => set(e.target.value)
-  return html`<${Dialog} title=${text.recording.namesTitle} onClose=${onClose}><form onSubmit=${submit}>
-    <label class="field"><span>${text.recording.songTitle}</span><input type="text" required autofocus maxlength="300" value=${title} onInput=${value(setTitle)} /></label>
-    <label class="field"><span>${text.recording.artist}</span><input type="text" maxlength="300" value=${artist} onInput=${value(setArtist)} /></label>
-    <${Buttons} onClose=${onClose} /></form><//>`
-}
-
-/** @param {{onClose: () => void}} props */
-function Buttons({ onClose }) {
-  return html`<footer><button type="button" class="btn" onClick=${onClose}>${text.common.cancel}</button><button class="btn primary">${text.recording.save}</button></footer>`
-}
+/** @param {import('./player.js').Desk} desk @param {Span} span */
+export const extent = (desk, { startS, endS }) => text.correct.extent(place(desk, startS), place(desk, endS))

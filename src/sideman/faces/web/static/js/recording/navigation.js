@@ -3,6 +3,12 @@ import { firstAtOrAfter } from '../player/metronome.js'
 
 const AGAIN_S = 1.2
 
+/** @param {Float64Array} times @param {number} timeS */
+function nearestOf(times, timeS) {
+  const i = Math.min(firstAtOrAfter(times, timeS), times.length - 1)
+  return i > 0 && timeS - times[i - 1] < times[i] - timeS ? times[i - 1] : times[i]
+}
+
 export class Navigator {
   /** @param {import('../player/engine.js').Engine} engine @param {import('./drawing.js').Grid} grid @param {import('./song.js').Timeline} timeline */
   constructor(engine, grid, timeline) {
@@ -14,9 +20,13 @@ export class Navigator {
   /** @param {number} timeS */
   nearestBeat(timeS) {
     const t = this.grid.times
-    if (!t.length) return timeS
-    const i = Math.min(firstAtOrAfter(t, timeS), t.length - 1)
-    return i > 0 && timeS - t[i - 1] < t[i] - timeS ? t[i - 1] : t[i]
+    return t.length ? nearestOf(t, timeS) : timeS
+  }
+
+  /** The bar that begins nearest, or the nearest beat where there are no bars. @param {number} timeS */
+  nearestBar(timeS) {
+    const t = this.grid.barStarts
+    return t.length ? nearestOf(t, timeS) : this.nearestBeat(timeS)
   }
 
   /** @param {1 | -1} direction @param {'bar' | 'beat'} unit */

@@ -4,6 +4,7 @@ import { clock } from '../format.js'
 import { chordHue, isMinor } from '../music.js'
 import { mayEdit } from '../session.js'
 import { text } from '../text.js'
+import { correcting } from './correcting.js'
 import { drawLane, drawRuler } from './drawing.js'
 import { Lane, LaneHead } from './lanes.js'
 import { readPeaks } from './peaks.js'
@@ -56,6 +57,10 @@ export function Timeline({ desk, reload }) {
       if (!looping) engine.seek(start)
     })
   }
+  const edge = (/** @type {PointerEvent} */ e, /** @type {number} */ index) => {
+    e.stopPropagation()
+    moveEdge(desk, index, e, (at) => view.timeAt(px(at)), /** @type {HTMLElement} */ (root.current?.querySelector('.moved-edge')), reload)
+  }
   const overview = (/** @type {PointerEvent} */ e) => {
     const box = /** @type {HTMLElement} */ (e.currentTarget).getBoundingClientRect()
     const time = ((e.clientX - box.left) / box.width) * engine.durationS
@@ -68,13 +73,13 @@ export function Timeline({ desk, reload }) {
       <div class="overview" aria-hidden="true" onPointerDown=${overview}>${timeline.sections.map(([start, end, label], i) => html`<${OverviewPart} key=${i} start=${start / engine.durationS} end=${end / engine.durationS} hue=${sectionHue(label)} />`)}<div class="window" hidden></div></div>
       <div class="ruler" title=${text.recording.dragToLoop} onPointerDown=${ruler}><canvas aria-hidden="true"></canvas></div>
       <div class="blocks sections" role="group" aria-label=${text.recording.sections}>${timeline.sections.map(([start, end, label], i) => html`<button class="block" key=${i} style=${{ '--hue': String(sectionHue(label)) }} title=${text.recording.loopSection(label)}
-        onClick=${() => engine.seek(start)} onDblClick=${() => engine.setLoop({ startS: start, endS: Math.min(end, engine.durationS) })}>${label}</button>`)}</div>
+        onClick=${() => engine.seek(start)} onDblClick=${() => engine.setLoop({ startS: start, endS: Math.min(end, engine.durationS) })}>${i > 0 && mayEdit() && html`<i class="edge" title=${text.correct.edge(label)} onPointerDown=${(/** @type {PointerEvent} */ e) => edge(e, i)} onClick=${(/** @type {Event} */ e) => e.stopPropagation()}></i>`}${label}</button>`)}</div>
       <div class="blocks chords" role="group" aria-label=${text.recording.chords}>${timeline.chords.map(([start, end, label], i) => html`<button class=${`block ${isMinor(label) ? 'minor' : ''} ${label === 'N' ? 'none' : ''}`} key=${i} tabindex="-1" style=${{ '--hue': String(chordHue(label)) }}
         aria-label=${`${desk.chord(label)}, ${clock(start)}`} title=${mayEdit() ? text.recording.chordTip(desk.chord(label)) : desk.chord(label)} onClick=${() => engine.seek(start)} onDblClick=${() => edit({ kind: 'chord', startS: start, endS: end, label })}>${desk.chord(label)}</button>`)}</div>
     </div>
     <div class="scroll"><div class="lanes">${rows.map((row, i) => html`
       <${LaneHead} key=${`head ${row.lane.key}`} desk=${desk} row=${row} index=${i} reload=${reload} /><${Lane} key=${row.lane.key} desk=${desk} row=${row} index=${i} onScrub=${scrub} />`)}</div></div>
-    <div class="clip" aria-hidden="true"><div class="loop" hidden></div><div class="playhead"></div></div>
+    <div class="clip" aria-hidden="true"><div class="loop" hidden></div><div class="moved-edge" hidden></div><div class="playhead"></div></div>
     ${timeline.remarks.length > 0 && html`<details class="remarks"><summary>${text.recording.remarks} (${timeline.remarks.length})</summary><ul>${timeline.remarks.map((r) => html`<li key=${r}>${r}</li>`)}</ul></details>`}
     <span class="sr">${recording.title}</span>
   </section>`
@@ -83,6 +88,23 @@ export function Timeline({ desk, reload }) {
 /** @param {{start: number, end: number, hue: number}} props */
 function OverviewPart({ start, end, hue }) {
   return html`<i style=${{ left: `${100 * start}%`, width: `calc(${100 * (end - start)}% - 2px)`, '--hue': String(hue) }}></i>`
+}
+
+/** Drag the beginning of a section to another bar, with Alt to another beat. @param {import('./player.js').Desk} desk @param {number} index @param {PointerEvent} event
+ * @param {(at: PointerEvent) => number} timeAt @param {HTMLElement} line shows where it would begin @param {() => void} reload */
+function moveEdge(desk, index, event, timeAt, line, reload) {
+  const [before, moved] = [desk.song.timeline.sections[index - 1], desk.song.timeline.sections[index]]
+  let to = moved[0]
+  drag(event, () => undefined, (move) => {
+    const time = move.altKey ? desk.navigator.nearestBeat(timeAt(move)) : desk.navigator.nearestBar(timeAt(move))
+    to = time > before[0] && time < moved[1] ? time : to
+    line.hidden = to === moved[0]
+    line.style.left = `${desk.view.x(to)}px`
+  }, () => {
+    line.hidden = true
+    const [startS, endS, label] = to < moved[0] ? [to, moved[1], moved[2]] : [before[0], to, before[2]]
+    if (to !== moved[0]) correcting(desk, reload).correct('set-section', { start_s: startS, end_s: Math.min(endS, desk.song.timeline.durationS), label })
+  })
 }
 
 /** Follow the pointer until it is lifted. @param {PointerEvent} event @param {() => void} down @param {(move: PointerEvent) => void} move @param {() => void} [up] */
