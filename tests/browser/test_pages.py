@@ -202,6 +202,18 @@ def test_many_at_once_are_tagged_analysed_trashed_and_restored(tab: Tab, api: Ap
     tab.open("/library?trashed=true")
     row(tab, "two of three").get_by_role("button", name="Restore").click()
     tab.until(lambda: row(tab, "two of three").count() == 0)
+    page.get_by_role("button", name="Delete one of three now").click()
+    tab.button("Cancel", "dialog").click()
+    assert row(tab, "one of three").count() == 1
+    page.get_by_role("button", name="Delete one of three now").click()
+    tab.button("Delete now", "dialog").click()
+    tab.until(lambda: row(tab, "one of three").count() == 0)
+    assert row(tab, "three of three").count() == 1
+    tab.button("Empty the trash").click()
+    tab.button("Delete now", "dialog").click()
+    tab.until(lambda: page.get_by_text("The trash is empty").count() == 1)
+    assert api.ask("GET", "/recordings?trashed=true")["items"] == []
+    assert [r["title"] for r in api.ask("GET", "/recordings?q=three")["items"]] == ["two of three"]
     tab.wrong[:] = [w for w in tab.wrong if "422" not in w and "409" not in w]
 
 

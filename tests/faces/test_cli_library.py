@@ -143,6 +143,9 @@ def test_a_recording_from_adding_to_restoring(way: Way, tmp_path: Path) -> None:
     assert found("search", mark) == [] and set(both) <= set(found("list", "--trashed", "--limit", "1000"))
     way.json("library", "restore", two["id"][:13])
     assert found("search", mark) == [two["id"]]
+    assert way.json("library", "delete", one["id"][:13]) == [{"id": one["id"]}]
+    assert one["id"] not in found("list", "--trashed", "--limit", "1000")
+    assert "trash it first" in one_sentence(way("library", "delete", two["id"]), 6)
     for words in (("list",), ("search", mark), ("show", two["id"]), ("add", paths[1])):
         done = way("library", *words)
         assert done.code == 0 and f"{mark} two" in done.out, done
@@ -455,7 +458,7 @@ WRONG = [
     (2, "library add no-such-file.wav neither-this.wav"), (2, "library search --song-key H"), (2, "library search --sort loudness"),
     (2, "library search --bpm fast"), (2, "library search --bpm 120-fast"), (2, "library search --bpm -120"), (2, "library search --bpm nan"),
     (2, "library list --limit 0"), (2, "library nonsense"), (6, f"library edit {uuid4()} --title x"), (6, f"library trash {uuid4()}"),
-    (6, "library restore 12ab"), (2, "keys add --role king"), (6, "keys revoke 12ab"), (2, "users add ann --role king"), (2, "users add"),
+    (6, "library restore 12ab"), (6, f"library delete {uuid4()}"), (2, "keys add --role king"), (6, "keys revoke 12ab"), (2, "users add ann --role king"), (2, "users add"),
     (2, "jobs list --state done"), (2, "jobs watch 12ab"), (6, f"jobs watch {uuid4()}"), (6, f"jobs cancel {uuid4()}"), (2, "jobs retry 12ab"),
     (2, "batch analyze"), (2, "batch analyze --all --search x"), (2, "batch generate --all --stems kazoo"),
     (2, "batch generate --all --style polka"), (2, "batch generate --all --stems ,"), (2, "serve --host 192.0.2.1 --port 0"),

@@ -40,16 +40,19 @@ def separation_scores(folder: Path, engines: Engines) -> Iterator[separation.Sep
 
 
 def timing_scores(folder: Path, engines: Engines, annotations: Path | None = None) -> Iterator[timing.TimingScore]:
-    """Band stems written on the product's own analysis, measured on the annotated grid; nothing for what cannot be analysed."""
+    """Band stems written on the product's own analysis, measured on the annotated grid; rows without figures where no grid was found."""
     band = engines.generators()
     for annotated in read_references(folder, annotations):
         try:
             with Recording.open(annotated.audio) as recording:
                 reference = annotated.within(recording.duration_s)
+                if len(reference.downbeats_s) < LEAST_BARS:
+                    continue
                 found = analysis_engine.analyze(recording, engines=engines.analyzers.engines())
         except (AnalysisError, AudioError):
-            continue
-        if found.grid is None or len(reference.downbeats_s) < LEAST_BARS:
+            found = None
+        if found is None or found.grid is None:
+            yield from (timing.TimingScore(annotated.name, role) for role in TIMED_ROLES)
             continue
         context = SongContext.from_analysis(found)
         for role in TIMED_ROLES:

@@ -20,12 +20,15 @@ RANDOM_ONSETS = 2000
 
 @dataclass(frozen=True, slots=True)
 class TimingScore:
-    """Medians in ms: of the notes, and of random onsets against the nearest sixteenth, or sixth of a beat where the song goes in triplets."""
+    """Medians in ms: of the notes, and of random onsets against the nearest sixteenth, or sixth of a beat where the song goes in triplets.
+
+    None where nothing was generated, because no grid was found.
+    """
 
     name: str
     role: StemRole
-    median_ms: float
-    chance_ms: float
+    median_ms: float | None = None
+    chance_ms: float | None = None
 
 
 def score(reference: Reference, context: SongContext, notes: Sequence[NoteEvent], role: StemRole) -> TimingScore:

@@ -139,8 +139,15 @@ def _mean_db(values: Sequence[float]) -> float:
 
 def say_timing(rows: Sequence[Any]) -> None:
     body = [[r.name, r.role.value, _cell(r.median_ms), _cell(r.chance_ms)] for r in rows]
-    body.append(["median", "", _cell(float(np.median([r.median_ms for r in rows]))), _cell(float(np.median([r.chance_ms for r in rows])))])
+    known = [r for r in rows if r.median_ms is not None]
+    if known:
+        body.append(
+            ["median", "", _cell(float(np.median([r.median_ms for r in known]))), _cell(float(np.median([r.chance_ms for r in known])))]
+        )
     table("Timing of band stems on the annotated grid, ms", ["recording", "stem", "median", "random onsets"], body)
+    missed = sorted({r.name for r in rows if r.median_ms is None})
+    if missed:
+        say(f"Not measured, for no beats were found: {', '.join(missed)}")
 
 
 def command(

@@ -169,6 +169,22 @@ def restore(recordings: Ids, data: Data = None, server: Server = None, key: Key 
     _each(recordings, "restore", library_of=(data, server, key), json_output=json_output)
 
 
+@app.command("delete")
+def delete(recordings: Ids, data: Data = None, server: Server = None, key: Key = None, json_output: Json = False) -> None:
+    """Delete recordings that are in the trash, with their stems: for good.
+
+    Example: sideman library delete 3f2a
+    """
+    with library(data, server, key) as lib:
+        gone = [full_id(lib, i, trashed=True) for i in recordings]
+        for recording in gone:
+            lib.ask("DELETE", f"/api/v1/recordings/{recording}")
+    if json_output:
+        print_json([{"id": i} for i in gone])
+    else:
+        say(f"deleted: {', '.join(gone)}")
+
+
 def _each(ids: list[str], verb: str, library_of: tuple[Path | None, str | None, str | None], json_output: bool) -> None:
     with library(*library_of) as lib:
         rows = [lib.ask("POST", f"/api/v1/recordings/{full_id(lib, i, trashed=verb == 'restore')}/{verb}") for i in ids]

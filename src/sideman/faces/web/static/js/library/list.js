@@ -9,9 +9,10 @@ import { keyName } from '../music.js'
 import { recordingIn } from '../sets/store.js'
 import { text } from '../text.js'
 import { say } from '../toasts.js'
+import { TrashActions } from './trash.js'
 
 /** @typedef {{id: string, title: string, artist: string, durationS: number, tempoBpm: number | null, key: {name: string} | null, status: 'uploaded' | 'analyzing' | 'analyzed' | 'failed', addedAt: string, artworkUrl: string | null, tags: string[], stemRoles: string[], trashedAt: string | null}} Row */
-/** @typedef {{rows: Row[], selecting: boolean, selected: Set<string>, onToggle: (id: string, range: boolean) => void, onAll: (on: boolean) => void, onRestore: ((id: string) => void) | null, setId: string, onMove: ((id: string, before: string | null) => Promise<void>) | null}} ListProps */
+/** @typedef {{rows: Row[], selecting: boolean, selected: Set<string>, onToggle: (id: string, range: boolean) => void, onAll: (on: boolean) => void, onTrash: (() => void) | null, setId: string, onMove: ((id: string, before: string | null) => Promise<void>) | null}} ListProps */
 
 /** @param {{row: Row}} props */
 function Status({ row }) {
@@ -65,28 +66,28 @@ const dragging = (rows, at, onMove) => ({
 })
 
 /** @param {ListProps} props */
-export function Table({ rows, selecting, selected, onToggle, onAll, onRestore, setId, onMove }) {
+export function Table({ rows, selecting, selected, onToggle, onAll, onTrash, setId, onMove }) {
   const c = text.library.columns
   const all = rows.length > 0 && rows.every((r) => selected.has(r.id))
-  return html`<div class="table-wrap"><table class=${`recordings ${onRestore ? 'trashed' : ''}`}><thead><tr>
+  return html`<div class="table-wrap"><table class=${`recordings ${onTrash ? 'trashed' : ''}`}><thead><tr>
     ${selecting && html`<th class="tick"><input type="checkbox" aria-label=${all ? text.library.selectNone : text.library.selectAll} checked=${all} onChange=${() => onAll(!all)} /></th>`}
-    <th>${c.title}</th><th class="wide-only">${c.stems}</th><th>${c.length}</th><th>${c.tempo}</th><th>${c.key}</th><th>${c.status}</th><th class="wide-only">${c.added}</th>${(onRestore || onMove) && html`<th><span class="sr">${text.common.actions}</span></th>`}</tr></thead>
+    <th>${c.title}</th><th class="wide-only">${c.stems}</th><th>${c.length}</th><th>${c.tempo}</th><th>${c.key}</th><th>${c.status}</th><th class="wide-only">${c.added}</th>${(onTrash || onMove) && html`<th><span class="sr">${text.common.actions}</span></th>`}</tr></thead>
     <tbody>${rows.map((r, at) => html`<tr key=${r.id} ...${onMove ? dragging(rows, at, onMove) : {}} class=${selected.has(r.id) ? 'selected' : ''}>
       ${selecting && html`<td class="tick"><${Check} row=${r} selected=${selected} onToggle=${onToggle} /></td>`}
       <td><div class="what"><${Artwork} recording=${r} size="42" /><div><a class="title" href=${`#${recordingIn(r.id, setId)}`}>${r.title}</a><div class="by">${r.artist || text.common.unknownArtist}${r.tags.map((t) => html`<span class="tag" key=${t}>#${t}</span>`)}</div></div></div></td>
       <td class="wide-only"><${StemDots} roles=${r.stemRoles} /></td><td class="num">${clock(r.durationS)}</td><td class="num">${tempo(r.tempoBpm)}</td><td class="key">${keyName(r.key?.name ?? null)}</td>
       <td><${Status} row=${r} /></td><td class="wide-only">${day(r.addedAt)}</td>
       ${onMove && html`<${MoveButtons} rows=${rows} at=${at} onMove=${onMove} />`}
-      ${onRestore && html`<td><button class="btn sm" onClick=${() => onRestore(r.id)}><${Icon} name="undo-2" />${text.library.restore}</button></td>`}</tr>`)}</tbody></table></div>`
+      ${onTrash && html`<td><div class="row"><${TrashActions} row=${r} onDone=${onTrash} /></div></td>`}</tr>`)}</tbody></table></div>`
 }
 
 /** @param {ListProps} props */
-export function Cards({ rows, selecting, selected, onToggle, onRestore, setId }) {
+export function Cards({ rows, selecting, selected, onToggle, onTrash, setId }) {
   return html`<ul class="cards">${rows.map((r) => html`<li key=${r.id} class=${`card ${selected.has(r.id) ? 'selected' : ''}`}>
     ${selecting && html`<span class="tick"><${Check} row=${r} selected=${selected} onToggle=${onToggle} /></span>`}
     <a class="cover" href=${`#${recordingIn(r.id, setId)}`} tabindex="-1" aria-hidden="true"><${Artwork} recording=${r} size="200" /></a>
     <a class="title" href=${`#${recordingIn(r.id, setId)}`}>${r.title}</a><div class="by">${r.artist || text.common.unknownArtist}</div>
     <div class="facts"><span class="num">${clock(r.durationS)}</span><span class="num">${tempo(r.tempoBpm)} ${text.filters.bpm}</span><span>${keyName(r.key?.name ?? null)}</span></div>
     <div class="row"><${Status} row=${r} /><span class="grow"></span><${StemDots} roles=${r.stemRoles} /></div>
-    ${onRestore && html`<button class="btn sm" onClick=${() => onRestore(r.id)}><${Icon} name="undo-2" />${text.library.restore}</button>`}</li>`)}</ul>`
+    ${onTrash && html`<div class="row"><${TrashActions} row=${r} onDone=${onTrash} /></div>`}</li>`)}</ul>`
 }

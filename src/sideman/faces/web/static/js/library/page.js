@@ -1,5 +1,5 @@
 import { html, useEffect, useRef, useState } from '../ui.js'
-import { get, post, query } from '../api.js'
+import { get, query } from '../api.js'
 import { onJob } from '../jobs_store.js'
 import { Empty, Failure, Loading } from '../kit/controls.js'
 import { Icon } from '../kit/icon.js'
@@ -9,12 +9,13 @@ import { mayEdit } from '../session.js'
 import { SetMenu } from '../sets/menu.js'
 import { addressOf, changeList, loadSets, mayChange, reordered, sets } from '../sets/store.js'
 import { text } from '../text.js'
-import { notify, notifyError } from '../toasts.js'
+import { notifyError } from '../toasts.js'
 import { arrivals, uploads } from '../upload/queue.js'
 import { BatchBar } from './batch.js'
 import { Filters } from './filters.js'
 import { Cards, Table } from './list.js'
 import { chips, question, readSearch, writeSearch } from './search.js'
+import { EmptyTrash } from './trash.js'
 import { AddButton, UploadList } from './uploads.js'
 import { Welcome } from './welcome.js'
 
@@ -90,15 +91,6 @@ export function LibraryPage() {
   const { loaded, error, load, more } = useRecordings(asked)
   const rows = loaded?.rows ?? []
   const choice = useSelection(rows, `${search.set} ${search.trashed}`)
-  const restore = async (/** @type {string} */ id) => {
-    try {
-      await post(`/recordings/${id}/restore`)
-      notify(text.batch.summaryTitle.restore, 'good')
-      load()
-    } catch (reason) {
-      notifyError(reason)
-    }
-  }
   const set = sets.value?.find((s) => s.id === search.set) ?? null
   const filtered = Boolean(search.q) || chips(search).length > 0
   const move = async (/** @type {string} */ id, /** @type {string | null} */ before) => {
@@ -117,7 +109,7 @@ export function LibraryPage() {
   return html`<main id="main" class="page" tabindex="-1">
     <header class="head"><h1>${search.trashed ? text.library.trash : set ? set.name : text.library.title}</h1>${loaded && rows.length > 0 && html`<small class="num">${text.library.count(rows.length, loaded.next !== null)}</small>`}<span class="grow"></span>
       ${!search.trashed && !first && html`<${SetMenu} chosen=${set} inside=${Boolean(search.set)} />`}
-      ${search.trashed ? html`<a class="btn" href="#/library"><${Icon} name="library" />${text.library.backToLibrary}</a>` : html`
+      ${search.trashed ? html`${rows.length > 0 && mayEdit() && html`<${EmptyTrash} onDone=${load} />`}<a class="btn" href="#/library"><${Icon} name="library" />${text.library.backToLibrary}</a>` : html`
         ${rows.length > 0 && mayEdit() && html`<button class="btn" aria-pressed=${choice.selecting} onClick=${choice.selecting ? choice.stop : choice.start}><${Icon} name="square-check" />${choice.selecting ? text.library.selectDone : text.library.select}</button>`}
         <button class="btn" onClick=${() => writeSearch({ ...search, set: '', sort: 'added', descending: true, trashed: true })}><${Icon} name="trash-2" />${text.library.trash}</button>${mayEdit() && html`<${AddButton} />`}`}</header>
     ${!first && html`<${Filters} search=${search} />`}
@@ -126,7 +118,7 @@ export function LibraryPage() {
     ${error ? html`<${Failure} error=${error} retry=${load} />` : !loaded ? html`<${Loading} />` : first && !uploads.value.length ? html`<${Welcome} onDemo=${load} />` : !rows.length ? html`
       <${Empty} icon=${search.trashed ? 'trash-2' : 'search'} title=${search.trashed ? text.library.trashEmpty : first ? text.welcome.title : set && !filtered ? text.sets.empty : text.library.nothing} hint=${search.trashed ? text.library.trashHint : set && !filtered ? text.sets.emptyHint : undefined}>
         ${filtered && html`<a class="btn" href=${`#${search.set ? addressOf(search.set) : '/library'}`}>${text.library.clear}</a>`}<//>` : html`
-      <${List} rows=${rows} selecting=${choice.selecting} selected=${choice.selected} onToggle=${choice.toggle} onAll=${choice.all} onRestore=${search.trashed ? restore : null} setId=${search.set} onMove=${movable ? move : null} />
+      <${List} rows=${rows} selecting=${choice.selecting} selected=${choice.selected} onToggle=${choice.toggle} onAll=${choice.all} onTrash=${search.trashed && mayEdit() ? load : null} setId=${search.set} onMove=${movable ? move : null} />
       ${loaded.next && html`<div class="row center"><button class="btn" onClick=${more}>${text.common.more}</button></div>`}`}
     ${choice.selecting && html`<${BatchBar} ids=${[...choice.selected]} titles=${new Map(rows.map((r) => [r.id, r.title]))} set=${set} onDone=${load} onGone=${choice.drop} onClear=${choice.stop} />`}
   </main>`
