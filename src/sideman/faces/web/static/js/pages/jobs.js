@@ -102,9 +102,9 @@ function facts(job) {
 /** @param {{job: Job, reload: () => void}} props */
 function JobRow({ job, reload }) {
   const t = text.jobs
-  const [link, setLink] = useState('')
+  const [made, setMade] = useState(/** @type {{downloadUrl: string | null, fileName: string} | null} */ (null))
   useEffect(() => {
-    if (job.state === 'completed' && job.entityId && (job.kind === 'mix' || job.kind === 'export')) get(`/mixes/${job.entityId}`).then((m) => setLink(m.downloadUrl ?? ''), () => setLink(''))
+    if (job.state === 'completed' && job.entityId && (job.kind === 'mix' || job.kind === 'export')) get(`/mixes/${job.entityId}`).then(setMade, () => setMade(null))
   }, [job.state])
   const act = async (/** @type {Promise<any>} */ wanted) => {
     try {
@@ -118,11 +118,11 @@ function JobRow({ job, reload }) {
   const failed = job.state === 'failed' || job.state === 'cancelled'
   return html`<li class=${`job ${job.state}`}><span class="badge"><${Icon} name=${ICONS[job.kind] ?? 'activity'} /></span>
     <div class="grow"><b>${t.kinds[job.kind] ?? job.kind}</b> ${name && html`<a href=${`#/recording/${job.recordingId}`}>${name}</a>`}
-      <small class="num">${facts(job).filter(Boolean).join(' · ')}</small>
+      <small class="num">${[made?.fileName, ...facts(job)].filter(Boolean).join(' · ')}</small>
       ${job.error && html`<p class="error">${job.error}</p>`}
       ${job.state === 'running' && html`<${Progress} label=${`${t.kinds[job.kind]} ${name}`} share=${job.share} />`}</div>
     <span class=${`status ${job.state}`}>${t.states[job.state]}</span>
-    ${link && html`<a class="btn sm" href=${link} download><${Icon} name="download" />${t.download}</a>`}
+    ${made?.downloadUrl && html`<a class="btn sm" href=${made.downloadUrl} download><${Icon} name="download" />${t.download}</a>`}
     ${mayEdit() && isUnfinished(job) && html`<button class="btn sm" onClick=${() => act(post(`/jobs/${job.id}/cancel`))}><${Icon} name="x" />${t.cancel}</button>`}
     ${mayEdit() && failed && html`<button class="btn sm" onClick=${() => act(post(`/jobs/${job.id}/retry`))}><${Icon} name="rotate-ccw" />${t.retry}</button>`}
     ${mayEdit() && !isUnfinished(job) && html`<button class="icon-button" aria-label=${t.remove} title=${t.remove} onClick=${() => act(remove(`/jobs/${job.id}`))}><${Icon} name="x" /></button>`}</li>`
