@@ -180,7 +180,7 @@ def delete(recordings: Ids, data: Data = None, server: Server = None, key: Key =
         for recording in gone:
             lib.ask("DELETE", f"/api/v1/recordings/{recording}")
     if json_output:
-        print_json([{"id": i} for i in gone])
+        print_json({"deleted": gone})
     else:
         say(f"deleted: {', '.join(gone)}")
 
