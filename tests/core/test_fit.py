@@ -234,3 +234,17 @@ def test_stems_that_all_fail_alike_put_the_analysis_in_doubt(long_song: ShortSon
         for r in (StemRole.BASS, StemRole.PIANO)
     )
     assert "chords or tuning" in (fit.suspect_analysis(reports) or "")
+
+
+@pytest.mark.parametrize("seconds", [64, 600, 4000, 7200])
+def test_a_steady_drift_is_told_in_a_song_of_any_length(seconds: int) -> None:
+    """One hit pattern that the song answers at no lag, or at lags that move by half a percent."""
+    at_s = np.arange(3.0, seconds, 3.0)
+    noise = np.random.default_rng(0).normal(0, 0.02, (len(at_s), len(LAG_S)))
+
+    def told(slope: float) -> float:
+        lag = slope * (at_s - at_s.mean())[:, None]
+        answers = 0.3 * np.exp(-(((LAG_S[None] - lag) / 0.03) ** 2) / 2) * (np.abs(lag) < LAG_S[-1])
+        return pooled.drift([LagCurves(noise + answers, np.ones(len(at_s)), at_s)])
+
+    assert told(0.0) > 4 > 2 > told(0.005)

@@ -18,6 +18,9 @@ UNPITCHED = {"pool": ("met", "agogic", "kit"), "pool_swell": ("met", "agogic", "
 DRIFTS = {"drift_struck": ("met", "agogic"), "drift_pool": ("accent", "met", "kit")}
 DRIFTS_PITCHED = {"drift_struck": ("met", "agogic"), "drift_arrival": ("arrival",), "drift_pool": ("accent", "change", "arrival")}
 
+LONGEST_PIECE_S = 2400.0
+"""In a longer recording hardly a steady drift stays within the lags: its pieces are told each by itself."""
+
 Array = NDArray[np.floating]
 
 
@@ -29,7 +32,7 @@ def contrasts(compared: Sequence[Compared], pitched: bool) -> dict[str, float]:
         curves |= kind.curves
         windows |= kind.windows
     drifts = DRIFTS_PITCHED if pitched else DRIFTS
-    return _places(curves, pitched) | {name: _drift([windows[k] for k in kinds]) for name, kinds in drifts.items()}
+    return _places(curves, pitched) | {name: drift([windows[k] for k in kinds]) for name, kinds in drifts.items()}
 
 
 def _places(curves: Mapping[str, Array], pitched: bool) -> dict[str, float]:
@@ -40,7 +43,7 @@ def _places(curves: Mapping[str, Array], pitched: bool) -> dict[str, float]:
     return out
 
 
-def _drift(kinds: Sequence[LagCurves]) -> float:
+def drift(kinds: Sequence[LagCurves]) -> float:
     """No lag against the best lag that moves steadily: negative where a stem runs away from the song."""
     count = min(len(k.at_s) for k in kinds)
     total = np.zeros((count, len(LAG_S)))
@@ -48,10 +51,14 @@ def _drift(kinds: Sequence[LagCurves]) -> float:
         weighted = kind.weighted[:count]
         mean = weighted.sum(0)
         total += (weighted - mean.mean() / count) / (mean.std() + 1e-3)
-    zero = total.sum(0)[np.abs(LAG_S) <= NEAR_S].max()
     at_s, weight = kinds[0].at_s[:count], kinds[0].weight[:count] + 1e-9
-    away_s = at_s - (at_s * weight).sum() / weight.sum()
-    return float((zero - best_drift(total, away_s)) / np.sqrt(len(kinds)))
+    pieces = np.array_split(np.arange(count), 1 + int((at_s[-1] - at_s[0]) // LONGEST_PIECE_S))
+    return sum(_steady(total[p], at_s[p], weight[p]) for p in pieces) / float(np.sqrt(len(kinds)))
+
+
+def _steady(total: Array, at_s: Array, weight: Array) -> float:
+    zero = total.sum(0)[np.abs(LAG_S) <= NEAR_S].max()
+    return float(zero - best_drift(total, at_s - (at_s * weight).sum() / weight.sum()))
 
 
 def _standard(curve: Array) -> Array:
