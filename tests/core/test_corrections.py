@@ -222,6 +222,37 @@ def test_sections_are_split_and_keep_their_energy() -> None:
     assert inside.sections and [s.label for s in inside.sections.value] == ["A", "B", "x", "B"]
 
 
+def told_sections(*spans: tuple[float, float, str, float, str]) -> MusicAnalysis:
+    rows = tuple(Section(a, b, label, energy, 0.6, name, 0.5 if name else 0.0, 2 * energy) for a, b, label, energy, name in spans)
+    return replace(song(), sections=Annotation(rows, 0.7, Provenance("test")))
+
+
+def test_what_a_section_gives_up_goes_to_its_neighbours() -> None:
+    known = told_sections((0.0, 8.0, "A", 0.2, "verse"), (8.0, 16.0, "B", 0.9, "chorus"), (16.0, 32.0, "A", 0.3, "verse"))
+
+    def edges(**values: object) -> list[tuple[float, float, str]]:
+        made = after(known, "set-section", **values)
+        assert made.sections
+        return [(s.start_s, s.end_s, s.label) for s in made.sections.value]
+
+    assert edges(start_s=10.0, end_s=14.0, label="B", of_s=12.0) == [(0, 10, "A"), (10, 14, "B"), (14, 32, "A")]
+    assert edges(start_s=6.0, end_s=16.0, label="C", of_s=12.0) == [(0, 6, "A"), (6, 16, "C"), (16, 32, "A")]
+    assert edges(start_s=10.0, end_s=14.0, label="C") == [(0, 8, "A"), (8, 10, "B"), (10, 14, "C"), (14, 16, "B"), (16, 32, "A")]
+    assert edges(start_s=2.0, end_s=6.0, label="A", of_s=1.0) == [(0, 2, "A"), (2, 6, "A"), (6, 16, "B"), (16, 32, "A")]
+    assert edges(start_s=20.0, end_s=30.0, label="D", of_s=20.0) == [(0, 8, "A"), (8, 20, "B"), (20, 30, "D"), (30, 32, "A")]
+
+
+def test_a_section_that_is_moved_keeps_what_was_measured_in_it() -> None:
+    known = told_sections((0.0, 8.0, "A", 0.2, "verse"), (8.0, 16.0, "B", 0.9, "chorus"), (16.0, 32.0, "C", 0.3, ""))
+    for values in ({"start_s": 6.0, "end_s": 16.0, "of_s": 12.0}, {"start_s": 4.0, "end_s": 16.0}):
+        moved = after(known, "set-section", label="B", **values)
+        assert moved.sections
+        chorus = next(s for s in moved.sections.value if s.label == "B")
+        assert (chorus.energy, chorus.density, chorus.name, chorus.confidence) == (0.9, 1.8, "chorus", 1.0)
+    renamed = after(known, "set-section", start_s=8.0, end_s=16.0, label="Bridge", of_s=9.0)
+    assert renamed.sections and (renamed.sections.value[1].name, renamed.sections.value[1].energy) == ("", 0.9)
+
+
 # refusals
 
 

@@ -36,18 +36,19 @@ def line(song: SongContext, style: str, seed: int, role: StemRole = StemRole.LEA
     return write(Player(song, style_named(style), seed, role))
 
 
-@pytest.mark.parametrize("role", [StemRole.LEAD, StemRole.VOCALS])
+@pytest.mark.parametrize("meter", [Meter(3), Meter(4), Meter(2, True), Meter(4, True)])
 @pytest.mark.parametrize("style", STYLES)
-def test_a_phrase_comes_to_rest_on_a_beat_and_breathes(style: str, role: StemRole) -> None:
-    song = context(*CHORDS)
-    for seed in range(5):
+def test_a_phrase_comes_to_rest_on_a_beat_and_breathes(style: str, meter: Meter) -> None:
+    song = context(*CHORDS, meter=meter)
+    beat = 3 if meter.compound else 1
+    for seed, role in itertools.product(range(5), (StemRole.LEAD, StemRole.VOCALS)):
         notes = line(song, style, seed, role)
         for phrase in range(BARS // 4):
             bar = song.bars[phrase * 4 + 3]
             last = max((n for n in notes if bar.start <= n.beat < bar.end), key=lambda n: n.beat)
-            assert (last.beat - bar.start) % 1 == pytest.approx(0, abs=1e-6) and last.beat - bar.start < 2
-            assert last.length_beats >= 0.85
-            assert last.beat + last.length_beats < bar.end - 0.4
+            assert (last.beat - bar.start) % beat == pytest.approx(0, abs=1e-6) and last.beat - bar.start < bar.pulses / 2
+            assert last.length_beats >= 0.85 * beat
+            assert last.beat + last.length_beats < bar.end - bar.pulses / 10
             assert last.pitch % 12 in song.chord_at(last.beat).pitch_classes
 
 
@@ -100,6 +101,24 @@ def _likeness(a: dict[int, int], b: dict[int, int]) -> float:
         return 0.0
     x, y = (np.array([bar[k] for k in both], float) for bar in (a, b))
     return len(both) / len(set(a) | set(b)) / (1 + float(np.abs((x - x.mean()) - (y - y.mean())).mean()))
+
+
+def test_a_rest_ends_with_its_chord() -> None:
+    """Two chords a bar: the last note of a phrase does not sound on over the second one."""
+    bars = context(*CHORDS)
+    spans = [
+        ChordSpan(a + k * (b - a) / 2, a + (k + 1) * (b - a) / 2, Chord.parse(("C:maj", "F#:maj")[k]))
+        for a, b in ((float(bars.seconds_at(x.start)), float(bars.seconds_at(x.end))) for x in bars.bars)
+        for k in range(2)
+    ]
+    grid, key = Annotation(bars.grid, 1, MADE), Annotation(Key(0, "major"), 1, MADE)
+    song = SongContext.from_analysis(MusicAnalysis(bars.duration_s + 1, grid=grid, chords=Annotation(tuple(spans), 1, MADE), key=key))
+    for style, seed in itertools.product(STYLES, range(5)):
+        notes = line(song, style, seed)
+        for phrase in range(BARS // 4):
+            bar = song.bars[phrase * 4 + 3]
+            last = max((n for n in notes if bar.start <= n.beat < bar.end), key=lambda n: n.beat)
+            assert last.pitch % 12 in song.chord_at(last.beat + last.length_beats - 0.05).pitch_classes
 
 
 def test_over_a_borrowed_chord_the_scale_gives_way() -> None:

@@ -143,7 +143,8 @@ def test_a_recording_from_adding_to_restoring(way: Way, tmp_path: Path) -> None:
     assert found("search", mark) == [] and set(both) <= set(found("list", "--trashed", "--limit", "1000"))
     way.json("library", "restore", two["id"][:13])
     assert found("search", mark) == [two["id"]]
-    assert way.json("library", "delete", one["id"][:13]) == {"deleted": [one["id"]]}
+    half = way("library", "delete", one["id"], two["id"], one["id"], "--json")
+    assert half.code == 6 and json.loads(half.out) == {"deleted": [one["id"]]} and "trash it first" in half.err
     assert one["id"] not in found("list", "--trashed", "--limit", "1000")
     assert "trash it first" in one_sentence(way("library", "delete", two["id"]), 6)
     for words in (("list",), ("search", mark), ("show", two["id"]), ("add", paths[1])):

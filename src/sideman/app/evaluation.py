@@ -40,7 +40,7 @@ def separation_scores(folder: Path, engines: Engines) -> Iterator[separation.Sep
 
 
 def timing_scores(folder: Path, engines: Engines, annotations: Path | None = None) -> Iterator[timing.TimingScore]:
-    """Band stems written on the product's own analysis, measured on the annotated grid; rows without figures where no grid was found."""
+    """Band stems written on the product's own analysis, measured on the annotated grid; rows without figures for what cannot be read or has no grid."""
     band = engines.generators()
     for annotated in read_references(folder, annotations):
         try:

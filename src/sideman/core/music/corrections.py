@@ -171,20 +171,37 @@ def _set_chord(a: MusicAnalysis, values: Mapping[str, Any]) -> MusicAnalysis:
 
 
 def _set_section(a: MusicAnalysis, values: Mapping[str, Any]) -> MusicAnalysis:
-    """start_s, end_s, label: replaces what was there, whole sections or parts of them."""
+    """start_s, end_s, label: replaces what was there, whole sections or parts of them. of_s: a moment of the section that this one was: what it
+    gives up goes to its neighbours."""
     start, end = _span(a, values)
     if not isinstance(values["label"], str) or not values["label"].strip():
         raise ValueError("a section needs a label")
-    label = _label(values["label"])
-    old_ones = a.sections.value if a.sections else ()
-    energy = next((s.energy for s in old_ones if s.start_s <= start < s.end_s), 0.5)
-    spans = [Section(start, end, label, energy, 1.0)]
-    for old in old_ones:
-        if old.start_s < start - EDGE_S:
-            spans.append(replace(old, end_s=min(old.end_s, start)))
-        if old.end_s > end + EDGE_S:
-            spans.append(replace(old, start_s=max(old.start_s, end)))
-    return replace(a, sections=_mine(tuple(sorted(spans, key=lambda s: s.start_s))))
+    label, old_ones = _label(values["label"]), a.sections.value if a.sections else ()
+    own = a.section_at(float(values["of_s"])) if "of_s" in values else None
+    made = replace(_model(old_ones, own, (start, end), label), start_s=start, end_s=end, label=label, confidence=1.0)
+    before = [s for s in old_ones if s.start_s < start - EDGE_S and (s != own or s == old_ones[0])]
+    after = [s for s in old_ones if s.end_s > end + EDGE_S and (s != own or s == old_ones[-1])]
+    spans = [replace(s, end_s=min(s.end_s, start)) for s in before]
+    if spans and own is not None and own.start_s < start:
+        spans[-1] = replace(spans[-1], end_s=start)
+    spans.append(made)
+    rest = [replace(s, start_s=max(s.start_s, end)) for s in after]
+    if rest and own is not None and own.end_s > end:
+        rest[0] = replace(rest[0], start_s=end)
+    return replace(a, sections=_mine((*spans, *rest)))
+
+
+def _model(old_ones: Sequence[Section], own: Section | None, span: tuple[float, float], label: str) -> Section:
+    """The section that a new one goes on from, for what was measured in it: the one that it was, or else of those that it covers the one of its
+    label, or of which it covers most. Its guessed name stays with its label."""
+    start, end = span
+
+    def shared(s: Section) -> float:
+        return min(end, s.end_s) - max(start, s.start_s)
+
+    covered = [s for s in old_ones if shared(s) > EDGE_S]
+    found = own or max(covered, key=lambda s: (s.label == label, shared(s)), default=Section(start, end, label))
+    return found if found.label == label else replace(found, name="", name_confidence=0.0)
 
 
 def _span(a: MusicAnalysis, values: Mapping[str, Any]) -> tuple[float, float]:
@@ -216,6 +233,6 @@ TAKES = {
     "halve-tempo": "nothing", "double-tempo": "nothing", "move-bar-one": "beats", "set-meter": "meter, and bar", "move-beat": "from_s and to_s",
     "add-beat": "time_s", "remove-beat": "time_s", "take-alternative": "relation, and tempo_bpm and meter", "set-tempo": "tempo_bpm and downbeat_s, and meter",
     "set-beats": "times_s and positions, and meter", "set-key": "key, and start_s and end_s", "set-keys": "keys", "set-chords": "chords",
-    "set-sections": "sections", "set-chord": "start_s, end_s and chord", "set-section": "start_s, end_s and label",
+    "set-sections": "sections", "set-chord": "start_s, end_s and chord", "set-section": "start_s, end_s and label, and of_s",
 }  # fmt: skip
 """The values of each; behind `and` after a comma those that may be left out."""

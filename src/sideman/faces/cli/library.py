@@ -175,14 +175,25 @@ def delete(recordings: Ids, data: Data = None, server: Server = None, key: Key =
 
     Example: sideman library delete 3f2a
     """
+    gone: list[str] = []
+    first_error: SidemanError | None = None
     with library(data, server, key) as lib:
-        gone = [full_id(lib, i, trashed=True) for i in recordings]
-        for recording in gone:
-            lib.ask("DELETE", f"/api/v1/recordings/{recording}")
+        for recording in dict.fromkeys(full_id(lib, i, trashed=True) for i in recordings):
+            try:
+                lib.ask("DELETE", f"/api/v1/recordings/{recording}")
+                gone.append(recording)
+            except SidemanError as error:
+                first_error = first_error or error
+                if len(recordings) > 1:
+                    complain(f"{recording}: {error}")
     if json_output:
         print_json({"deleted": gone})
-    else:
+    elif gone:
         say(f"deleted: {', '.join(gone)}")
+    if first_error is not None:
+        if len(recordings) == 1:
+            raise first_error
+        raise typer.Exit(first_error.exit_code)
 
 
 def _each(ids: list[str], verb: str, library_of: tuple[Path | None, str | None, str | None], json_output: bool) -> None:

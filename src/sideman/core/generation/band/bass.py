@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import numpy as np
-
+from sideman.core.generation.band import walking
 from sideman.core.generation.band.player import Player, full_bars
 from sideman.core.generation.band.tab import Step
 from sideman.core.generation.context import ChordEvent, ContextBar
@@ -20,8 +19,6 @@ SOON_PULSES = 1.5
 AHEAD_PULSES = 4
 """How far a bar looks for the chord that an anticipation belongs to."""
 ON_BEAT, OFF_BEAT, GHOST = 0.74, 0.62, 0.3
-FIRST_HELD = 0.45
-"""Of a beat: so long, at least, a walking line stays on the root of a chord that begins between beats."""
 
 
 def _near(player: Player, pitch_class: int, reference: int) -> int:
@@ -47,7 +44,7 @@ def write(player: Player) -> list[ScoreNote]:
     events = player.context.sounding_chords()
     if not events:
         return []
-    out, line = _walk_line(player, events) if player.part.walking else [], _Line()
+    out, line = walking.write(player, events) if player.part.walking else [], _Line()
     for bar in full_bars(player):
         if not player.part.walking or bar.energy == 0:
             out += _bar(player, bar, events, line)
@@ -154,45 +151,3 @@ def _varied(player: Player, bar: ContextBar, steps: list[Step]) -> list[Step]:
     if free and rng.random() < 0.35 * amount:
         out.append(Step(float(rng.choice(free)) / 4, 0.25, DEAD))
     return sorted(out, key=lambda s: s.at)
-
-
-def _walk_line(player: Player, events: tuple[ChordEvent, ...]) -> list[ScoreNote]:
-    out, reference = [], player.part.register[2]
-    for k, event in enumerate(events):
-        line, reference = _walk(player, event, events[k + 1] if k + 1 < len(events) else event, reference)
-        out += [n for n in line if player.energy(n.beat) > 0]
-    return out
-
-
-def _walk(player: Player, event: ChordEvent, following: ChordEvent, reference: int) -> tuple[list[ScoreNote], int]:
-    """Quarters: chord tones on the way to the next root, which is approached from a step away."""
-    rng = player.rng("walk", round(event.start * 4))
-    low, high, _ = player.part.register
-    target, now = _root(player, following, reference), _root(player, event, reference)
-    tones = [p for p in range(low, high + 1) if p % 12 in event.chord.pitch_classes[:4]]
-    scale = player.context.key_at(event.start).scale
-    unit = 3.0 if player.context.compound else 1.0
-    first_beat = unit * np.ceil((event.start + FIRST_HELD * unit) / unit)  # after a pushed chord the line is on the beat again
-    places = [event.start, *np.arange(first_beat, event.end - 1e-6, unit).tolist()]
-    steps = len(places)
-    line = [now]
-    for b in range(1, steps):
-        before = line[-1]
-        if b == steps - 1:
-            options = [target - 2, target - 1, target + 1, target + 2]  # a chromatic step is spice: rarer than one of the scale
-            line.append(
-                min(options, key=lambda q: abs(q - before) * 0.6 + 3 * (q == before) + 2.4 * (q % 12 not in scale) + 2 * rng.random())
-            )
-        else:
-            aim = now + (target - now) * b / steps
-            options = [q for q in tones if q != before and abs(q - before) <= 7] or tones
-            line.append(min(options, key=lambda q: abs(q - aim) * 0.4 + abs(q - before) * 0.3 + 2.2 * rng.random()))
-    line = [int(np.clip(p, low, high)) for p in line]
-    ends, swung = [*places[1:], event.end], [player.swung(p) for p in (*places, event.end)]
-    out = [
-        ScoreNote(a, (b - a) * float(rng.uniform(0.85, 0.99)), p, 0.66 + 0.06 * (int(a / unit) % 2) + 0.05 * rng.random())
-        for a, b, p in zip(swung[:-1], swung[1:], line, strict=True)
-    ]
-    if rng.random() < 0.15 and unit == 1.0 and ends[-1] - places[-1] == unit:
-        out.append(ScoreNote(player.swung(places[-1] + 0.5), 0.3, line[-1], 0.35))
-    return out, line[-1]

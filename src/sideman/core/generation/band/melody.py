@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from sideman.core.generation.band.line import among, by_interval, cheapest, turns, unaltered
 from sideman.core.generation.band.player import Player, full_bars
 from sideman.core.generation.band.tab import Step
 from sideman.core.generation.context import ContextBar
@@ -67,16 +68,16 @@ def _slots(player: Player, bar: ContextBar) -> list[_Slot]:
     steps = list(figure.tabs["line"].steps(bar, player.context.compound))
     last = bar.last_in_section or bar.index_in_section % PHRASE_BARS == PHRASE_BARS - 1
     steps = _cadence(player, bar, steps) if last else _varied(player, bar, steps)
-    slots = [_slot(player, bar, s) for s in steps]
+    contour = CONTOURS[int(player.rng("contour", bar.section, bar.index_in_section % PHRASE_BARS % 2).integers(len(CONTOURS)))]
+    slots = [_slot(player, bar, s, contour) for s in steps]
     if last and slots:
         answered = bar.last_in_section or bar.index_in_section // PHRASE_BARS % 2
         slots[-1] = replace(slots[-1], strong=True, ending="closed" if answered else "open")
     return slots
 
 
-def _slot(player: Player, bar: ContextBar, step: Step) -> _Slot:
+def _slot(player: Player, bar: ContextBar, step: Step, contour: tuple[float, ...]) -> _Slot:
     phrase = bar.index_in_section % PHRASE_BARS
-    contour = CONTOURS[int(player.rng("contour", bar.section, phrase % 2).integers(len(CONTOURS)))]
     shape = float(np.interp(step.at / bar.pulses, np.linspace(0, 1, len(contour)), contour))
     height = player.part.register[2] + LIFTS[phrase] + (FULL_LIFT if bar.energy >= 3 else 0)
     beat = player.context.pulses_per_beat
@@ -90,18 +91,22 @@ def _varied(player: Player, bar: ContextBar, steps: list[Step]) -> list[Step]:
         gone = int(rng.integers(1, len(steps)))
         return [s for k, s in enumerate(steps) if k != gone]
     if phrase == 2 and rng.random() < 0.6:
-        return [s for s in steps if s.at % 1 == 0 or rng.random() < 0.8]
+        return [s for s in steps if s.at % player.context.pulses_per_beat == 0 or rng.random() < 0.8]
     return steps
 
 
 def _cadence(player: Player, bar: ContextBar, steps: list[Step]) -> list[Step]:
-    """The motif's beginning comes to rest on a beat of the bar's first half, and breath is taken after it."""
+    """The motif's beginning comes to rest on a beat of the bar's first half, as long as its chord lasts, and breath is taken after it."""
     beat = player.context.pulses_per_beat
     begun = [s for s in steps if s.at < bar.pulses / 2]
     while begun and begun[-1].at % beat:
         begun.pop()
     rest = begun.pop() if begun else Step(0.0, beat, "x")
-    return [*begun, replace(rest, pulses=max(rest.pulses, beat, bar.pulses * 0.75 - rest.at))]
+    at = bar.start + rest.at
+    events = player.context.sounding_chords()
+    here = [events[i] for i in player.context.sounding_between(at, bar.end)]
+    change = next((c.start for c in here if c.start >= at + beat - 1e-6 and c.chord != here[0].chord), bar.end)
+    return [*begun, replace(rest, pulses=min(max(beat, bar.pulses * 0.75 - rest.at), change - at))]
 
 
 def _notes(player: Player, slots: list[_Slot], previous: int | None) -> list[ScoreNote]:
@@ -113,43 +118,23 @@ def _notes(player: Player, slots: list[_Slot], previous: int | None) -> list[Sco
 
 
 def _line(player: Player, slots: list[_Slot], previous: int | None) -> list[int]:
-    """The cheapest line through all slots, from the note before: Viterbi over pairs of notes, costs [one before, now]."""
     low, high, _ = player.part.register
     pitches = np.arange(low, high + 1)
-    count, (moving, turning) = len(pitches), _motion(pitches)
+    interval = by_interval(pitches, INTERVAL_COST, FARTHER_COST)
     rng = player.rng("pitches", *_place(player, slots[0]))
-    costs: Array = np.zeros((count, count))
+    chords = [player.context.chord_at(s.at) for s in slots]
+    own = [
+        _cost(pitches, s, c, player.context.key_at(s.at)) + CHANCE * rng.random(len(pitches)) for s, c in zip(slots, chords, strict=True)
+    ]
     if previous is not None:
-        costs += np.minimum(moving[int(np.clip(previous - low, 0, count - 1))], 1.0)
-    came: list[NDArray[np.intp]] = []
-    passing = np.zeros(count, bool)
-    for k, slot in enumerate(slots):
-        chord = player.context.chord_at(slot.at)
-        foreign = ~np.isin(pitches % 12, chord.pitch_classes)
-        if k:
-            wide = slot.at - slots[k - 1].at - slots[k - 1].pulses >= LONG_GAP_PULSES
-            step = moving * (0.5 if wide else 1.0) + LEAP_TO_PASSING_COST * ((moving > 0) & (passing[:, None] | foreign[None]))
-            total = costs[:, :, None] + turning * (k > 1)
-            came.append(total.argmin(0))
-            costs = total.min(0) + step
-        costs = costs + _cost(pitches, slot, chord, player.context.key_at(slot.at)) + CHANCE * rng.random(count)
-        passing = foreign
-    before, at = (int(i) for i in np.unravel_index(int(costs.argmin()), costs.shape))
-    line = [at]
-    for back in reversed(came):
-        line.append(before)
-        before, at = int(back[before, at]), before
-    return [int(pitches[i]) for i in reversed(line)]
-
-
-def _motion(pitches: NDArray[np.int64]) -> tuple[Array, Array]:
-    """Cost of an interval [from, to], and of what it does after the one before it [two before, from, to]."""
-    way = pitches[None] - pitches[:, None]
-    far = np.minimum(np.abs(way), len(INTERVAL_COST))
-    moving = np.array([*INTERVAL_COST, FARTHER_COST])[far]
-    first, second = way[:, :, None], way[None]
-    on = (np.abs(first) >= LEAP) & (np.sign(first) == np.sign(second)) & (second != 0)
-    return moving, RETURN_COST * ((first + second == 0) & (first != 0)) + ON_COST * on
+        own[0] += np.minimum(interval[int(np.clip(previous - low, 0, len(pitches) - 1))], 1.0)
+    foreign = [~among(pitches, c.pitch_classes) for c in chords]
+    no_step = interval > 0
+    moving = []
+    for k in range(1, len(slots)):
+        wide = slots[k].at - slots[k - 1].at - slots[k - 1].pulses >= LONG_GAP_PULSES
+        moving.append(interval * (0.5 if wide else 1.0) + LEAP_TO_PASSING_COST * (no_step & (foreign[k - 1][:, None] | foreign[k][None])))
+    return [int(pitches[i]) for i in cheapest(own, moving, turns(pitches, RETURN_COST, LEAP, ON_COST))]
 
 
 def _place(player: Player, slot: _Slot) -> tuple[int, int]:
@@ -159,22 +144,20 @@ def _place(player: Player, slot: _Slot) -> tuple[int, int]:
 
 
 def _cost(pitches: NDArray[np.int64], slot: _Slot, chord: Chord, key: Key) -> Array:
-    classes = pitches % 12
     cost = AIM_COST * np.abs(pitches - slot.aim)
     if not slot.strong:
-        return np.asarray(cost + np.where(np.isin(classes, list(_passing(chord, key))), 0.0, OUTSIDE_COST))
+        return np.asarray(cost + np.where(among(pitches, _passing(chord, key)), 0.0, OUTSIDE_COST))
     degrees = [*DEGREE_COST[slot.ending], *[SEVENTH_COST[slot.ending]] * 9]
     by_class = np.full(12, FOREIGN_COST)
     for place, pitch_class in reversed(list(enumerate(chord.pitch_classes))):
         by_class[pitch_class] = degrees[place]
-    return np.asarray(cost + by_class[classes])
+    return np.asarray(cost + by_class[pitches % 12])
 
 
 def _passing(chord: Chord, key: Key) -> set[int]:
-    """Chord tones and what of the scale clashes with none: nothing a semitone above one, nor beside one that the scale does not have."""
-    tones, scale = set(chord.pitch_classes), set(key.scale)
-    borrowed = tones - scale
-    return tones | {p for p in scale if (p - 1) % 12 not in tones and not {(p - 1) % 12, (p + 1) % 12} & borrowed}
+    """Chord tones and what of the scale clashes with none: nothing a semitone above one."""
+    tones = set(chord.pitch_classes)
+    return tones | {p for p in unaltered(chord, key) if (p - 1) % 12 not in tones}
 
 
 def _breathing(player: Player, notes: list[ScoreNote]) -> list[ScoreNote]:

@@ -109,7 +109,7 @@ export function LibraryPage() {
   return html`<main id="main" class="page" tabindex="-1">
     <header class="head"><h1>${search.trashed ? text.library.trash : set ? set.name : text.library.title}</h1>${loaded && rows.length > 0 && html`<small class="num">${text.library.count(rows.length, loaded.next !== null)}</small>`}<span class="grow"></span>
       ${!search.trashed && !first && html`<${SetMenu} chosen=${set} inside=${Boolean(search.set)} />`}
-      ${search.trashed ? html`${rows.length > 0 && mayEdit() && html`<${EmptyTrash} onDone=${load} />`}<a class="btn" href="#/library"><${Icon} name="library" />${text.library.backToLibrary}</a>` : html`
+      ${search.trashed ? html`${rows.length > 0 && !filtered && mayEdit() && html`<${EmptyTrash} onDone=${load} />`}<a class="btn" href="#/library"><${Icon} name="library" />${text.library.backToLibrary}</a>` : html`
         ${rows.length > 0 && mayEdit() && html`<button class="btn" aria-pressed=${choice.selecting} onClick=${choice.selecting ? choice.stop : choice.start}><${Icon} name="square-check" />${choice.selecting ? text.library.selectDone : text.library.select}</button>`}
         <button class="btn" onClick=${() => writeSearch({ ...search, set: '', sort: 'added', descending: true, trashed: true })}><${Icon} name="trash-2" />${text.library.trash}</button>${mayEdit() && html`<${AddButton} />`}`}</header>
     ${!first && html`<${Filters} search=${search} />`}

@@ -3,6 +3,7 @@ import { html, useState } from '../ui.js'
 import { get, post, query, remove } from '../api.js'
 import { Dialog } from '../kit/controls.js'
 import { Icon } from '../kit/icon.js'
+import { me } from '../session.js'
 import { text } from '../text.js'
 import { notify, notifyError } from '../toasts.js'
 
@@ -23,34 +24,36 @@ export function TrashActions({ row, onDone }) {
     ${asking && html`<${ConfirmDelete} title=${text.library.confirmDelete(row.title)} onClose=${() => setAsking(false)} onYes=${async () => { setAsking(false); await erase([row.id]); onDone() }} />`}`
 }
 
-/** @param {{onDone: () => void}} props */
+/** One's own, also of an administrator. @param {{onDone: () => void}} props */
 export function EmptyTrash({ onDone }) {
-  const [asking, setAsking] = useState(false)
+  const [ids, setIds] = useState(/** @type {string[] | null} */ (null))
+  const close = () => setIds(null)
   const empty = async () => {
-    setAsking(false)
-    await allTrashed().then(erase, notifyError)
+    close()
+    await erase(ids ?? [])
     onDone()
   }
-  return html`<button class="btn" onClick=${() => setAsking(true)}><${Icon} name="trash-2" />${text.library.emptyTrash}</button>
-    ${asking && html`<${ConfirmDelete} title=${text.library.confirmEmpty} onClose=${() => setAsking(false)} onYes=${empty} />`}`
+  return html`<button class="btn" onClick=${() => ownTrashed().then(setIds, notifyError)}><${Icon} name="trash-2" />${text.library.emptyTrash}</button>
+    ${ids && html`<${ConfirmDelete} title=${text.library.confirmEmpty(ids.length)} onClose=${close} onYes=${empty} />`}`
 }
 
 /** @returns {Promise<string[]>} */
-async function allTrashed() {
+async function ownTrashed() {
   const ids = []
   for (let cursor = ''; cursor !== null;) {
     const page = await get(`/recordings${query({ trashed: true, limit: 200, cursor })}`)
-    ids.push(...page.items.map((/** @type {import('./list.js').Row} */ r) => r.id))
+    ids.push(...page.items.filter((/** @type {{ownerId: string}} */ r) => r.ownerId === me.value?.userId).map((/** @type {{id: string}} */ r) => r.id))
     cursor = page.nextCursor
   }
   return ids
 }
 
-/** Each by itself: one that is somebody else's keeps no other one. @param {string[]} ids */
+/** Each by itself: one that cannot go keeps no other one. @param {string[]} ids */
 async function erase(ids) {
-  let gone = 0
-  for (const id of ids) await remove(`/recordings/${id}`).then(() => gone++, notifyError)
-  if (gone) notify(text.library.deleted(gone), 'good')
+  const wrong = /** @type {unknown[]} */ ([])
+  for (const id of ids) await remove(`/recordings/${id}`).catch((reason) => wrong.push(reason))
+  if (wrong.length < ids.length) notify(text.library.deleted(ids.length - wrong.length), 'good')
+  if (wrong.length) notifyError(wrong[0])
 }
 
 /** @param {{title: string, onClose: () => void, onYes: () => void}} props */

@@ -5,7 +5,7 @@ import { text } from '../text.js'
 import { notify, notifyError } from '../toasts.js'
 import { barAt } from './drawing.js'
 
-/** @typedef {{kind: 'chord' | 'section', startS: number, endS: number, label: string}} Span */
+/** @typedef {{kind: 'chord' | 'section', startS: number, endS: number, label: string, ofS?: number}} Span ofS: a moment of what is changed; without it something new is laid over what is there */
 /** @typedef {Span | {kind: 'key'} | {kind: 'names'} | {kind: 'meter'} | {kind: 'tempo'}} Editing what a dialog changes */
 
 /** @param {import('./player.js').Desk} desk @param {() => void} reload */
@@ -35,22 +35,29 @@ export function correcting(desk, reload) {
 }
 
 /** What the loop spans, or else what sounds now; its name is that of what is there. @param {import('./player.js').Desk} desk
- * @param {[number, number, string, number][]} spans @returns {[number, number, string]} */
-export function spanHere(desk, spans) {
-  const { engine, navigator } = desk
+ * @param {'chord' | 'section'} kind @returns {Span} */
+export function spanHere(desk, kind) {
+  const { engine, navigator, song: { timeline } } = desk
+  const spans = kind === 'chord' ? timeline.chords : timeline.sections
   const loop = engine.loop.value
   const at = loop ? loop.startS : engine.positionS()
   const found = spans.find(([start, end]) => start <= at + 1e-3 && at + 1e-3 < end)
-  if (loop) return [loop.startS, loop.endS, found?.[2] ?? '']
+  if (loop) return { kind, startS: loop.startS, endS: Math.min(loop.endS, timeline.durationS), label: found?.[2] ?? '' }
+  if (found) return { kind, startS: found[0], endS: Math.min(found[1], timeline.durationS), label: found[2], ofS: (found[0] + found[1]) / 2 }
   const bar = navigator.around('bar')
-  return found ? [found[0], found[1], found[2]] : [bar?.startS ?? 0, bar?.endS ?? engine.durationS, '']
+  const next = Math.min(nextStart(spans, at, timeline.durationS), bar?.endS ?? desk.grid.barStarts[0] ?? timeline.durationS)
+  return { kind, startS: Math.max(bar?.startS ?? 0, spans.findLast(([, end]) => end <= at + 1e-3)?.[1] ?? 0), endS: next, label: '' }
 }
+
+/** Where the next span begins. @param {[number, number, string, number][]} spans @param {number} at @param {number} endS */
+const nextStart = (spans, at, endS) => spans.find(([start]) => start > at + 1e-3)?.[0] ?? endS
 
 /** A section that begins at the bar nearest to the playhead and ends where that which is there does. @param {import('./player.js').Desk} desk @returns {Span} */
 export function sectionFrom(desk) {
+  const { sections, durationS } = desk.song.timeline
   const startS = desk.navigator.nearestBar(desk.engine.positionS())
-  const within = desk.song.timeline.sections.find(([start, end]) => start <= startS + 1e-3 && startS + 1e-3 < end)
-  return { kind: 'section', startS, endS: within?.[1] ?? desk.song.timeline.durationS, label: '' }
+  const within = sections.find(([start, end]) => start <= startS + 1e-3 && startS + 1e-3 < end)
+  return { kind: 'section', startS, endS: Math.min(within?.[1] ?? nextStart(sections, startS, durationS), durationS), label: '' }
 }
 
 /** A place as bar, beat and time; before the first bar as time alone. @param {import('./player.js').Desk} desk @param {number} timeS */

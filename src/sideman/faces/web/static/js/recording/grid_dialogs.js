@@ -24,18 +24,19 @@ export function Form({ desk, reload, onClose, title, kind, values, children }) {
   return html`<${Dialog} title=${title} onClose=${onClose}><form onSubmit=${submit}>${children}<${Buttons} onClose=${onClose} /></form><//>`
 }
 
-/** @param {{label: string, value: number, min: number, max: number, step?: string, onInput: (v: number) => void}} props */
+/** What is typed stays a text: `97.` is no number yet. @param {{label: string, value: string, min: number, max: number, step?: string, onInput: (v: string) => void}} props */
 function NumberField({ label, value, min, max, step = '1', onInput }) {
-  return html`<label class="field"><span>${label}</span><input type="number" required min=${min} max=${max} step=${step} value=${value} onInput=${(/** @type {any} */ e) => onInput(e.target.valueAsNumber)} /></label>`
+  return html`<label class="field"><span>${label}</span><input type="number" required min=${min} max=${max} step=${step} value=${value} onInput=${(/** @type {any} */ e) => onInput(e.target.value)} /></label>`
 }
 
 /** @param {Props} props */
 export function MeterDialog(props) {
   const { grid, song } = props.desk
   const [meter, setMeter] = useState(song.timeline.meter ?? '4/4')
-  const [bar, setBar] = useState(1)
+  const [bar, setBar] = useState('1')
+  const pickup = grid.positions[0] === 1 ? 0 : 1 // a bar of its own, as the server counts
   const meters = METERS.includes(meter) ? METERS : [meter, ...METERS]
-  return html`<${Form} ...${props} title=${text.correct.meter} kind="set-meter" values=${() => (bar > 1 ? { meter, bar } : { meter })}>
+  return html`<${Form} ...${props} title=${text.correct.meter} kind="set-meter" values=${() => (Number(bar) > 1 ? { meter, bar: Number(bar) + pickup } : { meter })}>
     <label class="field"><span>${text.correct.meter}</span><${Select} label=${text.correct.meter} value=${meter} options=${meters.map((m) => [m, m])} onChange=${setMeter} /></label>
     <${NumberField} label=${text.correct.meterFrom} value=${bar} min=${1} max=${Math.max(1, grid.barStarts.length)} onInput=${setBar} /><//>`
 }
@@ -43,10 +44,10 @@ export function MeterDialog(props) {
 /** @param {Props} props */
 export function TempoDialog(props) {
   const { grid, song, engine } = props.desk
-  const [bpm, setBpm] = useState(Math.round((song.timeline.tempoBpm ?? 120) * TENTHS) / TENTHS)
+  const [bpm, setBpm] = useState(String(Math.round((song.timeline.tempoBpm ?? 120) * TENTHS) / TENTHS))
   const [places] = useState({ first: grid.barStarts[0] ?? 0, playhead: engine.positionS() })
   const [from, setFrom] = useState(/** @type {'first' | 'playhead'} */ ('first'))
-  const values = () => ({ tempo_bpm: bpm, downbeat_s: places[from] })
+  const values = () => ({ tempo_bpm: Number(bpm), downbeat_s: places[from] })
   return html`<${Form} ...${props} title=${text.correct.tempo} kind="set-tempo" values=${values}>
     <${NumberField} label=${text.correct.beatsAMinute} value=${bpm} min=${20} max=${400} step="any" onInput=${setBpm} />
     <label class="field"><span>${text.correct.downbeat}</span><${Select} label=${text.correct.downbeat} value=${from} onChange=${setFrom} options=${[['first', text.correct.asFirst(clock(places.first))], ['playhead', text.correct.asPlayhead(clock(places.playhead))]]} /></label><//>`
@@ -59,21 +60,22 @@ export function SectionDialog({ section, ...props }) {
   const { sections, durationS } = desk.song.timeline
   const bars = barsOf(barStarts, section)
   const [label, setLabel] = useState(section.label)
-  const [first, setFirst] = useState(bars.first)
-  const [last, setLast] = useState(bars.last)
-  const startS = first === bars.first ? section.startS : barStarts[first - 1]
-  const endS = last === bars.last ? section.endS : (barStarts[last] ?? durationS)
-  const before = sections.findLast(([, end]) => end <= section.startS + 1e-3)
+  const [first, setFirst] = useState(String(bars.first))
+  const [last, setLast] = useState(String(bars.last))
+  const startS = Number(first) === bars.first ? section.startS : Number(first) === 1 ? 0 : barStarts[Number(first) - 1]
+  const endS = Number(last) === bars.last ? section.endS : Math.min(barStarts[Number(last)] ?? durationS, durationS)
+  const values = () => ({ start_s: startS, end_s: endS, label, ...(section.ofS === undefined ? {} : { of_s: section.ofS }) })
+  const before = section.ofS === undefined ? undefined : sections.findLast(([, end]) => end <= section.startS + 1e-3)
   const known = [...new Set([...sections.map(([, , name]) => name), ...text.correct.sectionNames])]
   const join = async () => {
     if (before && await correcting(desk, reload).correct('set-section', { start_s: before[0], end_s: section.endS, label: before[2] })) onClose()
   }
-  return html`<${Form} ...${props} title=${text.correct.section} kind="set-section" values=${() => ({ start_s: startS, end_s: Math.min(endS, durationS), label })}>
+  return html`<${Form} ...${props} title=${text.correct.section} kind="set-section" values=${values}>
     <label class="field"><span>${text.correct.sectionName}</span><input type="text" required autofocus maxlength="60" list="section-names" value=${label} onInput=${(/** @type {any} */ e) => setLabel(e.target.value)} /></label>
     <datalist id="section-names">${known.map((name) => html`<option key=${name} value=${name}></option>`)}</datalist>
-    ${bars.last >= bars.first && html`<div class="pair"><${NumberField} label=${text.correct.firstBar} value=${first} min=${1} max=${last} onInput=${setFirst} /><${NumberField} label=${text.correct.lastBar} value=${last} min=${first} max=${barStarts.length} onInput=${setLast} /></div>`}
-    <p class="hint">${extent(desk, { ...section, startS, endS })}</p>
-    ${before && section.label && html`<button type="button" class="btn" onClick=${join}>${text.correct.join}</button>`}<//>`
+    ${bars.last >= bars.first && html`<div class="pair"><${NumberField} label=${text.correct.firstBar} value=${first} min=${1} max=${Number(last)} onInput=${setFirst} /><${NumberField} label=${text.correct.lastBar} value=${last} min=${Number(first)} max=${barStarts.length} onInput=${setLast} /></div>`}
+    ${startS < endS && html`<p class="hint">${extent(desk, { ...section, startS, endS })}</p>`}
+    ${before && html`<button type="button" class="btn" onClick=${join}>${text.correct.join}</button>`}<//>`
 }
 
 /** The bars that a span fills, counted from 1, to the nearest. @param {Float64Array} starts @param {{startS: number, endS: number}} span */

@@ -51,13 +51,8 @@ function BeatItems({ desk, correct }) {
 
 /** Chords and sections where the playhead is, or as far as the loop goes. @param {{desk: import('./player.js').Desk}} props */
 function SpanItems({ desk }) {
-  const { chords, sections } = desk.song.timeline
-  const edit = (/** @type {'chord' | 'section'} */ kind, /** @type {[number, number, string, number][]} */ spans) => {
-    const [startS, endS, label] = spanHere(desk, spans)
-    desk.editing.value = { kind, startS, endS, label }
-  }
-  return html`<${MenuItem} icon="music" title=${text.recording.chordHere} hint=${text.recording.chordHereHint} onClick=${() => edit('chord', chords)} />
-    <${MenuItem} icon="tag" title=${text.correct.section} hint=${text.correct.sectionHint} onClick=${() => edit('section', sections)} />
+  return html`<${MenuItem} icon="music" title=${text.recording.chordHere} hint=${text.recording.chordHereHint} onClick=${() => (desk.editing.value = spanHere(desk, 'chord'))} />
+    <${MenuItem} icon="tag" title=${text.correct.section} hint=${text.correct.sectionHint} onClick=${() => (desk.editing.value = spanHere(desk, 'section'))} />
     <${MenuItem} icon="skip-forward" title=${text.correct.sectionBegins} onClick=${() => (desk.editing.value = sectionFrom(desk))} />`
 }
 

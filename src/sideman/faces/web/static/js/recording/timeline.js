@@ -57,6 +57,7 @@ export function Timeline({ desk, reload }) {
       if (!looping) engine.seek(start)
     })
   }
+  const still = (/** @type {Event} */ e) => e.stopPropagation()
   const edge = (/** @type {PointerEvent} */ e, /** @type {number} */ index) => {
     e.stopPropagation()
     moveEdge(desk, index, e, (at) => view.timeAt(px(at)), /** @type {HTMLElement} */ (root.current?.querySelector('.moved-edge')), reload)
@@ -73,7 +74,7 @@ export function Timeline({ desk, reload }) {
       <div class="overview" aria-hidden="true" onPointerDown=${overview}>${timeline.sections.map(([start, end, label], i) => html`<${OverviewPart} key=${i} start=${start / engine.durationS} end=${end / engine.durationS} hue=${sectionHue(label)} />`)}<div class="window" hidden></div></div>
       <div class="ruler" title=${text.recording.dragToLoop} onPointerDown=${ruler}><canvas aria-hidden="true"></canvas></div>
       <div class="blocks sections" role="group" aria-label=${text.recording.sections}>${timeline.sections.map(([start, end, label], i) => html`<button class="block" key=${i} style=${{ '--hue': String(sectionHue(label)) }} title=${text.recording.loopSection(label)}
-        onClick=${() => engine.seek(start)} onDblClick=${() => engine.setLoop({ startS: start, endS: Math.min(end, engine.durationS) })}>${i > 0 && mayEdit() && html`<i class="edge" title=${text.correct.edge(label)} onPointerDown=${(/** @type {PointerEvent} */ e) => edge(e, i)} onClick=${(/** @type {Event} */ e) => e.stopPropagation()}></i>`}${label}</button>`)}</div>
+        onClick=${() => engine.seek(start)} onDblClick=${() => engine.setLoop({ startS: start, endS: Math.min(end, engine.durationS) })}>${i > 0 && mayEdit() && html`<i class="edge" title=${text.correct.edge(label)} onPointerDown=${(/** @type {PointerEvent} */ e) => edge(e, i)} onClick=${still} onDblClick=${still}></i>`}${label}</button>`)}</div>
       <div class="blocks chords" role="group" aria-label=${text.recording.chords}>${timeline.chords.map(([start, end, label], i) => html`<button class=${`block ${isMinor(label) ? 'minor' : ''} ${label === 'N' ? 'none' : ''}`} key=${i} tabindex="-1" style=${{ '--hue': String(chordHue(label)) }}
         aria-label=${`${desk.chord(label)}, ${clock(start)}`} title=${mayEdit() ? text.recording.chordTip(desk.chord(label)) : desk.chord(label)} onClick=${() => engine.seek(start)} onDblClick=${() => edit({ kind: 'chord', startS: start, endS: end, label })}>${desk.chord(label)}</button>`)}</div>
     </div>
@@ -93,29 +94,34 @@ function OverviewPart({ start, end, hue }) {
 /** Drag the beginning of a section to another bar, with Alt to another beat. @param {import('./player.js').Desk} desk @param {number} index @param {PointerEvent} event
  * @param {(at: PointerEvent) => number} timeAt @param {HTMLElement} line shows where it would begin @param {() => void} reload */
 function moveEdge(desk, index, event, timeAt, line, reload) {
-  const [before, moved] = [desk.song.timeline.sections[index - 1], desk.song.timeline.sections[index]]
+  const { navigator, song: { timeline } } = desk
+  const [before, moved] = [timeline.sections[index - 1], timeline.sections[index]]
+  const grasp = moved[0] - timeAt(event)
+  const [least, most] = [navigator.nearestBar(before[0]), navigator.nearestBar(moved[1])]
   let to = moved[0]
-  drag(event, () => undefined, (move) => {
-    const time = move.altKey ? desk.navigator.nearestBeat(timeAt(move)) : desk.navigator.nearestBar(timeAt(move))
-    to = time > before[0] && time < moved[1] ? time : to
+  const hide = () => (line.hidden = true)
+  drag(event, () => /** @type {HTMLElement} */ (event.target).setPointerCapture(event.pointerId), (move) => { // so that the click that follows is the edge's
+    if (Math.abs(move.clientX - event.clientX) < DRAG_PX) return
+    const time = (move.altKey ? navigator.nearestBeat : navigator.nearestBar).call(navigator, timeAt(move) + grasp)
+    to = time > least + 1e-3 && time < most - 1e-3 ? time : to
     line.hidden = to === moved[0]
     line.style.left = `${desk.view.x(to)}px`
   }, () => {
-    line.hidden = true
-    const [startS, endS, label] = to < moved[0] ? [to, moved[1], moved[2]] : [before[0], to, before[2]]
-    if (to !== moved[0]) correcting(desk, reload).correct('set-section', { start_s: startS, end_s: Math.min(endS, desk.song.timeline.durationS), label })
-  })
+    hide()
+    if (to !== moved[0]) correcting(desk, reload).correct('set-section', { start_s: to, end_s: Math.min(moved[1], timeline.durationS), label: moved[2], of_s: (moved[0] + moved[1]) / 2 })
+  }, hide)
 }
 
-/** Follow the pointer until it is lifted. @param {PointerEvent} event @param {() => void} down @param {(move: PointerEvent) => void} move @param {() => void} [up] */
-function drag(event, down, move, up) {
+/** Follow the pointer until it is lifted. @param {PointerEvent} event @param {() => void} down @param {(move: PointerEvent) => void} move @param {() => void} [up] @param {() => void} [cancel] */
+function drag(event, down, move, up, cancel = up) {
   if (event.button) return
   down()
-  const stop = () => {
+  const stop = (/** @type {PointerEvent} */ e) => {
     removeEventListener('pointermove', move)
     removeEventListener('pointerup', stop)
     removeEventListener('pointercancel', stop)
-    up?.()
+    if (e.type === 'pointercancel') cancel?.()
+    else up?.()
   }
   addEventListener('pointermove', move)
   addEventListener('pointerup', stop)
