@@ -44,7 +44,7 @@ class _Slot:
 
 def write(player: Player, events: Sequence[ChordEvent]) -> list[ScoreNote]:
     """Quarters under all chords, silent where the song hardly plays."""
-    slots = [s for event, following in itertools.pairwise([*events, None]) for s in _slots(player, event, following)]
+    slots = [s for event, following in zip(events, [*events[1:], None], strict=True) for s in _slots(player, event, following)]
     out: list[ScoreNote] = []
     previous: int | None = None
     for start in range(0, len(slots), CHUNK):
