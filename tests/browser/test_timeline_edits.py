@@ -92,8 +92,9 @@ def test_sections_are_named_moved_split_and_joined(tab: Tab, api: Api, at: str) 
     assert page.locator(".transport .time").inner_text() == place, "a drag of an edge is no click on its section"
     assert all(abs(a[1] - b[0]) < 1e-3 for a, b in itertools.pairwise(found)), "no hole, no overlap"
 
-    page.locator(".sections .block", has_text="Verse").click()
+    page.locator(".sections .block", has_text="Verse").dblclick()  # loops it
     chosen(tab, "Correct the section")
+    assert dialog.get_by_label("Name").input_value() == "Verse"
     tab.button("Join with the one before", "dialog").click()
     tab.until(lambda: "Verse" not in names(tab))
     assert page.evaluate("() => document.querySelector('dialog[open]')") is None

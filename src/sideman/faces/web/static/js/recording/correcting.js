@@ -42,12 +42,16 @@ export function spanHere(desk, kind) {
   const loop = engine.loop.value
   const at = loop ? loop.startS : engine.positionS()
   const found = spans.find(([start, end]) => start <= at + 1e-3 && at + 1e-3 < end)
-  if (loop) return { kind, startS: loop.startS, endS: Math.min(loop.endS, timeline.durationS), label: found?.[2] ?? '' }
+  const whole = found && loop && near(found[0], loop.startS) && near(Math.min(found[1], engine.durationS), loop.endS) // a section is looped by a double click
+  if (loop && !whole) return { kind, startS: loop.startS, endS: Math.min(loop.endS, timeline.durationS), label: found?.[2] ?? '' }
   if (found) return { kind, startS: found[0], endS: Math.min(found[1], timeline.durationS), label: found[2], ofS: (found[0] + found[1]) / 2 }
   const bar = navigator.around('bar')
   const next = Math.min(nextStart(spans, at, timeline.durationS), bar?.endS ?? desk.grid.barStarts[0] ?? timeline.durationS)
   return { kind, startS: Math.max(bar?.startS ?? 0, spans.findLast(([, end]) => end <= at + 1e-3)?.[1] ?? 0), endS: next, label: '' }
 }
+
+/** @param {number} a @param {number} b */
+const near = (a, b) => Math.abs(a - b) < 0.01
 
 /** Where the next span begins. @param {[number, number, string, number][]} spans @param {number} at @param {number} endS */
 const nextStart = (spans, at, endS) => spans.find(([start]) => start > at + 1e-3)?.[0] ?? endS
