@@ -56,7 +56,7 @@ def main() -> None:
                 player = Player(context, style_named(style), 1, role)
                 takes = _takes(player, WRITERS[role](player))
                 began = time.process_time()
-                band._record(takes, context, frames, Path(folder) / "dry.f32", lambda share: None).remove()
+                band._record(takes, context, Path(folder) / "dry.f32", lambda share: None).remove()
                 dry = context.duration_s / (time.process_time() - began)
                 band = SessionBand.open(carried("soundfont.sf3"))
                 began = time.process_time()
