@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from sideman import bootstrap
 from sideman.core.audio import AudioClip, Recording, ScratchAudio, ScratchWriter, resample, write_audio
 from sideman.core.evaluation import separation
 from sideman.core.evaluation.references import read_references
@@ -53,6 +54,23 @@ def test_capital_letters_are_audio_too(tmp_path: Path) -> None:
 def test_annotations_that_cannot_be_read_are_named(tmp_path: Path, said: Any) -> None:
     with pytest.raises(UsageError, match=r"song\.json cannot be read as annotations"):
         read_references(annotated(tmp_path, said))
+
+
+@pytest.mark.parametrize("broken", [True, False])
+def test_what_cannot_be_timed_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str], broken: bool) -> None:
+    """A file that is no audio, and a tone without a beat; one with too few annotated bars was never to be timed."""
+    long = {"beats": [0.1 * k for k in range(20)], "downbeats": [0.4 * k for k in range(5)]}
+    for name, said in (("wanted", long), ("short", BEATS)):
+        annotated(tmp_path / name, said)
+        if broken:
+            (tmp_path / name / "song.wav").write_text("no audio at all")
+    found = list(bootstrap.evaluate_timing(tmp_path / "wanted"))
+    assert [(r.name, r.role) for r in found] == [("song", role) for role in (StemRole.DRUMS, StemRole.BASS, StemRole.PIANO)]
+    assert all(r.median_ms is None and r.chance_ms is None for r in found)
+    assert list(bootstrap.evaluate_timing(tmp_path / "short")) == []
+    evaluate.say_timing(found)
+    said_of = capsys.readouterr()
+    assert "Not measured" in said_of.out + said_of.err and "song" in said_of.out + said_of.err
 
 
 def stem(folder: Path, role: StemRole, samples: np.ndarray) -> SeparatedStem:

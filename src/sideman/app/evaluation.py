@@ -40,18 +40,19 @@ def separation_scores(folder: Path, engines: Engines) -> Iterator[separation.Sep
 
 
 def timing_scores(folder: Path, engines: Engines, annotations: Path | None = None) -> Iterator[timing.TimingScore]:
-    """Band stems written on the product's own analysis, measured on the annotated grid; rows without figures for what cannot be read or has no grid."""
+    """Band stems written on the product's own analysis, measured on the annotated grid; rows without figures for what cannot be read, has no grid, or is
+    shorter than its annotation."""
     band = engines.generators()
     for annotated in read_references(folder, annotations):
+        if len(annotated.downbeats_s) < LEAST_BARS:
+            continue
         try:
             with Recording.open(annotated.audio) as recording:
                 reference = annotated.within(recording.duration_s)
-                if len(reference.downbeats_s) < LEAST_BARS:
-                    continue
                 found = analysis_engine.analyze(recording, engines=engines.analyzers.engines())
         except (AnalysisError, AudioError):
             found = None
-        if found is None or found.grid is None:
+        if found is None or found.grid is None or len(reference.downbeats_s) < LEAST_BARS:
             yield from (timing.TimingScore(annotated.name, role) for role in TIMED_ROLES)
             continue
         context = SongContext.from_analysis(found)

@@ -22,7 +22,7 @@ RANDOM_ONSETS = 2000
 class TimingScore:
     """Medians in ms: of the notes, and of random onsets against the nearest sixteenth, or sixth of a beat where the song goes in triplets.
 
-    None where nothing was generated: the recording could not be read, or no grid was found.
+    None where nothing was generated: the recording could not be read, no grid was found, or hardly a bar of it is annotated.
     """
 
     name: str

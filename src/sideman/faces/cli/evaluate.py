@@ -147,7 +147,7 @@ def say_timing(rows: Sequence[Any]) -> None:
     table("Timing of band stems on the annotated grid, ms", ["recording", "stem", "median", "random onsets"], body)
     missed = sorted({r.name for r in rows if r.median_ms is None})
     if missed:
-        say(f"Not measured, for they could not be read or have no beats: {', '.join(missed)}")
+        say(f"Not measured, for they could not be read, have no beats or too few annotated bars: {', '.join(missed)}")
 
 
 def command(

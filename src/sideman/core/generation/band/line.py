@@ -55,6 +55,14 @@ def among(pitches: NDArray[np.int64], classes: Iterable[int]) -> NDArray[np.bool
     return known[pitches % 12]
 
 
+def by_degree(pitches: NDArray[np.int64], chord: Chord, costs: Iterable[float], otherwise: float) -> Array:
+    """Costs of root, third, fifth and so on of a chord in every octave, and of what is none of these."""
+    by_class = np.full(12, otherwise)
+    for cost, pitch_class in reversed(list(zip(costs, chord.pitch_classes, strict=False))):
+        by_class[pitch_class] = cost
+    return np.asarray(by_class[pitches % 12])
+
+
 def unaltered(chord: Chord, key: Key) -> set[int]:
     """What of the scale stays while a chord sounds: nothing beside a tone that the chord has and the scale has not."""
     scale = set(key.scale)

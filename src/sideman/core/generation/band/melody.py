@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from sideman.core.generation.band.line import among, by_interval, cheapest, turns, unaltered
+from sideman.core.generation.band.line import among, by_degree, by_interval, cheapest, turns, unaltered
 from sideman.core.generation.band.player import Player, full_bars
 from sideman.core.generation.band.tab import Step
 from sideman.core.generation.context import ContextBar
@@ -28,14 +28,13 @@ STRONG_LOUDNESS, WEAK_LOUDNESS = 0.62, 0.54
 CONTOURS = ((-3, 1, 5, 2, -2), (-4, -1, 2, 4, 6), (6, 4, 1, -1, -4), (-3, 4, -2, 5, 0), (5, -4, -1, 2, 4), (2, -3, -5, -1, 3))
 """Arch, rise, fall, wave, gap and fill, valley: semitones about the bar's height at five places of it (Huron 1996 found arches the commonest)."""
 INTERVAL_COST = (1.1, 0.0, 0.0, 0.4, 0.4, 0.7, 2.5, 0.9, 1.6, 1.6, 3.0, 3.5, 1.5)
-"""By semitones: steps before leaps, fourths, fifths and octaves before sixths, and hardly a tritone or a seventh (von Hippel & Huron 2000)."""
+"""By semitones: steps before leaps, fourths, fifths and octaves before sixths, and hardly a tritone or a seventh (as counted by Vos & Troost 1989)."""
 FARTHER_COST, OUTSIDE_COST, FOREIGN_COST, LEAP_TO_PASSING_COST = 5.0, 8.0, 4.0, 1.5
 RETURN_COST, ON_COST, LEAP = 0.9, 0.7, 5
-"""Of going back to where the line was two notes ago, and of going on in the direction of a leap, which asks to be filled."""
+"""Of going back to where the line was two notes ago, and of going on in the direction of a leap: skips precede reversals (von Hippel & Huron 2000)."""
 AIM_COST, CHANCE = 0.35, 0.6
-DEGREE_COST = {"rest": (0.3, 0.0, 0.15), "open": (0.7, 0.3, 0.0), "closed": (0.0, 0.5, 0.8)}
-"""Of root, third and fifth where the line rests: on the way, at the end of a question, at the end of an answer."""
-SEVENTH_COST = {"rest": 0.4, "open": 1.5, "closed": 2.5}
+DEGREE_COST = {"rest": (0.3, 0.0, 0.15, 0.4), "open": (0.7, 0.3, 0.0, 1.5), "closed": (0.0, 0.5, 0.8, 2.5)}
+"""Of root, third, fifth and all above where the line rests: on the way, at the end of a question, at the end of an answer."""
 
 Array = NDArray[np.float64]
 
@@ -147,11 +146,8 @@ def _cost(pitches: NDArray[np.int64], slot: _Slot, chord: Chord, key: Key) -> Ar
     cost = AIM_COST * np.abs(pitches - slot.aim)
     if not slot.strong:
         return np.asarray(cost + np.where(among(pitches, _passing(chord, key)), 0.0, OUTSIDE_COST))
-    degrees = [*DEGREE_COST[slot.ending], *[SEVENTH_COST[slot.ending]] * 9]
-    by_class = np.full(12, FOREIGN_COST)
-    for place, pitch_class in reversed(list(enumerate(chord.pitch_classes))):
-        by_class[pitch_class] = degrees[place]
-    return np.asarray(cost + by_class[pitches % 12])
+    degrees = DEGREE_COST[slot.ending]
+    return np.asarray(cost + by_degree(pitches, chord, itertools.chain(degrees, itertools.repeat(degrees[-1])), FOREIGN_COST))
 
 
 def _passing(chord: Chord, key: Key) -> set[int]:

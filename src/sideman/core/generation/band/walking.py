@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sideman.core.generation.band.line import Array, among, by_interval, cheapest, turns, unaltered
+from sideman.core.generation.band.line import Array, among, by_degree, by_interval, cheapest, turns, unaltered
 from sideman.core.generation.band.player import Player
 from sideman.core.generation.context import ChordEvent
 from sideman.core.music import ScoreNote
@@ -76,14 +76,11 @@ def _pitches(player: Player, slots: Sequence[_Slot], previous: int | None) -> li
 
 
 def _cost(player: Player, pitches: NDArray[np.int64], slot: _Slot) -> Array:
-    classes, chord = pitches % 12, slot.event.chord
+    chord = slot.event.chord
     if slot.first:
-        return np.where(classes == chord.bass_pitch_class, 0.0, NO_ROOT_COST)
+        return np.where(pitches % 12 == chord.bass_pitch_class, 0.0, NO_ROOT_COST)
     if not slot.leads and abs(player.context.bar_at(slot.at).start - slot.at) < 1e-6:
-        by_class = np.full(12, FOREIGN_COST)
-        for cost, pitch_class in reversed(list(zip(BAR_COST, chord.pitch_classes, strict=False))):
-            by_class[pitch_class] = cost
-        return by_class[classes]
+        return by_degree(pitches, chord, BAR_COST, FOREIGN_COST)
     scale, chromatic = (APPROACH_SCALE_COST, APPROACH_CHROMATIC_COST) if slot.leads else (SCALE_COST, CHROMATIC_COST)
     in_scale = among(pitches, unaltered(chord, player.context.key_at(slot.at)))
     return np.where(among(pitches, chord.pitch_classes[:4]), 0.0, np.where(in_scale, scale, chromatic))

@@ -7,7 +7,8 @@ import { chordName, keyName, usesFlats } from '../music.js'
 import { text } from '../text.js'
 import { notifyError } from '../toasts.js'
 import { extent } from './correcting.js'
-import { Buttons, Form, MeterDialog, SectionDialog, TempoDialog } from './grid_dialogs.js'
+import { Buttons, Form } from './dialog_form.js'
+import { MeterDialog, SectionDialog, TempoDialog } from './grid_dialogs.js'
 
 /** The dialog that is open, if any. @param {{desk: import('./player.js').Desk, reload: () => void}} props */
 export function EditDialog({ desk, reload }) {
@@ -22,14 +23,14 @@ export function EditDialog({ desk, reload }) {
   return null
 }
 
-/** @param {import('./grid_dialogs.js').Props & {chord: import('./correcting.js').Span}} props */
+/** @param {import('./dialog_form.js').Props & {chord: import('./correcting.js').Span}} props */
 function ChordDialog({ chord, ...props }) {
   const [name, setName] = useState(chord.label && chordName(chord.label, 0, usesFlats(props.desk.song.timeline.key?.name ?? null)))
   return html`<${Form} ...${props} title=${text.recording.chordTitle} kind="set-chord" values=${() => ({ start_s: chord.startS, end_s: chord.endS, chord: name })}>
     <label class="field"><span>${text.recording.chordName}</span><input type="text" required autofocus maxlength="40" value=${name} onInput=${(/** @type {any} */ e) => setName(e.target.value)} /></label><p class="hint">${text.recording.chordHint}</p><p class="hint">${extent(props.desk, chord)}</p><//>`
 }
 
-/** @param {import('./grid_dialogs.js').Props} props */
+/** @param {import('./dialog_form.js').Props} props */
 function KeyDialog(props) {
   const known = props.desk.song.timeline.key?.name ?? 'C major'
   const [key, setKey] = useState(KEYS.find((k) => keyName(k) === keyName(known)) ?? KEYS[0])

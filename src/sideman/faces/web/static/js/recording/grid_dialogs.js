@@ -1,33 +1,15 @@
 // Dialogs about the grid and the form of a song: meter, constant tempo, sections.
 import { html, useState } from '../ui.js'
 import { clock } from '../format.js'
-import { Dialog, Select } from '../kit/controls.js'
+import { Select } from '../kit/controls.js'
 import { text } from '../text.js'
 import { correcting, extent } from './correcting.js'
+import { Form, NumberField } from './dialog_form.js'
 
 const METERS = ['2/4', '3/4', '4/4', '5/4', '6/4', '7/4', '6/8', '7/8', '9/8', '12/8']
 const TENTHS = 10
 
-/** @typedef {{desk: import('./player.js').Desk, reload: () => void, onClose: () => void}} Props */
-
-/** @param {{onClose: () => void}} props */
-export function Buttons({ onClose }) {
-  return html`<footer><button type="button" class="btn" onClick=${onClose}>${text.common.cancel}</button><button class="btn primary">${text.recording.save}</button></footer>`
-}
-
-/** Sends a correction. @param {Props & {title: string, kind: string, values: () => any, children: any}} props */
-export function Form({ desk, reload, onClose, title, kind, values, children }) {
-  const submit = async (/** @type {Event} */ e) => {
-    e.preventDefault()
-    if (await correcting(desk, reload).correct(kind, values())) onClose()
-  }
-  return html`<${Dialog} title=${title} onClose=${onClose}><form onSubmit=${submit}>${children}<${Buttons} onClose=${onClose} /></form><//>`
-}
-
-/** What is typed stays a text: `97.` is no number yet. @param {{label: string, value: string, min: number, max: number, step?: string, onInput: (v: string) => void}} props */
-function NumberField({ label, value, min, max, step = '1', onInput }) {
-  return html`<label class="field"><span>${label}</span><input type="number" required min=${min} max=${max} step=${step} value=${value} onInput=${(/** @type {any} */ e) => onInput(e.target.value)} /></label>`
-}
+/** @typedef {import('./dialog_form.js').Props} Props */
 
 /** @param {Props} props */
 export function MeterDialog(props) {
