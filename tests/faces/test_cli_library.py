@@ -143,6 +143,8 @@ def test_a_recording_from_adding_to_restoring(way: Way, tmp_path: Path) -> None:
     assert found("search", mark) == [] and set(both) <= set(found("list", "--trashed", "--limit", "1000"))
     way.json("library", "restore", two["id"][:13])
     assert found("search", mark) == [two["id"]]
+    for verb in ("delete", "restore"):
+        assert "no recording in the trash" in one_sentence(way("library", verb, two["id"][:13]), 6)
     half = way("library", "delete", one["id"], two["id"], one["id"], "--json")
     assert half.code == 6 and json.loads(half.out) == {"deleted": [one["id"]]} and "trash it first" in half.err
     assert one["id"] not in found("list", "--trashed", "--limit", "1000")

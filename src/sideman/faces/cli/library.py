@@ -231,7 +231,8 @@ def full_id(lib: Any, beginning: str, trashed: bool = False) -> str:
     refuse_empty(beginning, "recording")
     found = [r["id"] for r in lib.pages("/api/v1/recordings", {"trashed": trashed}, 1000) if r["id"].startswith(beginning)]
     if not found:
-        raise NotFound(f"no recording has an id that begins with {beginning!r}: `sideman library list` shows them")
+        where, shown = (" in the trash", " --trashed") if trashed else ("", "")
+        raise NotFound(f"no recording{where} has an id that begins with {beginning!r}: `sideman library list{shown}` shows them")
     if len(found) > 1:
         raise UsageError(f"{len(found)} recordings have ids that begin with {beginning!r}: give more of it")
     return str(found[0])
